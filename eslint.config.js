@@ -1,0 +1,75 @@
+import js from '@eslint/js';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/**
+ * Dependency directions: protocol <- runtime <- broker, store <- relay; protocol <- client; all of them <- services <- test, tools.
+ * Each layer lists what it must not import; services never import each other.
+ */
+const layers = [
+  { files: ['libs/protocol/**'], not: ['runtime', 'broker', 'store', 'relay', 'client', 'services', 'tools', 'test'] },
+  { files: ['libs/runtime/**'], not: ['broker', 'store', 'relay', 'client', 'services', 'tools', 'test'] },
+  { files: ['libs/broker/**'], not: ['store', 'relay', 'client', 'services', 'tools', 'test'] },
+  { files: ['libs/store/**'], not: ['broker', 'relay', 'client', 'services', 'tools', 'test'] },
+  { files: ['libs/relay/**'], not: ['client', 'services', 'tools', 'test'] },
+  { files: ['libs/client/**'], not: ['runtime', 'broker', 'store', 'relay', 'services', 'tools', 'test'] },
+  { files: ['services/gateway/**'], not: ['store', 'relay', 'client', 'routing', 'ack', 'tools', 'test'] },
+  { files: ['services/routing/**'], not: ['client', 'gateway', 'ack', 'tools', 'test'] },
+  { files: ['services/ack/**'], not: ['client', 'gateway', 'routing', 'tools', 'test'] },
+  { files: ['tools/**'], not: ['test'] },
+];
+
+const folder = {
+  runtime: 'libs/runtime',
+  broker: 'libs/broker',
+  store: 'libs/store',
+  relay: 'libs/relay',
+  client: 'libs/client',
+  services: 'services',
+  gateway: '(services|\\.\\.)/gateway',
+  routing: '(services|\\.\\.)/routing',
+  ack: '(services|\\.\\.)/ack',
+  tools: 'tools',
+  test: 'test',
+};
+
+export default defineConfig(
+  globalIgnores(['node_modules/', '.sixfold*/', 'coverage/']),
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/consistent-type-definitions': ['error', 'interface'],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      'max-lines': ['error', { max: 220, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 50, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  {
+    files: ['**/*.test.ts', 'test/**/*.ts'],
+    rules: { 'max-lines': 'off', 'max-lines-per-function': 'off' },
+  },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly' } },
+  },
+  ...layers.map(({ files, not }) => ({
+    files,
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: not.map((name) => ({
+            regex: `(^|/)${folder[name]}/`,
+            message: `${files[0]} must not import ${name}: see "Dependency directions" in eslint.config.js.`,
+          })),
+        },
+      ],
+    },
+  })),
+);
