@@ -1,0 +1,75 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decode } from './decode.ts';
+
+const msg = (over: object) => JSON.stringify({ type: 'msg:R', id: 'm1', to: 'bob', body: 'hi', ...over });
+
+describe('decode', () => {
+  test('keeps the body as it was written', () => {
+    const { packet } = decode('{"type":"msg:R","id":"a","to":"b","body": {"x":-0, "y":"\\u0000"} ,"seq":7}');
+    expect(packet).toEqual({ type: 'msg:R', id: 'a', to: 'b', bodyText: '{"x":-0, "y":"\\u0000"}', seq: 7 });
+  });
+
+  test('fills in defaults and ignores unknown fields', () => {
+    expect(decode('{"type":"offline:R","new":1}').packet).toEqual({ type: 'offline:R', limit: 100 });
+    expect(decode('{"type":"login:R","token":"t"}').packet).toEqual({
+      type: 'login:R',
+      token: 't',
+      device: 'default',
+    });
+  });
+
+  test('accepts a body of null', () => {
+    expect(decode(msg({ body: null })).packet).toMatchObject({ bodyText: 'null' });
+  });
+
+  test.each([
+    ['not JSON', 'nope', undefined],
+    ['an array', '[]', undefined],
+    ['null', 'null', undefined],
+    ['no type', '{}', 'type'],
+    ['an unknown type', '{"type":"msg:N"}', 'type'],
+    ['a type off the prototype', '{"type":"toString"}', 'type'],
+    ['no id', msg({ id: undefined }), 'id'],
+    ['an empty id', msg({ id: '' }), 'id'],
+    ['an id with a newline', msg({ id: 'a\n' }), 'id'],
+    ['an id of 65', msg({ id: 'x'.repeat(65) }), 'id'],
+    ['a numeric id', msg({ id: 1 }), 'id'],
+    ['a user of 129', msg({ to: 'x'.repeat(129) }), 'to'],
+    ['a user with a space', msg({ to: 'a b' }), 'to'],
+    ['no body', msg({ body: undefined }), 'body'],
+    ['a negative seq', msg({ seq: -1 }), 'seq'],
+    ['a fractional seq', msg({ seq: 1.5 }), 'seq'],
+    ['a seq of null', msg({ seq: null }), 'seq'],
+    ['a body beyond a double', '{"type":"msg:R","id":"a","to":"b","body":1e400}', 'body'],
+    ['a limit of 0', '{"type":"offline:R","limit":0}', 'limit'],
+    ['a limit of 501', '{"type":"offline:R","limit":501}', 'limit'],
+    ['no keys', '{"type":"offline:A","keys":[]}', 'keys'],
+    ['501 keys', JSON.stringify({ type: 'offline:A', keys: Array(501).fill('k') }), 'keys'],
+    ['a numeric key', '{"type":"offline:A","keys":[1]}', 'keys'],
+    ['a device of 65', JSON.stringify({ type: 'login:R', token: 't', device: 'x'.repeat(65) }), 'device'],
+  ])('refuses %s and names the field', (_what, text, field) => {
+    const { fault } = decode(text);
+    expect(fault?.field).toBe(field);
+    expect(fault?.message).toBeTruthy();
+  });
+
+  test('names the packet that it refuses as far as it can be read', () => {
+    expect(decode(msg({ to: '' })).fault?.re).toEqual({ type: 'msg:R', id: 'm1' });
+    expect(decode('{"type":"ack:R","id":"!","from":"bob"}').fault?.re).toEqual({
+      type: 'ack:R',
+      from: 'bob',
+    });
+    expect(decode('{"type":7}').fault?.re).toBeUndefined();
+  });
+
+  test('never throws, whatever the frame', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        const { packet, fault } = decode(text);
+        expect(packet === undefined).toBe(fault !== undefined);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

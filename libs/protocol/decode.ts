@@ -1,0 +1,77 @@
+import type { z } from 'zod';
+import { CLIENT_PACKETS, type ClientType, type MsgR } from './client-packets.ts';
+import { bodyFault, memberText } from './json.ts';
+import { MessageId, UserId } from './names.ts';
+
+/** What an `error` packet names as the packet it answers. */
+export interface Re {
+  type: string;
+  id?: string;
+  from?: string;
+}
+
+/** A msg:R whose body is kept as the text that the sender wrote; no service looks into it. */
+export type ReadMsgR = Omit<MsgR, 'body'> & { bodyText: string };
+
+type Read = {
+  [T in ClientType]: T extends 'msg:R' ? ReadMsgR : z.output<(typeof CLIENT_PACKETS)[T]>;
+};
+/** A packet as a gateway reads it. */
+export type ReadPacket = Read[ClientType];
+
+/** Why a frame is a `bad_packet`: which field, and what is off. Never quotes what the client sent. */
+export interface Fault {
+  message: string;
+  /** The field that is off, where one field is. */
+  field?: string;
+  re?: Re;
+}
+
+export type Decoded = { packet: ReadPacket; fault?: never } | { fault: Fault; packet?: never };
+
+/** As much of a packet's name as can be told: an error is no help if the client cannot match it. */
+function readRe(fields: Record<string, unknown>): Re | undefined {
+  if (typeof fields['type'] !== 'string' || fields['type'].length > 32) return undefined;
+  const id = MessageId.safeParse(fields['id']);
+  const from = UserId.safeParse(fields['from']);
+  return {
+    type: fields['type'],
+    ...(id.success && { id: id.data }),
+    ...(from.success && { from: from.data }),
+  };
+}
+
+function fault(message: string, field?: string, re?: Re): Decoded {
+  return { fault: { message, ...(field !== undefined && { field }), ...(re && { re }) } };
+}
+
+/**
+ * Reads one text frame of a client (PROTOCOL: packets, client to server).
+ * Unknown fields are ignored; everything else that is off is a fault.
+ */
+export function decode(text: string): Decoded {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return fault('the frame is not JSON');
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    return fault('a packet is a JSON object');
+  const fields = json as Record<string, unknown>;
+  const re = readRe(fields);
+  const type = fields['type'];
+  if (typeof type !== 'string' || !Object.hasOwn(CLIENT_PACKETS, type))
+    return fault('type: is not one that a client may send', 'type', re);
+  const read = CLIENT_PACKETS[type as ClientType].safeParse(fields);
+  if (!read.success) {
+    const issue = read.error.issues[0];
+    const field = String(issue?.path[0] ?? 'packet');
+    return fault(`${field}: ${issue?.message ?? 'is off'}`, field, re);
+  }
+  if (read.data.type !== 'msg:R') return { packet: read.data };
+  const { body, ...rest } = read.data;
+  const why = bodyFault(body);
+  if (why !== undefined) return fault(`body: ${why}`, 'body', re);
+  return { packet: { ...rest, bodyText: memberText(text, 'body') ?? 'null' } };
+}
