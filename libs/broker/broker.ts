@@ -1,0 +1,85 @@
+import type { ChannelModel } from 'amqplib';
+import type { Logger } from '#libs/runtime/logger.ts';
+import { Link } from './link.ts';
+import { brokerConnected } from './metrics.ts';
+import { Publisher } from './publisher.ts';
+import { declareTopology, type QueueType, type Topology } from './topology.ts';
+
+export interface BrokerOptions {
+  /** Who connects; shown in RabbitMQ's management pages. */
+  name: string;
+  config: { AMQP_URL: string[]; AMQP_HEARTBEAT_S: number; QUEUE_TYPE: QueueType; ROUTE_PARTITIONS: number };
+  log: Logger;
+}
+
+/** What lives on the consuming connection, and ends with it. */
+export interface Consuming {
+  open: (connection: ChannelModel) => Promise<void>;
+  close: () => void;
+}
+
+/**
+ * A service's connections to RabbitMQ: one that publishes and one that consumes. An alarm blocks connections that
+ * publish, and acknowledgements sent on them.
+ */
+export class Broker {
+  readonly publisher: Publisher;
+  readonly topology: Topology;
+  readonly #options: BrokerOptions;
+  readonly #publishing: Link;
+  #consuming: Link | undefined;
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    const { QUEUE_TYPE, ROUTE_PARTITIONS } = options.config;
+    this.topology = { queueType: QUEUE_TYPE, partitions: ROUTE_PARTITIONS };
+    this.publisher = new Publisher(() => this.#publishing.blocked);
+    this.#publishing = this.#link('publish', {
+      open: async (connection) => declareTopology(await this.publisher.open(connection), this.topology),
+      close: () => this.publisher.close(),
+    });
+  }
+
+  /** Begins to consume; `consuming` is opened anew with each connection. */
+  consume(consuming: Consuming): void {
+    this.#consuming = this.#link('consume', {
+      open: async (connection) => {
+        const channel = await connection.createChannel();
+        await declareTopology(channel, this.topology);
+        await channel.close();
+        await consuming.open(connection);
+      },
+      close: consuming.close,
+    });
+  }
+
+  /** Both connections are up and set up. */
+  get connected(): boolean {
+    return this.#publishing.up && this.#consuming?.up === true;
+  }
+
+  /** Drops the consuming connection; a new one follows. */
+  readonly resetConsuming = (): void => this.#consuming?.reset();
+
+  async stopConsuming(): Promise<void> {
+    await this.#consuming?.stop();
+  }
+
+  async stopPublishing(): Promise<void> {
+    this.publisher.stop();
+    await this.#publishing.stop();
+  }
+
+  #link(role: string, { open, close }: Consuming): Link {
+    const { name, config, log } = this.#options;
+    return new Link({
+      name: `${name} ${role}`,
+      urls: config.AMQP_URL,
+      heartbeatS: config.AMQP_HEARTBEAT_S,
+      log,
+      onUp: open,
+      onDown: close,
+      onChange: () => brokerConnected.set(this.connected ? 1 : 0),
+    });
+  }
+}

@@ -1,0 +1,60 @@
+import type { Channel, ConsumeMessage, ConsumeMessageFields } from 'amqplib';
+import type { Pending } from '#libs/runtime/group-commit.ts';
+
+/** What a delivery reports to the subscription that it came through. */
+export interface DeliverySource {
+  readonly queue: string;
+  /** The channel is gone or about to be: the broker gives its unacknowledged messages to somebody else. */
+  readonly gone: boolean;
+  /** Nothing further may be begun. */
+  readonly closing: boolean;
+  started(): void;
+  finished(delivery: Delivery): void;
+}
+
+/**
+ * One AMQP message in hand. It is acknowledged when everything that it caused is settled: each hold() is undone by
+ * one settled(), and the reader itself holds it once from the start. What fails leaves it unacknowledged, and the
+ * broker gives it to somebody again.
+ */
+export class Delivery implements Pending {
+  readonly source: DeliverySource;
+  /** Size of its content. */
+  readonly bytes: number;
+  readonly #channel: Channel;
+  readonly #fields: ConsumeMessageFields;
+  #holds = 1;
+  #failed = false;
+
+  constructor(source: DeliverySource, channel: Channel, { fields, content }: ConsumeMessage) {
+    this.source = source;
+    this.bytes = content.length;
+    this.#channel = channel;
+    this.#fields = fields;
+  }
+
+  /** Somebody may have worked on it before. */
+  get redelivered(): boolean {
+    return this.#fields.redelivered;
+  }
+
+  /** Work on it begins. False if it is somebody else's by now; then leave it alone. */
+  begin(): boolean {
+    if (this.source.closing) return false;
+    this.source.started();
+    return true;
+  }
+
+  /** @param count how many more settled() to wait for */
+  hold(count = 1): void {
+    this.#holds += count;
+  }
+
+  settled(error?: Error): void {
+    if (error) this.#failed = true;
+    if (--this.#holds !== 0) return;
+    // On a channel that is gone there is nothing to acknowledge: the broker has requeued the message already.
+    if (!this.#failed && !this.source.gone) this.#channel.ack({ fields: this.#fields } as ConsumeMessage);
+    this.source.finished(this);
+  }
+}

@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } from '#libs/protocol/names.ts';
+
+/**
+ * What travels in the queues. An AMQP message is a JSON array of entries for one queue. The schemas are also the
+ * guard against what somebody else may have put there: what does not fit goes to `sixfold.dead`.
+ * Unknown fields are dropped, unknown kinds are dead, so that two versions can run side by side.
+ */
+
+/** `<gateway id>.<epoch>` */
+const Gateway = z.string().min(1).max(200);
+const Session = z.string().min(1).max(64);
+
+/** A message as accepted; `body` is the text of the JSON value that the sender wrote. */
+const message = { from: UserId, id: MessageId, to: UserId, body: z.string(), at: At, seq: Seq.optional() };
+const receipt = { id: MessageId, to: UserId, state: DeliveryState, at: At, reason: RejectReason.optional() };
+
+/** Where else a message went: the receiver's other devices. The first one that confirms settles it for all. */
+const Target = z.object({ gateway: Gateway, session: Session });
+export type Target = z.infer<typeof Target>;
+
+/** gateway -> routing, in the partition of the user that it concerns. */
+export const RouteEntry = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('message'), ...message }),
+  z.object({
+    kind: z.literal('session-up'),
+    user: UserId,
+    device: DeviceId,
+    session: Session,
+    gateway: Gateway,
+    /** Not a login but a session that goes on: its client does not ask for its mailbox by itself. */
+    again: z.boolean(),
+  }),
+  z.object({ kind: z.literal('session-down'), user: UserId, session: Session }),
+  z.object({ kind: z.literal('pull'), user: UserId, session: Session, gateway: Gateway, limit: z.int() }),
+  z.object({ kind: z.literal('confirm'), user: UserId, keys: z.array(z.string()) }),
+  /** A gateway's heartbeat; `first` registers a new epoch. */
+  z.object({ kind: z.literal('lease'), gateway: Gateway, first: z.boolean() }),
+  /** An epoch is over, in order. */
+  z.object({ kind: z.literal('leave'), gateway: Gateway }),
+]);
+export type RouteEntry = z.infer<typeof RouteEntry>;
+
+/** gateway -> ack: a device of `to` confirmed the message (`from`, `id`). */
+export const AckEntry = z.object({
+  kind: z.literal('ack'),
+  from: UserId,
+  id: MessageId,
+  to: UserId,
+  at: At,
+  others: z.array(Target).optional(),
+});
+export type AckEntry = z.infer<typeof AckEntry>;
+
+/** Why a message came back from a gateway. */
+export const ReturnReason = z.enum([
+  'no_session',
+  'disconnected',
+  'ack_timeout',
+  'session_full',
+  'gateway_full',
+  'draining',
+]);
+export type ReturnReason = z.infer<typeof ReturnReason>;
+
+const returned = { returned: ReturnReason.optional() };
+
+/** routing, ack -> gateway; and what could not be handed over live, in `sixfold.returned`. */
+export const GatewayEntry = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('message'),
+    session: Session,
+    ...message,
+    others: z.array(Target).optional(),
+    ...returned,
+  }),
+  z.object({ kind: z.literal('receipt'), session: Session, user: UserId, ...receipt, ...returned }),
+  /** Answer to session-up. `mail`: the mailbox holds something. */
+  z.object({ kind: z.literal('registered'), session: Session, mail: z.boolean() }),
+  /** Another session took this one's place. */
+  z.object({ kind: z.literal('replaced'), session: Session }),
+  /** Another device of the user confirmed the message. */
+  z.object({ kind: z.literal('settled'), session: Session, from: UserId, id: MessageId }),
+  /** Something was stored for the user of this session. */
+  z.object({ kind: z.literal('hint'), session: Session }),
+  /** Answer to pull. */
+  z.object({
+    kind: z.literal('mailbox'),
+    session: Session,
+    messages: z.array(z.object({ key: z.string(), ...message })),
+    receipts: z.array(z.object({ key: z.string(), ...receipt })),
+    more: z.boolean(),
+  }),
+  /**
+   * Answer to lease. `presence` names the time without a gap in which the gateway's sessions count: when it changes,
+   * they were lost or had lapsed, and the gateway announces them again.
+   */
+  z.object({ kind: z.literal('lease-granted'), presence: z.string() }),
+  /** Nothing comes behind it: the epoch is over and the queue can be removed. */
+  z.object({ kind: z.literal('tombstone') }),
+]);
+export type GatewayEntry = z.infer<typeof GatewayEntry>;
+
+type Kind<E, K> = Extract<E, { kind: K }>;
+export type RouteMessage = Kind<RouteEntry, 'message'>;
+export type SessionUp = Kind<RouteEntry, 'session-up'>;
+export type SessionDown = Kind<RouteEntry, 'session-down'>;
+export type Pull = Kind<RouteEntry, 'pull'>;
+export type Confirm = Kind<RouteEntry, 'confirm'>;
+export type Lease = Kind<RouteEntry, 'lease'>;
+export type LiveMessage = Kind<GatewayEntry, 'message'>;
+export type LiveReceipt = Kind<GatewayEntry, 'receipt'>;
+export type Mailbox = Kind<GatewayEntry, 'mailbox'>;

@@ -1,0 +1,121 @@
+import { connect, type ChannelModel } from 'amqplib';
+import { Backoff, pause } from '#libs/runtime/backoff.ts';
+import type { Logger } from '#libs/runtime/logger.ts';
+
+export interface LinkOptions {
+  /** What the connection is for; its name in RabbitMQ's management pages. */
+  name: string;
+  /** Addresses of the cluster's nodes, tried in turn. */
+  urls: readonly string[];
+  /** AMQP heartbeat, seconds: a silent peer is given up after two to three. */
+  heartbeatS: number;
+  log: Logger;
+  /** Sets everything up that lives on the connection. A failure closes it, and the next attempt follows. */
+  onUp: (connection: ChannelModel) => Promise<void>;
+  /** The connection is gone, or could not be set up. */
+  onDown?: () => void;
+  onChange?: () => void;
+}
+
+/** How long a TCP connect plus AMQP handshake may take, milliseconds. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * One connection to the broker that comes back by itself. Nothing survives a connection: channels, consumers and
+ * unconfirmed messages are made anew in onUp. (amqplib's own recovery knows a single address only.)
+ */
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #connection: ChannelModel | undefined;
+  #up = false;
+  #blocked = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  /** Connected, and set up. */
+  get up(): boolean {
+    return this.#up;
+  }
+
+  /** The broker takes nothing from publishers (RabbitMQ: connection.blocked, a memory or disk alarm). */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  /** Drops the connection; a new one, with a new set-up, follows. */
+  reset(): void {
+    void this.#connection?.close().catch((error: unknown) => {
+      this.#options.log.debug({ err: error, link: this.#options.name }, 'already closing');
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.reset();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { log, name, urls } = this.#options;
+    const backoff = new Backoff({ baseMs: 100, maxMs: 3_000 });
+    for (let attempt = 0; !this.#stop.signal.aborted; attempt++) {
+      try {
+        await this.#live(urls[attempt % urls.length] ?? '', () => backoff.reset());
+        log.warn({ link: name }, 'broker connection closed');
+      } catch (error) {
+        log.warn({ err: error, link: name }, 'broker connection failed');
+      }
+      await pause(backoff.next(), this.#stop.signal).catch(() => undefined);
+    }
+  }
+
+  /** One life of the connection: resolves when it is closed. */
+  async #live(url: string, whenUp: () => void): Promise<void> {
+    const { name, heartbeatS, onUp, onDown, onChange } = this.#options;
+    const address = new URL(url);
+    address.searchParams.set('heartbeat', String(heartbeatS));
+    const connection = await connect(address.href, {
+      noDelay: true,
+      timeout: CONNECT_TIMEOUT_MS,
+      clientProperties: { connection_name: name },
+    });
+    const closed = this.#watch(connection);
+    try {
+      if (this.#stop.signal.aborted) return;
+      this.#connection = connection;
+      await Promise.race([
+        onUp(connection),
+        closed.then(() => Promise.reject(new Error('closed during set-up'))),
+      ]);
+      this.#up = true;
+      whenUp();
+      onChange?.();
+      await closed;
+    } finally {
+      this.#connection = undefined;
+      this.#up = this.#blocked = false;
+      onDown?.();
+      onChange?.();
+      await connection.close().catch(() => undefined); // closed already in most cases, and then it says so
+    }
+  }
+
+  #watch(connection: ChannelModel): Promise<void> {
+    const { log, name } = this.#options;
+    connection.on('error', (error: Error) => log.warn({ err: error, link: name }, 'broker connection error'));
+    connection.on('blocked', (reason: string) => {
+      this.#blocked = true;
+      log.warn({ link: name, reason }, 'broker refuses publishes');
+    });
+    connection.on('unblocked', () => {
+      this.#blocked = false;
+      log.info({ link: name }, 'broker takes publishes again');
+    });
+    return new Promise((resolve) => connection.once('close', () => resolve()));
+  }
+}

@@ -1,0 +1,18 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+
+export const brokerConnected = new Gauge({
+  name: 'sixfold_broker_connected',
+  help: '1 while the connections to RabbitMQ are open and set up',
+});
+
+export const batchEntries = new Histogram({
+  name: 'sixfold_batch_entries',
+  help: 'Entries that one AMQP message (or one step of work on several) carried, by stage',
+  labelNames: ['stage'],
+  buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
+});
+
+export const deadTotal = new Counter({
+  name: 'sixfold_dead_total',
+  help: 'Unreadable entries that went to sixfold.dead',
+});

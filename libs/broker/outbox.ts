@@ -1,0 +1,120 @@
+import { Backoff, pause } from '#libs/runtime/backoff.ts';
+import { GroupCommit, type Pending } from '#libs/runtime/group-commit.ts';
+import { BrokerError } from './errors.ts';
+import { batchEntries } from './metrics.ts';
+import type { Publisher } from './publisher.ts';
+
+export interface OutboxOptions {
+  publisher: Publisher;
+  /** '' is the default exchange: the routing key names the queue. */
+  exchange: string;
+  routingKey: string;
+  /** Label of the batch_entries metric. */
+  stage: string;
+  /**
+   * How long a group may wait for its confirm, milliseconds; then its entries fail, and it is for the caller to say
+   * so. Without it a group is published again and again until the broker has it.
+   */
+  timeoutMs?: number;
+  /** Most entries that may wait; further ones fail at once. */
+  maxWaiting?: number;
+}
+
+/** Groups on their way to the broker at a time, for one destination. Publishes on one channel keep their order. */
+const CONCURRENCY = 4;
+const MAX_ENTRIES = 500;
+/** Weight of a group, UTF-16 units of its text. */
+const MAX_WEIGHT = 256 * 1024;
+
+/** A single entry waiting for its group's confirm. */
+class Entry implements Pending {
+  readonly text: string;
+  readonly #pending: Pending | undefined;
+
+  constructor(text: string, pending: Pending | undefined) {
+    this.text = text;
+    this.#pending = pending;
+  }
+
+  settled(error?: Error): void {
+    this.#pending?.settled(error);
+  }
+}
+
+/** Group commit towards one queue: entries added while a confirm is under way share the next AMQP message. */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #groups: GroupCommit<Entry>;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+    this.#groups = new GroupCommit<Entry>({
+      concurrency: CONCURRENCY,
+      maxEntries: MAX_ENTRIES,
+      maxWeight: MAX_WEIGHT,
+      weigh: (entry) => entry.text.length,
+      commit: (group) => this.#commit(group),
+    });
+  }
+
+  /**
+   * @param text the entry as JSON
+   * @param pending told when the broker has the entry, or that it cannot be known
+   */
+  add(text: string, pending?: Pending): void {
+    const { maxWaiting } = this.#options;
+    if (maxWaiting !== undefined && this.#groups.waiting >= maxWaiting)
+      pending?.settled(new BrokerError('full'));
+    else this.#groups.add(new Entry(text, pending));
+  }
+
+  get idle(): boolean {
+    return this.#groups.idle;
+  }
+
+  drained(): Promise<void> {
+    return this.#groups.drained();
+  }
+
+  async #commit(group: Entry[]): Promise<void> {
+    const { publisher, exchange, routingKey, stage, timeoutMs } = this.#options;
+    const content = Buffer.from(`[${group.map((entry) => entry.text).join(',')}]`);
+    batchEntries.observe({ stage }, group.length);
+    const backoff = new Backoff({ baseMs: 50, maxMs: 1_000 });
+    for (;;) {
+      try {
+        await publisher.publish(exchange, routingKey, content, timeoutMs);
+        return;
+      } catch (error) {
+        if (timeoutMs !== undefined || publisher.stopped) throw error;
+      }
+      await pause(backoff.next());
+      await publisher.ready();
+    }
+  }
+}
+
+/** The outboxes of destinations that come and go, such as the queues of gateways. */
+export class Outboxes {
+  readonly #open = new Map<string, Outbox>();
+  readonly #options: Omit<OutboxOptions, 'routingKey'>;
+
+  constructor(options: Omit<OutboxOptions, 'routingKey'>) {
+    this.#options = options;
+  }
+
+  to(routingKey: string): Outbox {
+    let outbox = this.#open.get(routingKey);
+    if (!outbox) this.#open.set(routingKey, (outbox = new Outbox({ ...this.#options, routingKey })));
+    return outbox;
+  }
+
+  /** Forgets the outboxes that have nothing to send. */
+  prune(): void {
+    for (const [key, outbox] of this.#open) if (outbox.idle) this.#open.delete(key);
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all([...this.#open.values()].map((outbox) => outbox.drained()));
+  }
+}

@@ -1,0 +1,88 @@
+import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
+import { BrokerError } from './errors.ts';
+
+/**
+ * Publishes with confirms on one channel. Every message is persistent and mandatory: it is confirmed only when a
+ * queue has it. (RabbitMQ: an unroutable message is confirmed too, but its basic.return arrives before that.)
+ */
+export class Publisher {
+  #channel: ConfirmChannel | undefined;
+  readonly #blocked: () => boolean;
+  readonly #returned = new Set<string>();
+  #waiting: (() => void)[] = [];
+  #count = 0;
+  #stopped = false;
+
+  /** @param blocked whether the broker refuses publishes at the moment */
+  constructor(blocked: () => boolean) {
+    this.#blocked = blocked;
+  }
+
+  async open(connection: ChannelModel): Promise<ConfirmChannel> {
+    const channel = await connection.createConfirmChannel();
+    channel.on('return', (message: Message) => this.#returned.add(String(message.properties.messageId)));
+    // A channel error closes the connection's whole set-up: simpler to reason about than a half-open link.
+    channel.on('error', () => void connection.close().catch(() => undefined));
+    this.#channel = channel;
+    for (const wake of this.#waiting.splice(0)) wake();
+    return channel;
+  }
+
+  close(): void {
+    this.#channel = undefined;
+    this.#returned.clear();
+  }
+
+  /** Nothing is published any more; who waits for a connection is told. */
+  stop(): void {
+    this.#stopped = true;
+    this.#channel = undefined;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Resolves when there is a channel again, or nothing to wait for. */
+  async ready(): Promise<void> {
+    if (this.#channel || this.#stopped) return;
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /**
+   * Resolves when the broker has confirmed the message.
+   *
+   * @param timeoutMs give up waiting after this long; the message may still arrive
+   * @throws BrokerError
+   */
+  publish(exchange: string, routingKey: string, content: Buffer, timeoutMs?: number): Promise<void> {
+    const channel = this.#channel;
+    if (!channel) return Promise.reject(new BrokerError(this.#stopped ? 'stopped' : 'not_connected'));
+    if (this.#blocked()) return Promise.reject(new BrokerError('blocked'));
+    const messageId = String(++this.#count);
+    return new Promise((resolve, reject) => {
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(() => reject(new BrokerError('timeout')), timeoutMs);
+      const confirmed = (error: unknown) => {
+        clearTimeout(timer);
+        const unroutable = this.#returned.delete(messageId);
+        if (error) reject(new BrokerError(this.#channel === channel ? 'nacked' : 'closed', { cause: error }));
+        else if (unroutable) reject(new BrokerError('unroutable'));
+        else resolve();
+      };
+      try {
+        channel.publish(
+          exchange,
+          routingKey,
+          content,
+          { persistent: true, mandatory: true, messageId },
+          confirmed,
+        );
+      } catch (error) {
+        clearTimeout(timer);
+        reject(new BrokerError('closed', { cause: error })); // amqplib throws on a channel that is closing
+      }
+    });
+  }
+}

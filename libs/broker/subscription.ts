@@ -1,0 +1,98 @@
+import type { Channel, ChannelModel } from 'amqplib';
+import { Delivery, type DeliverySource } from './delivery.ts';
+
+/** Takes deliveries; must not throw. */
+export type Receive = (delivery: Delivery, content: Buffer) => void;
+
+export interface SubscribeOptions {
+  queue: string;
+  /** Most unacknowledged deliveries. Acks out of order cost the broker time in proportion to it. */
+  prefetch: number;
+  receive: Receive;
+  /** A delivery that was begun is dealt with, and acknowledged. */
+  onFinished?: (delivery: Delivery) => void;
+  /** The consumer is gone though nobody closed it: the queue was deleted, or the channel failed. */
+  onLost: () => void;
+}
+
+/** A consumer on a channel of its own, so that it can be given up without touching the others. */
+export class Subscription implements DeliverySource {
+  readonly queue: string;
+  /** Deliveries that somebody has begun to work on and not finished. */
+  #started = 0;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #received = 0;
+  #idle: (() => void) | undefined;
+  readonly #channel: Channel;
+  readonly #onFinished: SubscribeOptions['onFinished'];
+
+  private constructor({ queue, onFinished }: SubscribeOptions, channel: Channel) {
+    this.queue = queue;
+    this.#channel = channel;
+    this.#onFinished = onFinished;
+  }
+
+  static async open(connection: ChannelModel, options: SubscribeOptions): Promise<Subscription> {
+    const channel = await connection.createChannel();
+    const subscription = new Subscription(options, channel);
+    const lost = () => {
+      if (subscription.#state === 'open') options.onLost();
+      subscription.#state = 'closed';
+      subscription.#idle?.();
+    };
+    channel.on('error', () => undefined); // a 'close' follows; that is what counts
+    channel.on('close', lost);
+    await channel.prefetch(options.prefetch);
+    await channel.consume(options.queue, (message) => {
+      if (message === null) {
+        lost(); // cancelled by the server: the queue was deleted
+        return;
+      }
+      subscription.#received++;
+      if (subscription.#state === 'open')
+        options.receive(new Delivery(subscription, channel, message), message.content);
+    });
+    return subscription;
+  }
+
+  /** Nothing that was received and not begun may be begun now: somebody else will have it. */
+  get closing(): boolean {
+    return this.#state !== 'open';
+  }
+
+  get gone(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** Deliveries received so far: with a single active consumer, any at all means that this one is active. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Deliveries begun and not finished. */
+  get inHand(): number {
+    return this.#started;
+  }
+
+  started(): void {
+    this.#started++;
+  }
+
+  finished(delivery: Delivery): void {
+    this.#onFinished?.(delivery);
+    if (--this.#started === 0) this.#idle?.();
+  }
+
+  /**
+   * Gives the queue up in order: what is begun is finished first, then the channel is closed, which returns the rest
+   * to its place at the head of the queue before the next consumer becomes active. (A basic.cancel would activate
+   * that one at once, and later messages would overtake those in hand.)
+   */
+  async close(): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    if (this.#started > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    if (this.gone) return;
+    await this.#channel.close();
+  }
+}

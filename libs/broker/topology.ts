@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import type { Channel, Options } from 'amqplib';
+
+/** Names and arguments of everything we declare, as data. Arguments cannot change after a declaration (RabbitMQ: 406). */
+
+export type QueueType = 'quorum' | 'classic';
+
+export interface Topology {
+  queueType: QueueType;
+  /** Number of route queues. All that concerns one user goes through one of them, in order. */
+  partitions: number;
+}
+
+export const ACK_QUEUE = 'sixfold.ack';
+export const RETURNED_QUEUE = 'sixfold.returned';
+export const DEAD_QUEUE = 'sixfold.dead';
+export const GATEWAY_EXCHANGE = 'sixfold.gateway';
+const RETURNED_EXCHANGE = 'sixfold.returned';
+
+export const routeQueue = (partition: number) => `sixfold.route.${partition}`;
+
+/** `gateway` is `<id>.<epoch>`: one queue per gateway process and broker connection. It is the routing key as well. */
+export const gatewayQueue = (gateway: string) => `sixfold.gateway.${gateway}`;
+
+/** The gateway whose queue this is; undefined if it is another queue. */
+export function gatewayOfQueue(queue: string): string | undefined {
+  const prefix = gatewayQueue('');
+  return queue.startsWith(prefix) ? queue.slice(prefix.length) : undefined;
+}
+
+/** The route queue of a user. Computed here and not by an exchange: stable across restarts of broker nodes. */
+export function partitionOf(user: string, partitions: number): number {
+  return createHash('md5').update(user).digest().readUInt32LE(0) % partitions;
+}
+
+/**
+ * A redelivery limit of 1,000 with at-least-once dead-lettering: the broker never drops a good message by itself.
+ * That strategy needs `reject-publish` (RabbitMQ: quorum queues, at-least-once dead lettering).
+ */
+function queueOptions(type: QueueType, singleActiveConsumer: boolean): Options.AssertQueue {
+  return {
+    durable: true,
+    arguments: {
+      'x-queue-type': type,
+      ...(singleActiveConsumer && { 'x-single-active-consumer': true }),
+      ...(type === 'quorum' && {
+        'x-delivery-limit': 1000,
+        'x-dead-letter-exchange': '',
+        'x-dead-letter-routing-key': DEAD_QUEUE,
+        'x-dead-letter-strategy': 'at-least-once',
+        'x-overflow': 'reject-publish',
+      }),
+    },
+  };
+}
+
+/** Declares what all services share; each service does it at every connection, so that any start order works. */
+export async function declareTopology(channel: Channel, { queueType, partitions }: Topology): Promise<void> {
+  await channel.assertQueue(DEAD_QUEUE, { durable: true, arguments: { 'x-queue-type': queueType } });
+  await channel.assertQueue(RETURNED_QUEUE, queueOptions(queueType, false));
+  await channel.assertExchange(RETURNED_EXCHANGE, 'fanout');
+  await channel.bindQueue(RETURNED_QUEUE, RETURNED_EXCHANGE, '');
+  await channel.assertExchange(GATEWAY_EXCHANGE, 'direct', { alternateExchange: RETURNED_EXCHANGE });
+  await channel.assertQueue(ACK_QUEUE, queueOptions(queueType, false));
+  for (let p = 0; p < partitions; p++)
+    await channel.assertQueue(routeQueue(p), queueOptions(queueType, true));
+}
+
+/**
+ * Declares the queue of one gateway epoch. No TTL and no expiry: both drop messages in silence. Single active
+ * consumer: the gateway subscribes first, routing instances wait behind it as heirs.
+ */
+export async function declareGatewayQueue(channel: Channel, gateway: string, type: QueueType): Promise<void> {
+  await channel.assertQueue(gatewayQueue(gateway), queueOptions(type, true));
+  await channel.bindQueue(gatewayQueue(gateway), GATEWAY_EXCHANGE, gateway);
+}

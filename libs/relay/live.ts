@@ -1,0 +1,38 @@
+import type { Delivery } from '#libs/broker/delivery.ts';
+import type { GatewayEntry } from '#libs/broker/entries.ts';
+import { Outboxes } from '#libs/broker/outbox.ts';
+import type { Publisher } from '#libs/broker/publisher.ts';
+import { GATEWAY_EXCHANGE } from '#libs/broker/topology.ts';
+import type { Where } from '#libs/store/presence.ts';
+
+/**
+ * The way to sessions, through the queues of their gateways. What is sent to a queue that is gone takes the alternate
+ * exchange to `sixfold.returned`; nothing vanishes.
+ */
+export class Live {
+  readonly #outboxes: Outboxes;
+
+  constructor(publisher: Publisher) {
+    this.#outboxes = new Outboxes({ publisher, exchange: GATEWAY_EXCHANGE, stage: 'live' });
+  }
+
+  /** @param cause the delivery that this comes from; it is held until the broker has the entry */
+  send(gateway: string, entry: GatewayEntry, cause?: Delivery): void {
+    cause?.hold();
+    this.#outboxes.to(gateway).add(JSON.stringify(entry), cause);
+  }
+
+  /** Something was stored for the user of these sessions. */
+  hint(sessions: readonly Where[], cause?: Delivery): void {
+    for (const { gateway, session } of sessions) this.send(gateway, { kind: 'hint', session }, cause);
+  }
+
+  /** Forgets the ways that are not used at the moment; gateways come and go. */
+  prune(): void {
+    this.#outboxes.prune();
+  }
+
+  drained(): Promise<void> {
+    return this.#outboxes.drained();
+  }
+}

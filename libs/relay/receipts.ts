@@ -1,0 +1,72 @@
+import type { Delivery } from '#libs/broker/delivery.ts';
+import type { Database } from '#libs/store/database.ts';
+import { findSessions, type Where } from '#libs/store/presence.ts';
+import { storeReceipts, type StoredReceipt } from '#libs/store/receipts.ts';
+import type { Live } from './live.ts';
+import { receiptsTotal } from './metrics.ts';
+
+export interface Relay {
+  db: Database;
+  live: Live;
+  leaseMs: number;
+}
+
+/** A receipt and the delivery that it comes from. */
+export interface ReceiptItem {
+  receipt: StoredReceipt;
+  delivery: Delivery;
+}
+
+/**
+ * Tells senders what became of their messages: live where they are connected, else through their mailbox.
+ *
+ * @param presence where the senders are, if that was just looked up
+ */
+export async function relayReceipts(
+  relay: Relay,
+  items: readonly ReceiptItem[],
+  presence?: Map<string, Where[]>,
+): Promise<void> {
+  const { db, live, leaseMs } = relay;
+  const found =
+    presence ??
+    (await findSessions(
+      db,
+      items.map(({ receipt }) => receipt.user),
+      leaseMs,
+    ));
+  const away: ReceiptItem[] = [];
+  for (const item of items) {
+    const sessions = found.get(item.receipt.user);
+    if (!sessions) away.push(item);
+    else {
+      receiptsTotal.inc({ outcome: 'live' });
+      for (const { gateway, session } of sessions)
+        live.send(gateway, { kind: 'receipt', session, ...item.receipt }, item.delivery);
+    }
+  }
+  await keepReceipts(relay, away);
+}
+
+/**
+ * Into the mailbox, and then a second look: insert-then-look against register-then-pull, so that one side always
+ * sees the other, and nothing is left lying for a sender who came back in between.
+ */
+export async function keepReceipts(
+  { db, live, leaseMs }: Relay,
+  items: readonly ReceiptItem[],
+): Promise<void> {
+  if (items.length === 0) return;
+  await storeReceipts(
+    db,
+    items.map(({ receipt }) => receipt),
+  );
+  receiptsTotal.inc({ outcome: 'stored' }, items.length);
+  const back = await findSessions(
+    db,
+    items.map(({ receipt }) => receipt.user),
+    leaseMs,
+  );
+  const first = new Map(items.map((item) => [item.receipt.user, item.delivery]));
+  for (const [user, sessions] of back) live.hint(sessions, first.get(user));
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+
+/** A setting that cannot be used: which one, and what it must be. Never quotes secrets. */
+export class ConfigError extends Error {
+  readonly code = 'bad_config';
+}
+
+/** A whole number with bounds; the unit stands in the variable's name. */
+export const integer = (fallback: number, min = 1, max = Number.MAX_SAFE_INTEGER) =>
+  z.coerce
+    .number({ error: 'must be a number' })
+    .int({ error: 'must be a whole number' })
+    .min(min, { error: `must be at least ${min}` })
+    .max(max, { error: `must be at most ${max}` })
+    .default(fallback);
+
+/** A number that may have a fraction. */
+export const decimal = (fallback: number, above = 0) =>
+  z.coerce
+    .number({ error: 'must be a number' })
+    .gt(above, { error: `must be above ${above}` })
+    .default(fallback);
+
+/** An address such as `postgres://…` or `amqp://…`. */
+export const address = (fallback: string, ...schemes: string[]) =>
+  z
+    .string()
+    .default(fallback)
+    .refine((value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)), {
+      error: `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+    });
+
+/** Settings that every service has. */
+export const common = {
+  /** Address to listen on for clients, metrics and probes. */
+  HOST: z.string().default('0.0.0.0'),
+  /** Port to listen on; 0 takes a free one. */
+  PORT: integer(8080, 0, 65_535),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+};
+
+/**
+ * Reads settings from the environment, once, at start.
+ * An empty variable counts as unset, as compose files leave them.
+ *
+ * @throws ConfigError that names every variable that is off
+ */
+export function readConfig<S extends z.ZodRawShape>(shape: S, env: NodeJS.ProcessEnv = process.env) {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const read = z.object(shape).safeParse(set);
+  if (read.success) return read.data;
+  const lines = read.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
+  throw new ConfigError(`these settings (environment variables) cannot be used:\n${lines.join('\n')}`);
+}

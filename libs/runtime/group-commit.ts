@@ -1,0 +1,95 @@
+/** Something that waits for a commit: told once, with the error if it failed. */
+export interface Pending {
+  settled(error?: Error): void;
+}
+
+export interface GroupCommitOptions<T> {
+  /** Makes one group durable; resolves when it is. Called with at most `concurrency` groups at a time, in order. */
+  commit: (group: T[]) => Promise<void>;
+  /** Groups under way at a time. */
+  concurrency: number;
+  /** Most entries of a group. */
+  maxEntries: number;
+  /** Most bytes (or any other weight) of a group, unless a single entry is larger. */
+  maxWeight: number;
+  weigh: (entry: T) => number;
+}
+
+/**
+ * While a commit is under way, what arrives next gathers, and goes out as one group when there is room.
+ * Idle, an entry leaves in the same turn of the event loop; under load the groups grow by themselves, and the price
+ * of a commit (an AMQP message and its confirm) is shared by all of a group.
+ */
+export class GroupCommit<T extends Pending> {
+  readonly #options: GroupCommitOptions<T>;
+  #waiting: T[] = [];
+  #underWay = 0;
+  #scheduled = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: GroupCommitOptions<T>) {
+    this.#options = options;
+  }
+
+  /** Entries that no commit has taken yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get idle(): boolean {
+    return this.#waiting.length === 0 && this.#underWay === 0;
+  }
+
+  add(entry: T): void {
+    this.#waiting.push(entry);
+    this.#schedule();
+  }
+
+  /** Resolves when everything added so far is settled. */
+  async drained(): Promise<void> {
+    if (this.idle) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** What one turn of the event loop brings leaves together: a burst read from many sockets is one group. */
+  #schedule(): void {
+    if (this.#scheduled || this.#underWay >= this.#options.concurrency) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      while (this.#waiting.length > 0 && this.#underWay < this.#options.concurrency)
+        void this.#commit(this.#take());
+    });
+  }
+
+  #take(): T[] {
+    const { maxEntries, maxWeight, weigh } = this.#options;
+    let weight = 0;
+    let count = 0;
+    for (const entry of this.#waiting) {
+      weight += weigh(entry);
+      if (count === maxEntries || (count > 0 && weight > maxWeight)) break;
+      count++;
+    }
+    if (count === this.#waiting.length) {
+      const all = this.#waiting;
+      this.#waiting = [];
+      return all;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #commit(group: T[]): Promise<void> {
+    this.#underWay++;
+    let failure: Error | undefined;
+    try {
+      await this.#options.commit(group);
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+    }
+    this.#underWay--;
+    for (const entry of group) entry.settled(failure);
+    if (this.#waiting.length > 0) this.#schedule();
+    else if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,50 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import { collectDefaultMetrics, register } from 'prom-client';
+
+collectDefaultMetrics();
+
+export interface HttpOptions {
+  host: string;
+  port: number;
+  /** Why the service cannot work now, a line each; empty when it is ready. */
+  notReady: () => string[];
+}
+
+/** /metrics, /healthz (the process lives) and /readyz (it can work), the same in every service. */
+export function createHttp({ notReady }: Pick<HttpOptions, 'notReady'>): Server {
+  const app = express().disable('x-powered-by').disable('etag');
+  app.get('/healthz', (_request, response) => {
+    response.type('text').send('ok\n');
+  });
+  app.get('/readyz', (_request, response) => {
+    const reasons = notReady();
+    response
+      .status(reasons.length === 0 ? 200 : 503)
+      .type('text')
+      .send(reasons.length === 0 ? 'ready\n' : `${reasons.join('\n')}\n`);
+  });
+  app.get('/metrics', async (_request, response) => {
+    response.type(register.contentType).send(await register.metrics());
+  });
+  return createServer(app);
+}
+
+/** Listens, and resolves to the port. @throws with the system's reason, such as EADDRINUSE */
+export function listen(server: Server, { host, port }: Pick<HttpOptions, 'host' | 'port'>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog: 4096 }, () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+export function closeHttp(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.close((error) => (error ? reject(error) : resolve()));
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,98 @@
+import type { Logger } from './logger.ts';
+
+type Release = () => Promise<void> | void;
+
+/**
+ * What a process has opened, in order. Each resource registers its release at once; stop runs them in reverse, so
+ * that nothing is closed under somebody who still uses it. A second signal forces.
+ */
+export class Lifecycle {
+  readonly #releases: { name: string; release: Release }[] = [];
+  readonly #log: Logger;
+  readonly #abort = new AbortController();
+  #stopping: Promise<void> | undefined;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  /** Aborted when the stop begins: for what waits while it starts. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  onStop(name: string, release: Release): void {
+    this.#releases.push({ name, release });
+  }
+
+  /** Runs the releases, the newest first. One that fails is logged and does not keep the others from running. */
+  stop(): Promise<void> {
+    this.#abort.abort();
+    this.#stopping ??= this.#release();
+    return this.#stopping;
+  }
+
+  async #release(): Promise<void> {
+    for (let next = this.#releases.pop(); next; next = this.#releases.pop()) {
+      try {
+        await next.release();
+        this.#log.debug({ resource: next.name }, 'released');
+      } catch (error) {
+        this.#log.error({ err: error, resource: next.name }, 'release failed');
+        process.exitCode = 1;
+      }
+    }
+  }
+
+  /** SIGTERM and SIGINT stop the process in order; a second one ends it at once. */
+  handleSignals(): void {
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (this.stopping) {
+        this.#log.warn({ signal }, 'second signal: forced exit');
+        process.exit(1);
+      }
+      this.#log.info({ signal }, 'stopping');
+      void this.stop().then(() => {
+        this.#log.info('stopped');
+        process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+        exitWhenIdle(this.#log);
+      });
+    };
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  }
+}
+
+/** After an orderly stop nothing should keep the process; what does is a leak: name it, and leave. */
+function exitWhenIdle(log: Logger): void {
+  setTimeout(() => {
+    log.error({ resources: process.getActiveResourcesInfo() }, 'something still runs after the stop');
+    process.exit(1);
+  }, 2_000).unref();
+}
+
+/**
+ * Runs a service's composition root. A start that fails says why in one line and exits with 1.
+ * An error that nobody caught is a bug: it is logged, and the process ends, since its state cannot be trusted; what
+ * it held is in the broker.
+ */
+export async function run(log: Logger, main: (lifecycle: Lifecycle) => Promise<void>): Promise<void> {
+  const lifecycle = new Lifecycle(log);
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'uncaught');
+    process.exit(1);
+  });
+  lifecycle.handleSignals();
+  try {
+    await main(lifecycle);
+  } catch (error) {
+    if (lifecycle.stopping) return; // told to stop while it waited for something to start
+    log.fatal({ err: error }, 'start failed');
+    process.exitCode = 1;
+    await lifecycle.stop();
+    exitWhenIdle(log);
+  }
+}

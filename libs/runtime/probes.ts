@@ -1,0 +1,37 @@
+import type { Server } from 'node:http';
+import { closeHttp, createHttp, listen } from './http.ts';
+import type { Logger } from './logger.ts';
+
+/**
+ * A service's HTTP side when it serves nothing but metrics and probes: up from the first moment, ready when every
+ * condition holds.
+ */
+export class Probes {
+  readonly #server: Server;
+  readonly #conditions = new Map<string, () => boolean>();
+
+  private constructor() {
+    this.#server = createHttp({ notReady: () => this.#unmet() });
+  }
+
+  static async listen(address: { HOST: string; PORT: number }, log: Logger): Promise<Probes> {
+    const probes = new Probes();
+    const port = await listen(probes.#server, { host: address.HOST, port: address.PORT });
+    log.info({ port }, 'metrics and probes listen');
+    return probes;
+  }
+
+  /** @param otherwise what to say when the condition does not hold */
+  require(otherwise: string, condition: () => boolean): void {
+    this.#conditions.set(otherwise, condition);
+  }
+
+  close(): Promise<void> {
+    return closeHttp(this.#server);
+  }
+
+  #unmet(): string[] {
+    if (this.#conditions.size === 0) return ['starting'];
+    return [...this.#conditions].filter(([, holds]) => !holds()).map(([otherwise]) => otherwise);
+  }
+}

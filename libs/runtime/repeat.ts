@@ -1,0 +1,21 @@
+import { pause } from './backoff.ts';
+
+/**
+ * Runs a step again and again, with a pause between the end of one and the start of the next.
+ *
+ * @param step must not reject: it deals with its own failures
+ * @returns stops; resolves when the step under way is over
+ */
+export function repeat(pauseMs: number, step: () => Promise<void>): () => Promise<void> {
+  const stop = new AbortController();
+  const running = (async () => {
+    while (!stop.signal.aborted) {
+      await step();
+      await pause(pauseMs, stop.signal).catch(() => undefined);
+    }
+  })();
+  return () => {
+    stop.abort();
+    return running;
+  };
+}

@@ -1,0 +1,78 @@
+import type { Database } from './database.ts';
+import { FORWARD } from './receipts.ts';
+
+/**
+ * Deletes what a client confirmed: the exact keys, and only in its own mailbox. (Keys do not become visible in
+ * order, so "everything up to this key" would delete what was never sent.)
+ */
+
+const CONFIRM_MESSAGES = {
+  name: 'messages-confirm',
+  text: `
+    WITH gone AS (
+      DELETE FROM offline_messages m USING unnest($1::text[], $2::bigint[]) AS i (recipient, key)
+      WHERE m.recipient = i.recipient AND m.key = i.key
+      RETURNING m.sender, m.id, m.recipient
+    ), told AS (
+      INSERT INTO offline_receipts (recipient, id, peer, state, at)
+      SELECT sender, id, recipient, 'delivered', $3::bigint FROM gone
+      ${FORWARD}
+    )
+    SELECT DISTINCT sender FROM gone`,
+};
+
+const CONFIRM_RECEIPTS = {
+  name: 'receipts-confirm',
+  text: `
+    DELETE FROM offline_receipts r USING unnest($1::text[], $2::bigint[]) AS i (recipient, key)
+    WHERE r.recipient = i.recipient AND r.key = i.key`,
+};
+
+const WAITING = {
+  name: 'receipts-waiting',
+  text: 'SELECT DISTINCT recipient FROM offline_receipts WHERE peer = ANY ($1::text[])',
+};
+
+/** A key as handed out: kind and number. Anything else names nothing. */
+const KEY = /^([mr])(\d{1,18})$/;
+
+function select(confirms: readonly { user: string; keys: readonly string[] }[], kind: 'm' | 'r') {
+  const users: string[] = [];
+  const keys: string[] = [];
+  for (const { user, keys: named } of confirms)
+    for (const key of named) {
+      const [, of, number] = KEY.exec(key) ?? [];
+      if (of !== kind || number === undefined) continue;
+      users.push(user);
+      keys.push(number);
+    }
+  return { users, keys };
+}
+
+/**
+ * Deletes confirmed entries; each message becomes a `delivered` receipt in its sender's mailbox, in one statement.
+ *
+ * @param again the same confirmations may have been dealt with before, without the senders having been hinted:
+ *   then all who have a receipt waiting from these users are named
+ * @returns senders who have a new receipt
+ */
+export async function confirmEntries(
+  db: Database,
+  confirms: readonly { user: string; keys: readonly string[] }[],
+  now: number,
+  again: boolean,
+): Promise<Set<string>> {
+  const senders = new Set<string>();
+  const messages = select(confirms, 'm');
+  if (messages.keys.length > 0) {
+    const rows = await db.query<{ sender: string }>(CONFIRM_MESSAGES, [messages.users, messages.keys, now]);
+    for (const { sender } of rows) senders.add(sender);
+  }
+  const receipts = select(confirms, 'r');
+  if (receipts.keys.length > 0) await db.query(CONFIRM_RECEIPTS, [receipts.users, receipts.keys]);
+  if (again && messages.users.length > 0) {
+    const rows = await db.query<{ recipient: string }>(WAITING, [[...new Set(messages.users)]]);
+    for (const { recipient } of rows) senders.add(recipient);
+  }
+  return senders;
+}

@@ -1,0 +1,89 @@
+import { setInterval } from 'node:timers';
+import pg from 'pg';
+import type { Logger } from '#libs/runtime/logger.ts';
+import { databaseConnected } from './metrics.ts';
+
+/** A statement with a name: prepared once on each connection. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A batch holds a connection for a few milliseconds; more of them than this only compete for the same cores. */
+const POOL_SIZE = 5;
+const CONNECT_TIMEOUT_MS = 3_000;
+/** A query that hangs is given up after this long; the same on the server, so that it does not run on alone. */
+const QUERY_TIMEOUT_MS = 15_000;
+const PING_MS = 2_000;
+
+/** SQLSTATE classes that say the data is at fault: 22 data exception, 23 integrity constraint violation. */
+const DATA_FAULT = /^2[23]/;
+
+/**
+ * Whether a failure passes by itself. When in doubt it does: to wait is safe, to give up a good message is not.
+ * Only what the data itself causes, or a mistake in our code, does not.
+ */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return !DATA_FAULT.test(error.code ?? '');
+  return !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError);
+}
+
+/** Postgres, with a pool that notices outages and recovers from them without a restart. */
+export class Database {
+  readonly #pool: pg.Pool;
+  readonly #log: Logger;
+  readonly #pinging: NodeJS.Timeout;
+  #connected = false;
+  #lastSuccess = 0;
+
+  constructor(url: string, service: string, log: Logger) {
+    this.#log = log;
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      application_name: `sixfold-${service}`,
+      max: POOL_SIZE,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
+      statement_timeout: QUERY_TIMEOUT_MS,
+      keepAlive: true,
+    });
+    this.#pool.on('error', (error) => log.warn({ err: error }, 'idle database connection lost'));
+    this.#pinging = setInterval(() => void this.#ping(), PING_MS);
+  }
+
+  /** Whether the last query reached the database. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  async query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[] = []): Promise<Row[]> {
+    try {
+      const { rows } = await this.#pool.query<Row>({ ...statement, values });
+      this.#reached(true);
+      return rows;
+    } catch (error) {
+      this.#reached(error instanceof pg.DatabaseError && !/^(08|57)/.test(error.code ?? ''));
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#pinging);
+    await this.#pool.end();
+  }
+
+  #reached(connected: boolean): void {
+    if (connected) this.#lastSuccess = performance.now();
+    if (connected !== this.#connected) this.#log.info({ connected }, 'database');
+    this.#connected = connected;
+    databaseConnected.set(connected ? 1 : 0);
+  }
+
+  /** Notices an outage, and its end, also while there is nothing to do. */
+  async #ping(): Promise<void> {
+    if (performance.now() - this.#lastSuccess < PING_MS) return;
+    await this.query({ name: 'ping', text: 'SELECT 1' }).catch((error: unknown) => {
+      this.#log.debug({ err: error }, 'database does not answer');
+    });
+  }
+}

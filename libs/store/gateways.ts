@@ -1,0 +1,86 @@
+import type { Database } from './database.ts';
+
+/** The leases of gateway epochs. All times are the database's: nobody compares two clocks. */
+
+const KEEP_PRESENCE = {
+  name: 'presence-keep',
+  text: 'INSERT INTO presence DEFAULT VALUES ON CONFLICT DO NOTHING',
+};
+
+const REGISTER = {
+  name: 'gateways-register',
+  text: `INSERT INTO gateways (gateway) VALUES ($1) ON CONFLICT (gateway) DO NOTHING`,
+};
+
+const RENEW = {
+  name: 'gateways-renew',
+  text: `
+    UPDATE gateways SET
+      lapses = lapses + CASE WHEN last_seen > now() - $2::integer * interval '1 millisecond' THEN 0 ELSE 1 END,
+      last_seen = now()
+    WHERE gateway = $1 AND NOT removed
+    RETURNING (SELECT name FROM presence) || '.' || lapses AS presence`,
+};
+
+/**
+ * Renews a gateway's lease; `first` makes it.
+ *
+ * @returns a name for the time in which the gateway's sessions were present without a gap: when it changes, they
+ *   must be announced again. Undefined when the epoch is over.
+ */
+export async function renewLease(
+  db: Database,
+  gateway: string,
+  first: boolean,
+  leaseMs: number,
+): Promise<string | undefined> {
+  await db.query(KEEP_PRESENCE);
+  if (first) await db.query(REGISTER, [gateway]);
+  const [row] = await db.query<{ presence: string }>(RENEW, [gateway, leaseMs]);
+  return row?.presence;
+}
+
+const REMOVE = {
+  name: 'gateways-remove',
+  text: 'UPDATE gateways SET removed = true WHERE gateway = ANY ($1::text[]) AND NOT removed',
+};
+
+/** Ends epochs: from here on their sessions do not count, and the queues are to be removed. */
+export async function removeGateways(db: Database, gateways: readonly string[]): Promise<void> {
+  await db.query(REMOVE, [gateways]);
+}
+
+const REMOVE_LAPSED = {
+  name: 'gateways-remove-lapsed',
+  text: `
+    UPDATE gateways SET removed = true
+    WHERE NOT removed AND last_seen < now() - $1::integer * interval '1 millisecond'`,
+};
+
+/** Ends the epochs that were silent for longer than this. */
+export async function removeSilentGateways(db: Database, silentMs: number): Promise<void> {
+  await db.query(REMOVE_LAPSED, [silentMs]);
+}
+
+const LIST = { name: 'gateways-list', text: 'SELECT gateway, removed FROM gateways' };
+
+/** Every epoch that still has a queue. */
+export function listGateways(db: Database): Promise<{ gateway: string; removed: boolean }[]> {
+  return db.query(LIST);
+}
+
+const FORGET = {
+  name: 'gateways-forget',
+  text: 'DELETE FROM gateways WHERE gateway = $1 AND removed',
+};
+
+const FORGET_SESSIONS = {
+  name: 'gateways-forget-sessions',
+  text: 'DELETE FROM sessions s WHERE NOT EXISTS (SELECT FROM gateways g WHERE g.gateway = s.gateway)',
+};
+
+/** The queue of an epoch is gone: nothing is left to remember. */
+export async function forgetGateway(db: Database, gateway: string): Promise<void> {
+  await db.query(FORGET, [gateway]);
+  await db.query(FORGET_SESSIONS);
+}

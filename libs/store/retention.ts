@@ -1,0 +1,49 @@
+import type { Database } from './database.ts';
+import { FORWARD } from './receipts.ts';
+
+/** What has waited too long leaves the mailbox, and its sender is told. */
+
+const EXPIRE_MESSAGES = {
+  name: 'messages-expire',
+  text: `
+    WITH old AS (
+      SELECT recipient, key FROM offline_messages
+      WHERE stored_at < now() - $1::float8 * interval '1 day'
+      ORDER BY stored_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+      DELETE FROM offline_messages m USING old WHERE m.recipient = old.recipient AND m.key = old.key
+      RETURNING m.sender, m.id, m.recipient
+    ), told AS (
+      INSERT INTO offline_receipts (recipient, id, peer, state, reason, at)
+      SELECT sender, id, recipient, 'rejected', 'expired', $3::bigint FROM gone
+      ${FORWARD}
+    )
+    SELECT sender FROM gone`,
+};
+
+const EXPIRE_RECEIPTS = {
+  name: 'receipts-expire',
+  text: `
+    WITH old AS (
+      SELECT recipient, key FROM offline_receipts
+      WHERE stored_at < now() - $1::float8 * interval '1 day'
+      ORDER BY stored_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+      DELETE FROM offline_receipts r USING old WHERE r.recipient = old.recipient AND r.key = old.key RETURNING 1
+    )
+    SELECT count(*)::integer AS expired FROM gone`,
+};
+
+export interface Expired {
+  /** Senders of expired messages, one for each message. */
+  senders: string[];
+  /** Receipts that nobody came for. */
+  receipts: number;
+}
+
+/** Expires up to `limit` messages and as many receipts. */
+export async function expire(db: Database, days: number, limit: number, now: number): Promise<Expired> {
+  const senders = await db.query<{ sender: string }>(EXPIRE_MESSAGES, [days, limit, now]);
+  const receipts = await db.query<{ expired: number }>(EXPIRE_RECEIPTS, [days, limit]);
+  return { senders: senders.map(({ sender }) => sender), receipts: receipts[0]?.expired ?? 0 };
+}
