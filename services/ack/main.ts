@@ -1,0 +1,62 @@
+import { Broker } from '#libs/broker/broker.ts';
+import { DeadLetters } from '#libs/broker/dead-letters.ts';
+import { AckEntry } from '#libs/broker/entries.ts';
+import { Reader } from '#libs/broker/reader.ts';
+import { Subscription } from '#libs/broker/subscription.ts';
+import { ACK_QUEUE } from '#libs/broker/topology.ts';
+import { Live } from '#libs/relay/live.ts';
+import { within } from '#libs/runtime/backoff.ts';
+import { run } from '#libs/runtime/lifecycle.ts';
+import { createLogger } from '#libs/runtime/logger.ts';
+import { Probes } from '#libs/runtime/probes.ts';
+import { Database, isTransient } from '#libs/store/database.ts';
+import { migrate } from '#libs/store/migrate.ts';
+import { readAckConfig } from './config.ts';
+import { relayConfirmations } from './confirmations.ts';
+
+/** How often ways to gateways that are gone are forgotten, milliseconds. */
+const PRUNE_MS = 10_000;
+
+/** The ack service: relays confirmations to the senders of the messages, or into their mailboxes. */
+const config = readAckConfig();
+const log = createLogger('ack', config.LOG_LEVEL);
+
+await run(log, async (lifecycle) => {
+  const probes = await Probes.listen(config, log);
+  lifecycle.onStop('http', () => probes.close());
+
+  await migrate(config.DATABASE_URL, log, lifecycle.signal);
+  const db = new Database(config.DATABASE_URL, 'ack', log);
+  lifecycle.onStop('database', () => db.close());
+  probes.require('the database is not connected', () => db.connected);
+
+  const broker = new Broker({ name: 'ack', config, log });
+  lifecycle.onStop('publishing', () => broker.stopPublishing());
+  probes.require('the broker is not connected', () => broker.connected);
+
+  const live = new Live(broker.publisher);
+  const relay = { db, live, leaseMs: config.GATEWAY_LEASE_MS };
+  const reader = new Reader({
+    stage: 'acking',
+    schema: AckEntry,
+    maxEntries: 1_000,
+    handle: (items) => relayConfirmations(relay, items),
+    isTransient,
+    dead: new DeadLetters(broker.publisher),
+    log,
+  });
+  let subscription: Subscription | undefined;
+  broker.consume({
+    open: async (connection) => {
+      const options = { queue: ACK_QUEUE, prefetch: config.ACK_PREFETCH, receive: reader.receive };
+      subscription = await Subscription.open(connection, { ...options, onLost: broker.resetConsuming });
+    },
+    close: () => (subscription = undefined),
+  });
+  lifecycle.onStop('consuming', async () => {
+    await within(config.DRAIN_TIMEOUT_MS, Promise.all([reader.stop(), subscription?.close()]));
+    await broker.stopConsuming();
+  });
+  const pruning = setInterval(() => live.prune(), PRUNE_MS);
+  lifecycle.onStop('pruning', () => clearInterval(pruning));
+});

@@ -1,0 +1,168 @@
+import type { Socket } from 'node:net';
+import { WebSocket, type RawData } from 'ws';
+import { CLOSE_UNSUPPORTED_DATA, CODES, type Code, type ErrorCode } from '#libs/protocol/codes.ts';
+import type { Re } from '#libs/protocol/decode.ts';
+import { encode } from '#libs/protocol/encode.ts';
+import { MAX_BAD_PACKETS } from '#libs/protocol/limits.ts';
+import type { ServerType } from '#libs/protocol/server-packets.ts';
+import type { Corker } from './corker.ts';
+import { errorsTotal, packetsOut } from './metrics.ts';
+import type { Session } from './session.ts';
+
+/** What a connection asks of the gateway. */
+export interface ConnectionOwner {
+  /** One text frame. While the promise is pending, nothing further is read. */
+  receive(connection: Connection, text: string): Promise<void> | undefined;
+  closed(connection: Connection): void;
+}
+
+/** How long a client may take to answer a close, milliseconds; then its socket is destroyed. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/** A client's WebSocket: text frames in, packets out, and the errors and closes of the code table. */
+export class Connection {
+  readonly openedAt = Date.now();
+  session: Session | undefined;
+  /** When the current login:R was read, milliseconds; 0 when none is pending. */
+  loginSince = 0;
+  /** When a login:R is due. */
+  loginDeadline: number;
+  readonly #ws: WebSocket;
+  readonly #socket: Socket;
+  readonly #corker: Corker;
+  readonly #owner: ConnectionOwner;
+  readonly #maxSendBuffer: number;
+  #badPackets = 0;
+  #busy = false;
+  #backlog: string[] = [];
+  /** Ping intervals in which nothing came. */
+  #silent = 0;
+
+  constructor(
+    ws: WebSocket,
+    socket: Socket,
+    corker: Corker,
+    owner: ConnectionOwner,
+    limits: { maxSendBuffer: number; loginTimeoutMs: number },
+  ) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#corker = corker;
+    this.#owner = owner;
+    this.#maxSendBuffer = limits.maxSendBuffer;
+    this.loginDeadline = this.openedAt + limits.loginTimeoutMs;
+    ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
+    ws.on('pong', () => (this.#silent = 0));
+    ws.on('ping', () => (this.#silent = 0));
+    ws.on('error', (error: Error & { code?: string }) => errorsTotal.inc({ code: frameFault(error) }));
+    ws.on('close', () => owner.closed(this));
+  }
+
+  get open(): boolean {
+    return this.#ws.readyState === WebSocket.OPEN;
+  }
+
+  get sendBufferBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Sends a packet. A client that does not read is let go: nothing is lost, it goes to the mailbox. */
+  send(type: ServerType, text: string): void {
+    if (!this.open) return;
+    packetsOut[type].inc();
+    this.#corker.cork(this.#socket);
+    this.#ws.send(text);
+    if (this.#socket.writableLength > this.#maxSendBuffer) this.close('slow_consumer');
+  }
+
+  /** Refuses a packet. */
+  error(code: ErrorCode, message: string, re?: Re): void {
+    errorsTotal.inc({ code });
+    this.send('error', encode({ type: 'error', code, message, ...(re && { re }) }));
+    if (code === 'bad_packet' && ++this.#badPackets >= MAX_BAD_PACKETS)
+      this.#close(CODES.bad_packet.close, code);
+  }
+
+  /** Refuses a packet, and the client with it. */
+  reject(code: 'not_logged_in' | 'unauthorized' | 'rate_limited', message: string, re?: Re): void {
+    this.error(code, message, re);
+    this.#close(CODES[code].close, code);
+  }
+
+  /** Ends the connection with a code that is no error packet. */
+  close(code: 'login_timeout' | 'slow_consumer' | 'overloaded'): void {
+    errorsTotal.inc({ code });
+    this.#close(CODES[code].close, code);
+  }
+
+  /** Says why the client has to go; leave() follows. */
+  bye(reason: 'draining' | 'replaced', reconnectAfterMs?: number): void {
+    errorsTotal.inc({ code: reason });
+    this.send(
+      'bye',
+      encode({ type: 'bye', reason, ...(reconnectAfterMs !== undefined && { reconnectAfterMs }) }),
+    );
+  }
+
+  leave(reason: 'draining' | 'replaced'): void {
+    this.#close(CODES[reason].close, reason);
+  }
+
+  /** One ping interval is over. @returns false if the client was silent for two of them, and is gone */
+  ping(): boolean {
+    if (this.#silent >= 2) {
+      this.#ws.terminate();
+      return false;
+    }
+    this.#silent++;
+    if (this.open) this.#ws.ping();
+    return true;
+  }
+
+  #close(code: number, reason: Code | 'binary'): void {
+    if (!this.open) return;
+    this.#ws.close(code, reason);
+    setTimeout(() => this.#ws.terminate(), CLOSE_TIMEOUT_MS).unref();
+    this.#owner.closed(this);
+  }
+
+  /** What gathered in the meantime, up to the next login. */
+  #readOn(): void {
+    for (let text = this.#backlog.shift(); text !== undefined; text = this.#backlog.shift()) {
+      if (this.open) this.#read(text);
+      if (this.#busy) return;
+    }
+  }
+
+  #onMessage(data: RawData, isBinary: boolean): void {
+    this.#silent = 0;
+    if (!this.open) return;
+    if (isBinary) {
+      errorsTotal.inc({ code: 'binary' });
+      this.#close(CLOSE_UNSUPPORTED_DATA, 'binary');
+      return;
+    }
+    // ws hands text frames over as one Buffer (binaryType nodebuffer).
+    const text = (data as Buffer).toString();
+    if (this.#busy) this.#backlog.push(text);
+    else this.#read(text);
+  }
+
+  /** A login takes time; what the client sends behind it waits, in order, and reading pauses. */
+  #read(text: string): void {
+    const busy = this.#owner.receive(this, text);
+    if (!busy) return;
+    this.#busy = true;
+    this.#ws.pause();
+    void busy.finally(() => {
+      this.#busy = false;
+      this.#ws.resume();
+      this.#readOn();
+    });
+  }
+}
+
+/** Faults of the WebSocket layer, which ws answers with the close code itself. */
+function frameFault({ code }: { code?: string }): string {
+  return code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'too_large' : 'websocket';
+}

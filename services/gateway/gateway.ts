@@ -1,0 +1,143 @@
+import type { LiveMessage, LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
+import { decode, type Decoded, type ReadPacket } from '#libs/protocol/decode.ts';
+import type { Pending } from '#libs/runtime/group-commit.ts';
+import type { Logger } from '#libs/runtime/logger.ts';
+import type { Identity, Verify } from './auth.ts';
+import type { GatewayConfig } from './config.ts';
+import type { Connection, ConnectionOwner } from './connection.ts';
+import type { Epoch } from './epoch.ts';
+import { ackR } from './handlers/ack.ts';
+import { loginR } from './handlers/login.ts';
+import { msgR } from './handlers/msg.ts';
+import { offlineA, offlineR } from './handlers/offline.ts';
+import { packetsIn } from './metrics.ts';
+import type { Outboxes } from './outboxes.ts';
+import { overRate } from './rate.ts';
+import { Session } from './session.ts';
+
+export interface GatewayParts {
+  config: GatewayConfig;
+  verify: Verify;
+  out: Outboxes;
+  epoch: Epoch;
+  log: Logger;
+}
+
+/** What the packet handlers work with: the connections and sessions of this process, and the ways to the broker. */
+export class Gateway implements ConnectionOwner {
+  readonly config: GatewayConfig;
+  readonly verify: Verify;
+  readonly out: Outboxes;
+  readonly epoch: Epoch;
+  readonly log: Logger;
+  readonly connections = new Set<Connection>();
+  /** Logged in, or about to be, by session id. */
+  readonly sessions = new Map<string, Session>();
+
+  constructor({ config, verify, out, epoch, log }: GatewayParts) {
+    this.config = config;
+    this.verify = verify;
+    this.out = out;
+    this.epoch = epoch;
+    this.log = log;
+  }
+
+  receive(connection: Connection, text: string): Promise<void> | undefined {
+    const read = decode(text);
+    packetsIn[read.packet?.type ?? 'unreadable'].inc();
+    const { session } = connection;
+    if (!session?.registered) return this.#beforeLogin(connection, read);
+    const over = overRate(session, read);
+    if (over) {
+      const message = `more than ${this.config.RATE_LIMIT_PER_S} packets/s`;
+      if (over === 'persists') connection.reject('rate_limited', message, reOf(read));
+      else connection.error('rate_limited', message, reOf(read));
+    } else if (read.packet) return this.#dispatch(session, read.packet);
+    else if (read.fault.re?.type === 'login:R' && read.fault.field === 'token')
+      connection.reject('unauthorized', read.fault.message, read.fault.re);
+    else connection.error('bad_packet', read.fault.message, read.fault.re);
+    return undefined;
+  }
+
+  openSession(identity: Identity, device: string, connection: Connection): Session {
+    const session = new Session(identity, device, connection, this.config, this.giveBack);
+    this.sessions.set(session.id, session);
+    connection.session = session;
+    return session;
+  }
+
+  /** The session's client is gone, or must go: presence forgets it, and its messages go to the mailbox. */
+  closeSession(session: Session, reason: ReturnReason): void {
+    if (!this.sessions.delete(session.id)) return;
+    this.withdraw(session);
+    session.close(reason);
+    session.onRegistered?.(false);
+    this.log.debug({ session: session.id, user: session.user, reason }, 'session closed');
+  }
+
+  /** Tells presence that the session is here. Lost, it is told again: by the client, or with the next epoch. */
+  announce({ user, device, id }: Session, again: boolean): void {
+    const { name } = this.epoch;
+    this.out.route(user, { kind: 'session-up', user, device, session: id, gateway: name, again });
+  }
+
+  /** Tells presence that nothing more should come here. Lost, the next message that comes back tells it. */
+  withdraw({ user, id }: Session): void {
+    this.out.route(user, { kind: 'session-down', user, session: id });
+  }
+
+  closed(connection: Connection): void {
+    this.connections.delete(connection);
+    if (connection.session) this.closeSession(connection.session, 'disconnected');
+  }
+
+  /** What cannot be handed over goes to `sixfold.returned`; the broker's delivery waits for that. */
+  readonly giveBack = (entry: LiveMessage | LiveReceipt, reason: ReturnReason, held: Pending): void => {
+    this.out.returned.add(JSON.stringify({ ...entry, returned: reason }), held);
+  };
+
+  #dispatch(session: Session, packet: ReadPacket): Promise<void> | undefined {
+    switch (packet.type) {
+      case 'msg:R':
+        msgR(this, session, packet);
+        return undefined;
+      case 'ack:R':
+        ackR(this, session, packet);
+        return undefined;
+      case 'offline:R':
+        offlineR(this, session, packet);
+        return undefined;
+      case 'offline:A':
+        offlineA(this, session, packet);
+        return undefined;
+      case 'ping':
+        session.connection.send('pong', '{"type":"pong"}');
+        return undefined;
+      case 'login:R':
+        return loginR(this, session.connection, packet);
+    }
+  }
+
+  /** Only a readable login:R gets anywhere; one whose device is off leaves the time to mend it (PROTOCOL: not_logged_in). */
+  #beforeLogin(connection: Connection, { packet, fault }: Decoded): Promise<void> | undefined {
+    if (packet?.type === 'login:R') return loginR(this, connection, packet);
+    if (fault?.re?.type !== 'login:R')
+      connection.reject(
+        'not_logged_in',
+        'the first packet must be login:R',
+        fault?.re ?? reOf({ packet, fault }),
+      );
+    else if (fault.field === 'device') connection.error('bad_packet', fault.message, fault.re);
+    else connection.reject('unauthorized', fault.message, fault.re);
+    return undefined;
+  }
+}
+
+function reOf({ packet, fault }: { packet?: ReadPacket | undefined; fault?: Decoded['fault'] | undefined }) {
+  if (!packet) return fault?.re;
+  return {
+    type: packet.type,
+    ...('id' in packet && { id: packet.id }),
+    ...('from' in packet && { from: packet.from }),
+  };
+}

@@ -1,0 +1,54 @@
+import type { AckR } from '#libs/protocol/client-packets.ts';
+import { ackA } from '#libs/protocol/encode.ts';
+import type { Pending } from '#libs/runtime/group-commit.ts';
+import type { Gateway } from '../gateway.ts';
+import { confirmSeconds } from '../metrics.ts';
+import type { Held } from '../receive-window.ts';
+import type { Session } from '../session.ts';
+
+/** An ack:R on its way into the broker. Only its confirm lets go of the message, and of the broker's delivery. */
+class Confirming implements Pending {
+  readonly #session: Session;
+  readonly #held: Held;
+
+  constructor(session: Session, held: Held) {
+    this.#session = session;
+    this.#held = held;
+  }
+
+  settled(error?: Error): void {
+    const { connection, window } = this.#session;
+    const { from, id } = this.#held.message;
+    if (!error) {
+      for (let n = window.confirmed(this.#held); n > 0; n--) connection.send('ack:A', ackA(id, from));
+      return;
+    }
+    for (let n = window.unconfirmed(this.#held); n > 0; n--)
+      connection.error('unavailable', 'the confirmation was not taken; the message comes again', {
+        type: 'ack:R',
+        id,
+        from,
+      });
+    if (this.#session.closed) window.giveBack('disconnected');
+  }
+}
+
+/**
+ * ack:R: the message is with the application. One that names nothing in flight on this session gets ack:A and has no
+ * effect: a mailbox entry is confirmed by offline:A only, and nobody can confirm for others.
+ */
+export function ackR(gateway: Gateway, session: Session, { id, from }: AckR): void {
+  const held = session.window.answer(from, id);
+  if (!held) {
+    session.connection.send('ack:A', ackA(id, from));
+    return;
+  }
+  if (held.answers > 1) return; // answered with the first one
+  const { at, others } = held.message;
+  const now = Date.now();
+  confirmSeconds.observe(Math.max(0, now - at) / 1_000);
+  gateway.out.ack(
+    { kind: 'ack', from, id, to: session.user, at: now, ...(others && { others }) },
+    new Confirming(session, held),
+  );
+}

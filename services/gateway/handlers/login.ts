@@ -1,0 +1,92 @@
+import type { LoginR } from '#libs/protocol/client-packets.ts';
+import { encode } from '#libs/protocol/encode.ts';
+import { AuthError, type Identity } from '../auth.ts';
+import type { Connection } from '../connection.ts';
+import type { Gateway } from '../gateway.ts';
+import type { Session } from '../session.ts';
+
+const RE = { type: 'login:R' };
+
+/**
+ * login:R: opens a session, or renews the expiry of the one there is. Resolves when it is answered, which for a new
+ * session is when presence knows it: any message routed later comes here, any stored earlier is found by offline:R.
+ */
+export async function loginR(
+  gateway: Gateway,
+  connection: Connection,
+  { token, device }: LoginR,
+): Promise<void> {
+  const identity = await verified(gateway, connection, token);
+  if (!identity || !connection.open) return;
+  const { session } = connection;
+  if (session && (session.user !== identity.user || session.device !== device)) {
+    if (session.registered) {
+      connection.error('bad_packet', 'this connection is logged in as another user or device', RE);
+      return;
+    }
+    gateway.closeSession(session, 'disconnected'); // it never got its login:A
+    connection.session = undefined;
+  }
+  if (session?.registered) {
+    session.expiresAt = identity.expiresAt;
+    answer(gateway, session);
+    return;
+  }
+  await register(gateway, connection.session ?? gateway.openSession(identity, device, connection));
+}
+
+async function verified(
+  gateway: Gateway,
+  connection: Connection,
+  token: string,
+): Promise<Identity | undefined> {
+  try {
+    return await gateway.verify(token);
+  } catch (error) {
+    if (!(error instanceof AuthError)) throw error;
+    if (error.code === 'unauthorized') connection.reject('unauthorized', error.message, RE);
+    else {
+      gateway.log.warn({ err: error.cause }, 'tokens cannot be checked');
+      connection.error('unavailable', error.message, RE);
+      connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
+    }
+    return undefined;
+  }
+}
+
+/** Announces the session, and waits for routing to say that it is registered, or for too long. */
+function register(gateway: Gateway, session: Session): Promise<void> {
+  const { connection } = session;
+  return new Promise((resolve) => {
+    session.onRegistered = (registered) => {
+      session.onRegistered = undefined;
+      connection.loginSince = 0;
+      if (registered) answer(gateway, session);
+      else {
+        connection.error('unavailable', 'the login could not be registered; send it again', RE);
+        connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
+      }
+      resolve();
+    };
+    connection.loginSince = Date.now();
+    if (!gateway.epoch.ready) session.onRegistered(false);
+    else gateway.announce(session, false);
+  });
+}
+
+function answer(gateway: Gateway, session: Session): void {
+  const { MAX_PACKET_BYTES, SEND_WINDOW, RECEIVE_WINDOW, ACK_TIMEOUT_MS, RATE_LIMIT_PER_S } = gateway.config;
+  const { user, device, id } = session;
+  const limits = {
+    maxPacketBytes: MAX_PACKET_BYTES,
+    sendWindow: SEND_WINDOW,
+    receiveWindow: RECEIVE_WINDOW,
+    ackTimeoutMs: ACK_TIMEOUT_MS,
+    ratePerS: RATE_LIMIT_PER_S,
+  };
+  session.registered = true;
+  session.connection.send(
+    'login:A',
+    encode({ type: 'login:A', user, device, session: id, at: Date.now(), limits }),
+  );
+}

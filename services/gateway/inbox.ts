@@ -1,0 +1,147 @@
+import type { DeadLetters } from '#libs/broker/dead-letters.ts';
+import { parseEntries } from '#libs/broker/dead-letters.ts';
+import type { Delivery } from '#libs/broker/delivery.ts';
+import { GatewayEntry, type LiveReceipt, type Mailbox } from '#libs/broker/entries.ts';
+import { batchEntries } from '#libs/broker/metrics.ts';
+import { ackN, offlineN } from '#libs/protocol/encode.ts';
+import type { EpochOwner } from './epoch.ts';
+import type { Gateway } from './gateway.ts';
+import type { Session } from './session.ts';
+
+/** Share of the prefetch from which on the oldest deliveries go back, and share of those that do. */
+const HIGH_WATER = 0.9;
+const RELIEF = 0.1;
+const RELIEF_PAUSE_MS = 50;
+
+/**
+ * What comes through the gateway's queue. A delivery is acknowledged when all its entries are settled; a message is
+ * settled when its user has confirmed it, and that confirmation is in the broker, or when it is safe on the way back.
+ */
+export class Inbox implements EpochOwner {
+  readonly #gateway: Gateway;
+  readonly #dead: DeadLetters;
+  readonly #renew: () => void;
+  /** In order of arrival. */
+  readonly #unsettled = new Set<Delivery>();
+  #unsettledBytes = 0;
+  #relievedAt = 0;
+
+  constructor(gateway: Gateway, dead: DeadLetters, renew: () => void) {
+    this.#gateway = gateway;
+    this.#dead = dead;
+    this.#renew = renew;
+  }
+
+  receive(delivery: Delivery, content: Buffer): void {
+    if (!delivery.begin()) return;
+    this.#unsettled.add(delivery);
+    this.#unsettledBytes += delivery.bytes;
+    const { entries, unreadable } = parseEntries(content, GatewayEntry);
+    for (const letter of unreadable) this.#dead.bury(delivery, letter);
+    batchEntries.observe({ stage: 'gateway' }, entries.length);
+    delivery.hold(entries.length);
+    for (const entry of entries) this.#handle(entry, delivery);
+    delivery.settled();
+    this.relieve();
+  }
+
+  finished(delivery: Delivery): void {
+    if (this.#unsettled.delete(delivery)) this.#unsettledBytes -= delivery.bytes;
+  }
+
+  epochOver(): void {
+    this.#unsettled.clear();
+    this.#unsettledBytes = 0;
+    for (const session of this.#gateway.sessions.values()) session.window.clear();
+  }
+
+  announceAll(): void {
+    for (const session of this.#gateway.sessions.values())
+      this.#gateway.announce(session, session.registered);
+  }
+
+  renew(): void {
+    this.#renew();
+  }
+
+  /**
+   * Users who do not answer must not hold up the others: near the prefetch limit, beyond which the broker would send
+   * nothing more, or too many bytes, the oldest unsettled messages go back early.
+   */
+  relieve(): void {
+    const { GATEWAY_PREFETCH, MAX_UNSETTLED_BYTES } = this.#gateway.config;
+    const full =
+      this.#unsettled.size >= GATEWAY_PREFETCH * HIGH_WATER ||
+      this.#unsettledBytes >= MAX_UNSETTLED_BYTES * HIGH_WATER;
+    if (!full || Date.now() - this.#relievedAt < RELIEF_PAUSE_MS) return;
+    this.#relievedAt = Date.now();
+    const oldest = new Set([...this.#unsettled].slice(0, Math.ceil(this.#unsettled.size * RELIEF)));
+    for (const { window } of this.#gateway.sessions.values())
+      window.giveBack('gateway_full', ({ deliveries }) =>
+        deliveries.some((delivery) => oldest.has(delivery)),
+      );
+  }
+
+  #handle(entry: GatewayEntry, delivery: Delivery): void {
+    if (entry.kind === 'lease-granted') this.#gateway.epoch.granted(entry.presence);
+    else if (entry.kind === 'tombstone') {
+      this.#renew(); // this epoch was taken for dead; the heirs are waiting for the queue
+      return; // not settled: the tombstone is for them
+    } else {
+      const session = this.#gateway.sessions.get(entry.session);
+      if (entry.kind === 'message') {
+        if (session) session.window.offer(entry, delivery);
+        else this.#gateway.giveBack(entry, 'no_session', delivery);
+        return;
+      }
+      if (session) this.#forSession(session, entry);
+      else if (entry.kind === 'receipt') {
+        this.#gateway.giveBack(entry, 'no_session', delivery);
+        return;
+      }
+    }
+    delivery.settled();
+  }
+
+  #forSession(
+    session: Session,
+    entry: Exclude<GatewayEntry, { kind: 'message' | 'lease-granted' | 'tombstone' }>,
+  ): void {
+    switch (entry.kind) {
+      case 'receipt':
+        session.connection.send('ack:N', ackN(entry satisfies LiveReceipt));
+        return;
+      case 'registered':
+        if (session.onRegistered) session.onRegistered(true);
+        else if (entry.mail) hint(session);
+        return;
+      case 'replaced':
+        session.connection.bye('replaced');
+        this.#gateway.closeSession(session, 'disconnected');
+        session.connection.leave('replaced');
+        return;
+      case 'settled':
+        session.window.settleElsewhere(entry.from, entry.id);
+        return;
+      case 'hint':
+        hint(session);
+        return;
+      case 'mailbox':
+        page(session, entry);
+        return;
+    }
+  }
+}
+
+/** At most one hint until the client asks (PROTOCOL: offline:N). */
+function hint(session: Session): void {
+  if (session.hinted || !session.registered) return;
+  session.hinted = true;
+  session.connection.send('offline:N', offlineN([], [], true));
+}
+
+function page(session: Session, { messages, receipts, more }: Mailbox): void {
+  session.openKeys += messages.length + receipts.length;
+  const texts = messages.map(({ body, ...message }) => ({ ...message, bodyText: body }));
+  session.connection.send('offline:N', offlineN(texts, receipts, more));
+}

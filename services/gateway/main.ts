@@ -1,0 +1,63 @@
+import { Broker } from '#libs/broker/broker.ts';
+import { DeadLetters } from '#libs/broker/dead-letters.ts';
+import { within } from '#libs/runtime/backoff.ts';
+import { closeHttp, createHttp, listen } from '#libs/runtime/http.ts';
+import { run } from '#libs/runtime/lifecycle.ts';
+import { createLogger } from '#libs/runtime/logger.ts';
+import { createVerifier } from './auth.ts';
+import { readGatewayConfig } from './config.ts';
+import { drain } from './drain.ts';
+import { Epoch } from './epoch.ts';
+import { Gateway } from './gateway.ts';
+import { Inbox } from './inbox.ts';
+import { exportGauges } from './metrics.ts';
+import { Outboxes } from './outboxes.ts';
+import { startSweeping } from './sweeper.ts';
+import { WebSocketEntrance } from './server.ts';
+
+/**
+ * The gateway: holds the clients' WebSockets, forwards their packets to the queues, and hands over what comes back
+ * through a queue of its own. It has no database; what is in flight here is in the broker too, unacknowledged.
+ */
+const config = readGatewayConfig();
+const log = createLogger('gateway', config.LOG_LEVEL).child({ gateway: config.GATEWAY_ID });
+
+await run(log, async (lifecycle) => {
+  const verify = createVerifier(config);
+  const broker = new Broker({ name: config.GATEWAY_ID, config, log });
+  lifecycle.onStop('publishing', () => broker.stopPublishing());
+  const out = new Outboxes(broker.publisher, config);
+  const epoch = new Epoch(config, out, log);
+  const gateway = new Gateway({ config, verify, out, epoch, log });
+  const inbox = new Inbox(gateway, new DeadLetters(broker.publisher), broker.resetConsuming);
+  epoch.ownedBy(inbox);
+  broker.consume(epoch);
+  lifecycle.onStop('consuming', async () => {
+    // What does not get through in time is the heirs': it is unacknowledged.
+    await within(
+      config.CONFIRM_TIMEOUT_MS,
+      epoch.leave().then(() => out.drained()),
+    );
+    await broker.stopConsuming();
+  });
+
+  exportGauges(gateway);
+  lifecycle.onStop('timers', startSweeping(gateway, inbox));
+
+  const server = createHttp({
+    notReady: () => [
+      ...(lifecycle.stopping ? ['draining'] : []),
+      ...(broker.connected ? [] : ['the broker is not connected']),
+      ...(epoch.ready ? [] : ['no lease: routing has not answered']),
+    ],
+  });
+  const entrance = new WebSocketEntrance(server, gateway);
+  const port = await listen(server, { host: config.HOST, port: config.PORT });
+  lifecycle.onStop('http', () => closeHttp(server));
+  lifecycle.onStop('clients', async () => {
+    entrance.close();
+    await drain(gateway, config.DRAIN_TIMEOUT_MS, config.DRAIN_SPREAD_MS);
+    await within(config.CONFIRM_TIMEOUT_MS, out.drained());
+  });
+  log.info({ port }, 'gateway listens');
+});

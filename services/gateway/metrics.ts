@@ -1,0 +1,67 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+import { CLIENT_PACKETS, type ClientType } from '#libs/protocol/client-packets.ts';
+import { CODES } from '#libs/protocol/codes.ts';
+import { SERVER_PACKETS, type ServerType } from '#libs/protocol/server-packets.ts';
+import type { Gateway } from './gateway.ts';
+
+/** The gateway's metrics. Counters of the hot path are bound to their labels once. */
+
+const packets = new Counter({
+  name: 'sixfold_packets_total',
+  help: 'Packets, by type and direction (in: from clients)',
+  labelNames: ['type', 'direction'],
+});
+
+type Bound = ReturnType<typeof packets.labels>;
+const bind = <T extends string>(types: string[], direction: string) =>
+  Object.fromEntries(types.map((type) => [type, packets.labels(type, direction)])) as Record<T, Bound>;
+
+export const packetsIn = bind<ClientType | 'unreadable'>(
+  [...Object.keys(CLIENT_PACKETS), 'unreadable'],
+  'in',
+);
+export const packetsOut = bind<ServerType>(Object.keys(SERVER_PACKETS), 'out');
+
+export const errorsTotal = new Counter({
+  name: 'sixfold_errors_total',
+  help: 'Errors, byes and closes that clients were given, by code',
+  labelNames: ['code'],
+});
+for (const code of Object.keys(CODES)) errorsTotal.labels(code);
+
+const seconds = [0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1, 2, 5, 10];
+
+export const acceptSeconds = new Histogram({
+  name: 'sixfold_accept_seconds',
+  help: 'From msg:R to msg:A',
+  buckets: seconds,
+});
+
+export const confirmSeconds = new Histogram({
+  name: 'sixfold_confirm_seconds',
+  help: 'From msg:A to ack:R, by the time in the message',
+  buckets: seconds,
+});
+
+/** Values that are read off at the moment of a scrape. */
+export function exportGauges({ sessions, connections }: Pick<Gateway, 'sessions' | 'connections'>): void {
+  const gauge = (name: string, help: string, values: () => Iterable<number>) =>
+    new Gauge({
+      name,
+      help,
+      collect() {
+        let sum = 0;
+        for (const value of values()) sum += value;
+        this.set(sum);
+      },
+    });
+  gauge('sixfold_sessions', 'Sessions that are logged in', () =>
+    sessions.values().map(({ registered }) => Number(registered)),
+  );
+  gauge('sixfold_inflight_messages', 'Messages with clients or waiting for them, unconfirmed', () =>
+    sessions.values().map(({ window }) => window.size),
+  );
+  gauge('sixfold_send_buffer_bytes', 'Bytes that wait for clients to read them', () =>
+    connections.values().map(({ sendBufferBytes }) => sendBufferBytes),
+  );
+}

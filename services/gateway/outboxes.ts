@@ -1,0 +1,39 @@
+import type { AckEntry, RouteEntry } from '#libs/broker/entries.ts';
+import { Outbox } from '#libs/broker/outbox.ts';
+import type { Publisher } from '#libs/broker/publisher.ts';
+import { ACK_QUEUE, partitionOf, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
+import type { Pending } from '#libs/runtime/group-commit.ts';
+import type { GatewayConfig } from './config.ts';
+
+/** Entries that may wait for one queue, all clients together; further ones are `unavailable`. */
+const MAX_WAITING = 20_000;
+
+/** The gateway's ways to the broker. What a client waits for fails in time; what comes back is kept until it is safe. */
+export class Outboxes {
+  readonly returned: Outbox;
+  readonly #ack: Outbox;
+  readonly #route: Outbox[];
+
+  constructor(publisher: Publisher, { CONFIRM_TIMEOUT_MS, ROUTE_PARTITIONS }: GatewayConfig) {
+    const inTime = { publisher, exchange: '', timeoutMs: CONFIRM_TIMEOUT_MS, maxWaiting: MAX_WAITING };
+    this.#route = Array.from(
+      { length: ROUTE_PARTITIONS },
+      (_, p) => new Outbox({ ...inTime, routingKey: routeQueue(p), stage: 'route' }),
+    );
+    this.#ack = new Outbox({ ...inTime, routingKey: ACK_QUEUE, stage: 'ack' });
+    this.returned = new Outbox({ publisher, exchange: '', routingKey: RETURNED_QUEUE, stage: 'returned' });
+  }
+
+  /** To the partition of a user (or of a gateway, for its lease). */
+  route(user: string, entry: RouteEntry, pending?: Pending): void {
+    this.#route[partitionOf(user, this.#route.length)]?.add(JSON.stringify(entry), pending);
+  }
+
+  ack(entry: AckEntry, pending: Pending): void {
+    this.#ack.add(JSON.stringify(entry), pending);
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all([this.returned, this.#ack, ...this.#route].map((outbox) => outbox.drained()));
+  }
+}

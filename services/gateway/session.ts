@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { TokenBucket } from 'limiter';
+import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
+import { msgN } from '#libs/protocol/encode.ts';
+import type { Pending } from '#libs/runtime/group-commit.ts';
+import type { Identity } from './auth.ts';
+import type { GatewayConfig } from './config.ts';
+import type { Connection } from './connection.ts';
+import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts';
+
+/** Takes a message that a session cannot keep to the mailbox. */
+export type GiveBack = (message: LiveMessage, reason: ReturnReason, held: Pending) => void;
+
+/** One user on one device on one connection: what the gateway knows about it. */
+export class Session implements WindowOwner {
+  readonly id = randomUUID();
+  readonly user: string;
+  readonly device: string;
+  readonly connection: Connection;
+  readonly window: ReceiveWindow;
+  /** Presence knows it: login:A was sent. */
+  registered = false;
+  /** Its connection is gone, or is told to go. */
+  closed = false;
+  expiresAt: number;
+  /** Waits for presence to know the session: true when it does, false when that took too long. */
+  onRegistered: ((registered: boolean) => void) | undefined;
+  /** msg:R without their msg:A. */
+  accepting = 0;
+  /** A hint was sent, and no offline:R came since. */
+  hinted = false;
+  /** msg:N whose ack:R may still come though nothing is in flight for it any more: those must not be rate limited. */
+  lateAnswers = 0;
+  /** Mailbox keys sent and not confirmed: the same for offline:A. */
+  openKeys = 0;
+  readonly #bucket: TokenBucket;
+  readonly #giveBack: GiveBack;
+  #refused = 0;
+  #refusedSince = 0;
+  #lastAt = 0;
+
+  constructor(
+    identity: Identity,
+    device: string,
+    connection: Connection,
+    config: GatewayConfig,
+    giveBack: GiveBack,
+  ) {
+    this.user = identity.user;
+    this.expiresAt = identity.expiresAt;
+    this.device = device;
+    this.connection = connection;
+    this.#giveBack = giveBack;
+    this.window = new ReceiveWindow(
+      {
+        receiveWindow: config.RECEIVE_WINDOW,
+        queue: config.SESSION_QUEUE,
+        queueBytes: config.SESSION_QUEUE_BYTES,
+      },
+      this,
+    );
+    this.#bucket = new TokenBucket({
+      bucketSize: config.RATE_BURST,
+      tokensPerInterval: config.RATE_LIMIT_PER_S,
+      interval: 1_000,
+    });
+    this.#bucket.content = config.RATE_BURST;
+  }
+
+  /** The server's clock, strictly increasing within the session (PROTOCOL: `at`). */
+  nextAt(now = Date.now()): number {
+    this.#lastAt = Math.max(now, this.#lastAt + 1);
+    return this.#lastAt;
+  }
+
+  /** Takes a token for one packet. `limited`: none is left. `persists`: and the client has been going on for long. */
+  charge(now = Date.now()): 'ok' | 'limited' | 'persists' {
+    if (this.#bucket.tryRemoveTokens(1)) return 'ok';
+    if (now - this.#refusedSince > REFUSED_WINDOW_MS) {
+      this.#refused = 0;
+      this.#refusedSince = now;
+    }
+    return ++this.#refused > this.#bucket.bucketSize ? 'persists' : 'limited';
+  }
+
+  deliver(message: LiveMessage): void {
+    const { id, from, body, at, seq } = message;
+    this.connection.send('msg:N', msgN({ id, from, bodyText: body, at, seq }));
+  }
+
+  giveBack(message: LiveMessage, reason: ReturnReason, held: Held): void {
+    if (held.sentAt > 0) this.lateAnswers++;
+    this.#giveBack(message, reason, held);
+  }
+
+  /** Nothing reaches this client any more: what it has not confirmed goes to its mailbox. */
+  close(reason: ReturnReason): void {
+    this.closed = true;
+    this.window.giveBack(reason);
+  }
+}
+
+/** More refused packets than the burst within this time, and the connection is closed (PROTOCOL: rate_limited). */
+const REFUSED_WINDOW_MS = 10_000;

@@ -1,0 +1,38 @@
+import type { Gateway } from './gateway.ts';
+import type { Inbox } from './inbox.ts';
+
+/** How late a deadline may be noticed, milliseconds. One timer for all of them: none per packet or connection. */
+const SWEEP_MS = 200;
+
+/** Starts the rounds, and the WebSocket pings. @returns stops them */
+export function startSweeping(gateway: Gateway, inbox: Inbox): () => void {
+  const sweeping = setInterval(() => sweep(gateway, inbox), SWEEP_MS);
+  const pinging = setInterval(() => {
+    for (const connection of gateway.connections) connection.ping();
+  }, gateway.config.PING_INTERVAL_MS);
+  return () => {
+    clearInterval(sweeping);
+    clearInterval(pinging);
+  };
+}
+
+/** One round over everything that has a deadline: logins, unanswered messages, tokens. */
+function sweep(gateway: Gateway, inbox: Inbox, now = Date.now()): void {
+  const { LOGIN_TIMEOUT_MS, ACK_TIMEOUT_MS } = gateway.config;
+  for (const connection of gateway.connections) {
+    const { session, loginSince, loginDeadline } = connection;
+    if (session?.registered) continue;
+    if (loginSince > 0 && now - loginSince > LOGIN_TIMEOUT_MS) session?.onRegistered?.(false);
+    else if (loginSince === 0 && now > loginDeadline) connection.close('login_timeout');
+  }
+  for (const session of gateway.sessions.values()) {
+    const oldest = session.window.oldestSentAt;
+    if (oldest !== undefined && now - oldest >= ACK_TIMEOUT_MS) {
+      gateway.log.debug({ session: session.id, messages: session.window.size }, 'ack timeout');
+      session.window.giveBack('ack_timeout');
+    }
+    // A session ends when its token does, unless a fresh login:R came before (PROTOCOL: unauthorized).
+    if (now >= session.expiresAt) session.connection.reject('unauthorized', 'the token has expired');
+  }
+  inbox.relieve();
+}

@@ -1,0 +1,59 @@
+import type { Delivery } from '#libs/broker/delivery.ts';
+import { relayReceipts, type Relay } from '#libs/relay/receipts.ts';
+import { storeMessages, type StoredMessage } from '#libs/store/messages.ts';
+import { findSessions } from '#libs/store/presence.ts';
+import { routedTotal } from './metrics.ts';
+
+/** A message for somebody who cannot be reached live, and the delivery that it comes from. */
+export interface AwayItem {
+  entry: StoredMessage;
+  delivery: Delivery;
+}
+
+export interface Mailbox extends Relay {
+  /** Most messages of one mailbox. */
+  quota: number;
+}
+
+const nameOf = ({ from, id, to }: Pick<StoredMessage, 'from' | 'id' | 'to'>) => `${to} ${from} ${id}`;
+
+/**
+ * Puts messages into mailboxes, and tells their senders so: `stored`, or `rejected` when a mailbox is full. The
+ * receivers are looked up once more after the insert has committed, and hinted at if they are there: in every
+ * interleaving with a login, either the login's pull finds the message or this look finds the session.
+ */
+export async function storeAway(
+  mailbox: Mailbox,
+  items: readonly AwayItem[],
+  now = Date.now(),
+): Promise<void> {
+  if (items.length === 0) return;
+  const { db, live, leaseMs, quota } = mailbox;
+  const refused = new Set(
+    (
+      await storeMessages(
+        db,
+        items.map(({ entry }) => entry),
+        quota,
+      )
+    ).map(nameOf),
+  );
+  const presence = await findSessions(
+    db,
+    items.flatMap(({ entry }) => [entry.to, entry.from]),
+    leaseMs,
+  );
+  const hinted = new Set<string>();
+  const receipts = items.map(({ entry, delivery }) => {
+    const { from: user, id, to } = entry;
+    const full = refused.has(nameOf(entry));
+    routedTotal.inc({ outcome: full ? 'rejected' : 'stored' });
+    if (!full && !hinted.has(to)) live.hint(presence.get(to) ?? [], delivery);
+    hinted.add(to);
+    const outcome = full
+      ? ({ state: 'rejected', reason: 'mailbox_full' } as const)
+      : ({ state: 'stored' } as const);
+    return { receipt: { user, id, to, at: now, ...outcome }, delivery };
+  });
+  await relayReceipts(mailbox, receipts, presence);
+}

@@ -1,0 +1,25 @@
+import { brokerConfig } from '#libs/broker/config.ts';
+import { common, decimal, integer, readConfig } from '#libs/runtime/config.ts';
+import { storeConfig } from '#libs/store/config.ts';
+
+/** Every setting of the routing service; the unit stands in the name. */
+export const routingConfig = {
+  ...common,
+  ...brokerConfig,
+  ...storeConfig,
+  /** Most messages in one mailbox; further ones are rejected as `mailbox_full`. */
+  MAILBOX_QUOTA: integer(10_000),
+  /** Days after which what nobody came for expires. */
+  MAILBOX_RETENTION_DAYS: decimal(30),
+  /** How often to look for what has expired. */
+  RETENTION_SWEEP_MS: integer(60_000, 100),
+  /** Deliveries (batches) in hand from each queue. */
+  ROUTING_PREFETCH: integer(32, 1, 2_000),
+  /** How often to look after gateways' queues, and to share partitions out. */
+  HOUSEKEEPING_MS: integer(1_000, 100),
+  DRAIN_TIMEOUT_MS: integer(10_000, 0),
+};
+
+/** @throws ConfigError */
+export const readRoutingConfig = (env: NodeJS.ProcessEnv = process.env) => readConfig(routingConfig, env);
+export type RoutingConfig = ReturnType<typeof readRoutingConfig>;

@@ -1,0 +1,53 @@
+import type { ChannelModel } from 'amqplib';
+import type { Consuming } from '#libs/broker/broker.ts';
+import type { GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
+import type { Reader } from '#libs/broker/reader.ts';
+import { Subscription } from '#libs/broker/subscription.ts';
+import { RETURNED_QUEUE } from '#libs/broker/topology.ts';
+import type { Heirs } from './heirs.ts';
+import type { Partitions } from './partitions.ts';
+
+export interface ConsumersParts {
+  partitions: Partitions;
+  heirs: Heirs;
+  router: Reader<RouteEntry>;
+  returned: Reader<GatewayEntry>;
+  prefetch: number;
+  onLost: () => void;
+}
+
+/** All that routing consumes: the route queues, what was returned, and the queues of gateways as their heir. */
+export class Consumers implements Consuming {
+  readonly #parts: ConsumersParts;
+  #returned: Subscription | undefined;
+
+  constructor(parts: ConsumersParts) {
+    this.#parts = parts;
+  }
+
+  readonly open = async (connection: ChannelModel): Promise<void> => {
+    const { partitions, heirs, returned, prefetch, onLost } = this.#parts;
+    heirs.open(connection);
+    const { receive } = returned;
+    this.#returned = await Subscription.open(connection, {
+      queue: RETURNED_QUEUE,
+      prefetch,
+      receive,
+      onLost,
+    });
+    await partitions.open(connection);
+  };
+
+  readonly close = (): void => {
+    this.#parts.partitions.lost();
+    this.#parts.heirs.lost();
+    this.#returned = undefined;
+  };
+
+  /** Finishes the batches in hand, and gives everything else back, in order. */
+  async leave(): Promise<void> {
+    const { partitions, heirs, router, returned } = this.#parts;
+    const closed = [partitions.close(), heirs.close(), this.#returned?.close()];
+    await Promise.all([router.stop(), returned.stop(), ...closed]);
+  }
+}

@@ -1,0 +1,143 @@
+import type { Channel, ChannelModel } from 'amqplib';
+import { BrokerError } from '#libs/broker/errors.ts';
+import type { Publisher } from '#libs/broker/publisher.ts';
+import { Subscription, type Receive } from '#libs/broker/subscription.ts';
+import { GATEWAY_EXCHANGE, gatewayQueue } from '#libs/broker/topology.ts';
+import { pause } from '#libs/runtime/backoff.ts';
+import type { Logger } from '#libs/runtime/logger.ts';
+import type { Database } from '#libs/store/database.ts';
+import { forgetGateway, listGateways } from '#libs/store/gateways.ts';
+
+export interface HeirsOptions {
+  db: Database;
+  publisher: Publisher;
+  prefetch: number;
+  receive: Receive;
+  log: Logger;
+}
+
+const TOMBSTONE = Buffer.from('[{"kind":"tombstone"}]');
+/** After the tombstone: time for publishes that were routed just before the queue was unbound. */
+const GRACE_MS = 1_000;
+/** Between two tombstones for one queue: an heir that died with one in hand leaves the removal to the next. */
+const TOMBSTONE_EVERY_MS = 5_000;
+
+/**
+ * The inheritance of gateways. This instance waits as a standby consumer on every gateway's queue; the moment a
+ * gateway's connection is gone, one heir becomes active and receives all that was unacknowledged or waiting, in order.
+ *
+ * A queue is removed in steps that cannot drop anything: unbind it (from then on publishes take the alternate
+ * exchange), put a tombstone behind what is in it, let the active heir work up to it, and delete it when it is empty
+ * and nothing from it is in hand.
+ */
+export class Heirs {
+  readonly #options: HeirsOptions;
+  readonly #subscriptions = new Map<string, Promise<Subscription | undefined>>();
+  readonly #tombstones = new Map<string, number>();
+  readonly #burying = new Set<string>();
+  #connection: ChannelModel | undefined;
+
+  constructor(options: HeirsOptions) {
+    this.#options = options;
+  }
+
+  open(connection: ChannelModel): void {
+    this.#connection = connection;
+  }
+
+  lost(): void {
+    this.#connection = undefined;
+    this.#subscriptions.clear();
+  }
+
+  async close(): Promise<void> {
+    const opened = [...this.#subscriptions.values()];
+    this.lost();
+    await Promise.all(opened.map(async (subscription) => (await subscription)?.close()));
+  }
+
+  /** Becomes an heir of a gateway's queue, unless it is one already. */
+  readonly adopt = async (gateway: string): Promise<void> => {
+    const connection = this.#connection;
+    if (!connection) return;
+    let subscription = this.#subscriptions.get(gateway);
+    if (!subscription)
+      this.#subscriptions.set(gateway, (subscription = this.#subscribe(connection, gateway)));
+    await subscription;
+  };
+
+  /** One round: adopt what is new, and see those to their end that are over. */
+  async tend(now = Date.now()): Promise<void> {
+    for (const { gateway, removed } of await listGateways(this.#options.db)) {
+      await this.adopt(gateway);
+      if (removed && now - (this.#tombstones.get(gateway) ?? 0) >= TOMBSTONE_EVERY_MS) {
+        this.#tombstones.set(gateway, now);
+        await this.#lay(gateway);
+      }
+    }
+  }
+
+  /** The tombstone came: everything before it is dealt with or in hand. */
+  readonly bury = (gateway: string): void => {
+    if (this.#burying.has(gateway)) return;
+    this.#burying.add(gateway);
+    void this.#bury(gateway)
+      .catch((error: unknown) => this.#options.log.warn({ err: error, gateway }, 'queue not removed yet'))
+      .finally(() => this.#burying.delete(gateway));
+  };
+
+  async #subscribe(connection: ChannelModel, gateway: string): Promise<Subscription | undefined> {
+    const { prefetch, receive, log } = this.#options;
+    const forget = () => this.#subscriptions.delete(gateway);
+    try {
+      return await Subscription.open(connection, {
+        queue: gatewayQueue(gateway),
+        prefetch,
+        receive,
+        onLost: forget,
+      });
+    } catch (error) {
+      log.debug({ err: error, gateway }, 'no such queue any more');
+      forget();
+      return undefined;
+    }
+  }
+
+  async #lay(gateway: string): Promise<void> {
+    await this.#channel((channel) => channel.unbindQueue(gatewayQueue(gateway), GATEWAY_EXCHANGE, gateway));
+    try {
+      await this.#options.publisher.publish('', gatewayQueue(gateway), TOMBSTONE);
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.code !== 'unroutable') throw error;
+      await this.#forget(gateway); // the queue is gone already
+    }
+  }
+
+  async #bury(gateway: string): Promise<void> {
+    await pause(GRACE_MS);
+    const subscription = await this.#subscriptions.get(gateway);
+    if (!subscription || subscription.inHand > 0) return; // the next tombstone tries again
+    const removed = await this.#channel(async (channel) => {
+      const { messageCount } = await channel.checkQueue(gatewayQueue(gateway));
+      if (messageCount > 0 || subscription.inHand > 0) return false;
+      await channel.deleteQueue(gatewayQueue(gateway));
+      return true;
+    });
+    if (removed) await this.#forget(gateway);
+  }
+
+  async #forget(gateway: string): Promise<void> {
+    await forgetGateway(this.#options.db, gateway);
+    this.#tombstones.delete(gateway);
+    this.#options.log.info({ gateway }, 'queue of a gateway that is gone was removed');
+  }
+
+  async #channel<T>(use: (channel: Channel) => Promise<T>): Promise<T | undefined> {
+    const channel = await this.#connection?.createChannel();
+    if (!channel) return undefined;
+    channel.on('error', () => undefined); // what failed is told to the caller
+    const result = await use(channel);
+    await channel.close();
+    return result;
+  }
+}

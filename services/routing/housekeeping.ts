@@ -1,0 +1,84 @@
+import type { Live } from '#libs/relay/live.ts';
+import type { Logger } from '#libs/runtime/logger.ts';
+import type { Database } from '#libs/store/database.ts';
+import { removeSilentGateways } from '#libs/store/gateways.ts';
+import { findSessions } from '#libs/store/presence.ts';
+import { expire } from '#libs/store/retention.ts';
+import { receiptsTotal } from '#libs/relay/metrics.ts';
+import type { RoutingConfig } from './config.ts';
+import type { Heirs } from './heirs.ts';
+import { expiredTotal } from './metrics.ts';
+import type { Partitions } from './partitions.ts';
+
+export interface HousekeepingParts {
+  config: RoutingConfig;
+  db: Database;
+  live: Live;
+  heirs: Heirs;
+  partitions: Partitions;
+  log: Logger;
+}
+
+/** Entries that one sweep of a mailbox table takes at a time. */
+const EXPIRE_AT_A_TIME = 1_000;
+/** An epoch is given up after this many leases of silence. Its sessions count as away after the first. */
+const SILENT_LEASES = 2;
+
+/** What has to be done now and then, by every instance; each step may be done by several at once. */
+export class Housekeeping {
+  readonly #parts: HousekeepingParts;
+  /** Since when the rounds have gone through without a failure. */
+  #wellSince: number | undefined;
+  #expiredAt = 0;
+
+  constructor(parts: HousekeepingParts) {
+    this.#parts = parts;
+  }
+
+  /** One round. */
+  async step(now = Date.now()): Promise<void> {
+    const { config, db, live, heirs, partitions, log } = this.#parts;
+    try {
+      await this.#endSilentGateways(now);
+      await heirs.tend(now);
+      await partitions.balance();
+      live.prune();
+      if (now - this.#expiredAt >= config.RETENTION_SWEEP_MS) {
+        this.#expiredAt = now;
+        await expireMailboxes(db, live, config);
+      }
+      this.#wellSince ??= now;
+    } catch (error) {
+      this.#wellSince = undefined;
+      log.warn({ err: error }, 'housekeeping failed, will try again');
+    }
+  }
+
+  /**
+   * After an outage every lease looks silent, since nobody could renew it: who just came back waits for a whole
+   * lease before giving anybody up.
+   */
+  async #endSilentGateways(now: number): Promise<void> {
+    const { db, config } = this.#parts;
+    if (this.#wellSince === undefined || now - this.#wellSince < config.GATEWAY_LEASE_MS) return;
+    await removeSilentGateways(db, SILENT_LEASES * config.GATEWAY_LEASE_MS);
+  }
+}
+
+/** What nobody came for in time leaves the mailboxes; the senders of messages are told. */
+async function expireMailboxes(db: Database, live: Live, config: RoutingConfig): Promise<void> {
+  for (;;) {
+    const { senders, receipts } = await expire(
+      db,
+      config.MAILBOX_RETENTION_DAYS,
+      EXPIRE_AT_A_TIME,
+      Date.now(),
+    );
+    expiredTotal.inc({ what: 'message' }, senders.length);
+    expiredTotal.inc({ what: 'receipt' }, receipts);
+    receiptsTotal.inc({ outcome: 'stored' }, senders.length);
+    const present = await findSessions(db, senders, config.GATEWAY_LEASE_MS);
+    for (const sessions of present.values()) live.hint(sessions);
+    if (senders.length < EXPIRE_AT_A_TIME && receipts < EXPIRE_AT_A_TIME) return;
+  }
+}

@@ -1,0 +1,77 @@
+import { Broker } from '#libs/broker/broker.ts';
+import { DeadLetters } from '#libs/broker/dead-letters.ts';
+import { GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
+import { Reader } from '#libs/broker/reader.ts';
+import { Live } from '#libs/relay/live.ts';
+import { within } from '#libs/runtime/backoff.ts';
+import { run } from '#libs/runtime/lifecycle.ts';
+import { createLogger } from '#libs/runtime/logger.ts';
+import { Probes } from '#libs/runtime/probes.ts';
+import { repeat } from '#libs/runtime/repeat.ts';
+import { Database, isTransient } from '#libs/store/database.ts';
+import { migrate } from '#libs/store/migrate.ts';
+import { readRoutingConfig } from './config.ts';
+import { Consumers } from './consumers.ts';
+import { Heirs } from './heirs.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { Partitions } from './partitions.ts';
+import { Returned } from './returned.ts';
+import { Router } from './router.ts';
+
+/**
+ * The routing service: decides where messages go, by presence in Postgres: live to the receiver's gateways, or into
+ * the mailbox. It serves the mailboxes, and inherits what gateways that died left behind.
+ */
+const config = readRoutingConfig();
+const log = createLogger('routing', config.LOG_LEVEL);
+
+await run(log, async (lifecycle) => {
+  const probes = await Probes.listen(config, log);
+  lifecycle.onStop('http', () => probes.close());
+
+  await migrate(config.DATABASE_URL, log, lifecycle.signal);
+  const db = new Database(config.DATABASE_URL, 'routing', log);
+  lifecycle.onStop('database', () => db.close());
+  probes.require('the database is not connected', () => db.connected);
+
+  const broker = new Broker({ name: 'routing', config, log });
+  const { publisher, resetConsuming: onLost } = broker;
+  lifecycle.onStop('publishing', () => broker.stopPublishing());
+  probes.require('the broker is not connected', () => broker.connected);
+
+  const prefetch = config.ROUTING_PREFETCH;
+  const live = new Live(publisher);
+  const mailbox = { db, live, leaseMs: config.GATEWAY_LEASE_MS, quota: config.MAILBOX_QUOTA };
+  const reading = { maxEntries: 1_000, isTransient, dead: new DeadLetters(publisher), log };
+
+  const inherit = new Returned(mailbox, { bury: (gateway) => heirs.bury(gateway) });
+  const returned = new Reader({
+    ...reading,
+    stage: 'returned',
+    schema: GatewayEntry,
+    handle: inherit.handle,
+  });
+  const heirs = new Heirs({ db, publisher, prefetch, receive: returned.receive, log });
+  const { handle } = new Router(mailbox, heirs.adopt);
+  const router = new Reader({ ...reading, stage: 'routing', schema: RouteEntry, handle });
+  const partitions = new Partitions({
+    partitions: config.ROUTE_PARTITIONS,
+    prefetch,
+    receive: router.receive,
+    onLost,
+    log,
+  });
+  const consumers = new Consumers({ partitions, heirs, router, returned, prefetch, onLost });
+  broker.consume(consumers);
+  lifecycle.onStop('consuming', async () => {
+    // What does not get done in time goes back to the broker, unacknowledged.
+    await within(config.DRAIN_TIMEOUT_MS, consumers.leave());
+    await broker.stopConsuming();
+  });
+
+  const housekeeping = new Housekeeping({ config, db, live, heirs, partitions, log });
+  lifecycle.onStop(
+    'housekeeping',
+    repeat(config.HOUSEKEEPING_MS, () => housekeeping.step()),
+  );
+});

@@ -1,0 +1,36 @@
+import { Counter, Gauge } from 'prom-client';
+import type { ReturnReason } from '#libs/broker/entries.ts';
+
+export const routedTotal = new Counter({
+  name: 'sixfold_routed_total',
+  help: 'Messages routed: live (to sessions), stored (in the mailbox) or rejected (the mailbox is full)',
+  labelNames: ['outcome'],
+});
+for (const outcome of ['live', 'stored', 'rejected']) routedTotal.labels(outcome);
+
+export const returnedTotal = new Counter({
+  name: 'sixfold_returned_total',
+  help: 'Messages and receipts that could not be handed over live, by reason',
+  labelNames: ['reason'],
+});
+
+/** `gateway_gone`: an heir took it over. `unroutable`: its gateway's queue was removed. */
+export const countReturned = (reason: ReturnReason | 'gateway_gone' | 'unroutable') =>
+  returnedTotal.inc({ reason });
+
+export const pulledTotal = new Counter({
+  name: 'sixfold_offline_pulled_total',
+  help: 'Mailbox entries handed to clients, messages and receipts',
+});
+
+export const expiredTotal = new Counter({
+  name: 'sixfold_expired_total',
+  help: 'Mailbox entries that expired, by what they were: message (its sender is told) or receipt',
+  labelNames: ['what'],
+});
+for (const what of ['message', 'receipt']) expiredTotal.labels(what);
+
+export const partitionsActive = new Gauge({
+  name: 'sixfold_partitions_active',
+  help: 'Route partitions that this instance has received work from since it last subscribed',
+});

@@ -1,0 +1,50 @@
+import type { Delivery } from '#libs/broker/delivery.ts';
+import type { Confirm, Pull } from '#libs/broker/entries.ts';
+import type { Relay } from '#libs/relay/receipts.ts';
+import { receiptsTotal } from '#libs/relay/metrics.ts';
+import { confirmEntries } from '#libs/store/confirm.ts';
+import { findSessions } from '#libs/store/presence.ts';
+import { pullMailboxes } from '#libs/store/pull.ts';
+import { pulledTotal } from './metrics.ts';
+
+/** Mailboxes read by one query: bounds what is in memory at a time to as many pages. */
+const PULLS_AT_A_TIME = 32;
+
+/** offline:R: a page of the mailbox, to the session that asked. */
+export async function pull(
+  { db, live }: Relay,
+  items: readonly { entry: Pull; delivery: Delivery }[],
+): Promise<void> {
+  for (let from = 0; from < items.length; from += PULLS_AT_A_TIME) {
+    const some = items.slice(from, from + PULLS_AT_A_TIME);
+    const pages = await pullMailboxes(
+      db,
+      some.map(({ entry }) => entry),
+    );
+    for (const [n, { entry, delivery }] of some.entries()) {
+      const page = pages[n];
+      if (!page) continue; // there is one for each
+      pulledTotal.inc(page.messages.length + page.receipts.length);
+      live.send(entry.gateway, { kind: 'mailbox', session: entry.session, ...page }, delivery);
+    }
+  }
+}
+
+/** offline:A: exactly these entries are deleted, and the senders of the messages among them learn `delivered`. */
+export async function confirm(
+  { db, live, leaseMs }: Relay,
+  items: readonly { entry: Confirm; delivery: Delivery }[],
+  again: boolean,
+): Promise<void> {
+  const [first] = items;
+  if (!first) return;
+  const senders = await confirmEntries(
+    db,
+    items.map(({ entry }) => entry),
+    Date.now(),
+    again,
+  );
+  receiptsTotal.inc({ outcome: 'stored' }, senders.size);
+  const present = await findSessions(db, senders, leaseMs);
+  for (const sessions of present.values()) live.hint(sessions, first.delivery);
+}

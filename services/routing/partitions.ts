@@ -1,0 +1,75 @@
+import type { ChannelModel } from 'amqplib';
+import type { Receive } from '#libs/broker/subscription.ts';
+import { Subscription } from '#libs/broker/subscription.ts';
+import { routeQueue } from '#libs/broker/topology.ts';
+import type { Logger } from '#libs/runtime/logger.ts';
+import { partitionsActive } from './metrics.ts';
+
+export interface PartitionsOptions {
+  partitions: number;
+  prefetch: number;
+  receive: Receive;
+  /** A consumer was lost: the connection has to be set up anew. */
+  onLost: () => void;
+  log: Logger;
+}
+
+/** How many partitions each of `instances` should have, at most. */
+export const share = (partitions: number, instances: number) =>
+  Math.ceil(partitions / Math.max(1, instances));
+
+/**
+ * The route queues. Every instance subscribes to each of them; the broker keeps one consumer active. It does not
+ * balance, though: who finds itself active on more than its share gives the excess up, and queues up behind the others.
+ */
+export class Partitions {
+  readonly #options: PartitionsOptions;
+  #connection: ChannelModel | undefined;
+  #subscriptions: Subscription[] = [];
+
+  constructor(options: PartitionsOptions) {
+    this.#options = options;
+  }
+
+  async open(connection: ChannelModel): Promise<void> {
+    this.#connection = connection;
+    const queues = Array.from({ length: this.#options.partitions }, (_, p) => routeQueue(p));
+    this.#subscriptions = await Promise.all(queues.map((queue) => this.#subscribe(connection, queue)));
+  }
+
+  /** The connection is gone, and the consumers with it. */
+  lost(): void {
+    this.#connection = undefined;
+    this.#subscriptions = [];
+  }
+
+  /** Finishes what is begun, and gives the rest back, in order. */
+  async close(): Promise<void> {
+    const subscriptions = this.#subscriptions;
+    this.lost();
+    await Promise.all(subscriptions.map((subscription) => subscription.close()));
+  }
+
+  /** Gives up what this instance is active on beyond its share. Idle partitions are nobody's burden: they stay. */
+  async balance(): Promise<void> {
+    const connection = this.#connection;
+    if (!connection) return;
+    const active = this.#subscriptions.filter(({ received }) => received > 0);
+    partitionsActive.set(active.length);
+    const channel = await connection.createChannel();
+    const { consumerCount } = await channel.checkQueue(routeQueue(0));
+    await channel.close();
+    const excess = active.slice(share(this.#options.partitions, consumerCount));
+    for (const subscription of excess) {
+      this.#options.log.info({ queue: subscription.queue, instances: consumerCount }, 'gives a partition up');
+      await subscription.close();
+      const next = await this.#subscribe(connection, subscription.queue);
+      this.#subscriptions = this.#subscriptions.map((one) => (one === subscription ? next : one));
+    }
+  }
+
+  #subscribe(connection: ChannelModel, queue: string): Promise<Subscription> {
+    const { prefetch, receive, onLost } = this.#options;
+    return Subscription.open(connection, { queue, prefetch, receive, onLost });
+  }
+}

@@ -1,0 +1,38 @@
+import type { Delivery } from '#libs/broker/delivery.ts';
+import type { RouteMessage } from '#libs/broker/entries.ts';
+import type { Live } from '#libs/relay/live.ts';
+import type { Where } from '#libs/store/presence.ts';
+import { storeAway, type AwayItem, type Mailbox } from './away.ts';
+import { findSessions } from '#libs/store/presence.ts';
+import { routedTotal } from './metrics.ts';
+
+interface MessageItem {
+  entry: RouteMessage;
+  delivery: Delivery;
+}
+
+/** A message goes to every session of its receiver; each knows of the others, since the first to confirm settles it. */
+function sendLive(live: Live, { entry, delivery }: MessageItem, sessions: readonly Where[]): void {
+  routedTotal.inc({ outcome: 'live' });
+  for (const { gateway, session } of sessions) {
+    const others = sessions.filter((other) => other.session !== session);
+    live.send(gateway, { ...entry, session, ...(others.length > 0 && { others }) }, delivery);
+  }
+}
+
+/** Messages in the order accepted: one live attempt for those whose receiver is connected, the mailbox for the rest. */
+export async function routeMessages(mailbox: Mailbox, items: readonly MessageItem[]): Promise<void> {
+  if (items.length === 0) return;
+  const presence = await findSessions(
+    mailbox.db,
+    items.map(({ entry }) => entry.to),
+    mailbox.leaseMs,
+  );
+  const away: AwayItem[] = [];
+  for (const item of items) {
+    const sessions = presence.get(item.entry.to);
+    if (sessions) sendLive(mailbox.live, item, sessions);
+    else away.push(item);
+  }
+  await storeAway(mailbox, away);
+}

@@ -1,0 +1,63 @@
+import type { GatewayEntry, LiveMessage, LiveReceipt } from '#libs/broker/entries.ts';
+import type { Item } from '#libs/broker/reader.ts';
+import { gatewayOfQueue } from '#libs/broker/topology.ts';
+import { keepReceipts } from '#libs/relay/receipts.ts';
+import { removeGateways } from '#libs/store/gateways.ts';
+import { removeSessions } from '#libs/store/presence.ts';
+import { storeAway, type Mailbox } from './away.ts';
+import { countReturned } from './metrics.ts';
+
+/** What an inheritance asks of the heirs. */
+export interface Heirs {
+  /** Everything of this queue came before: remove it. */
+  bury(gateway: string): void;
+}
+
+/**
+ * Deals with what could not be handed over live: from `sixfold.returned`, and from the queues of gateways that are
+ * gone. Messages and receipts go to the mailbox and are never tried live again: no loops. The rest was for a session
+ * or a gateway that is no more.
+ */
+export class Returned {
+  readonly #mailbox: Mailbox;
+  readonly #heirs: Heirs;
+
+  constructor(mailbox: Mailbox, heirs: Heirs) {
+    this.#mailbox = mailbox;
+    this.#heirs = heirs;
+  }
+
+  readonly handle = async (items: readonly Item<GatewayEntry>[]): Promise<void> => {
+    const { db } = this.#mailbox;
+    const gone = new Set(
+      items.map(({ delivery }) => gatewayOfQueue(delivery.source.queue)).filter((g) => g !== undefined),
+    );
+    if (gone.size > 0) await removeGateways(db, [...gone]);
+
+    const messages = items.filter((item): item is Item<LiveMessage> => item.entry.kind === 'message');
+    const receipts = items.filter((item): item is Item<LiveReceipt> => item.entry.kind === 'receipt');
+    const stale = [...messages, ...receipts].filter(({ entry }) => entry.returned === 'no_session');
+    if (stale.length > 0)
+      await removeSessions(
+        db,
+        stale.map(({ entry }) => ({
+          user: entry.kind === 'message' ? entry.to : entry.user,
+          session: entry.session,
+        })),
+      );
+    await storeAway(this.#mailbox, messages);
+    await keepReceipts(
+      this.#mailbox,
+      receipts.map(({ entry, delivery }) => ({ receipt: entry, delivery })),
+    );
+
+    for (const { entry, delivery } of [...messages, ...receipts])
+      countReturned(
+        entry.returned ?? (gatewayOfQueue(delivery.source.queue) ? 'gateway_gone' : 'unroutable'),
+      );
+    for (const { entry, delivery } of items) {
+      const gateway = gatewayOfQueue(delivery.source.queue);
+      if (entry.kind === 'tombstone' && gateway !== undefined) this.#heirs.bury(gateway);
+    }
+  };
+}

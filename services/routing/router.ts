@@ -1,0 +1,52 @@
+import type { RouteEntry } from '#libs/broker/entries.ts';
+import type { Item } from '#libs/broker/reader.ts';
+import { removeGateways, renewLease } from '#libs/store/gateways.ts';
+import type { Mailbox } from './away.ts';
+import { confirm, pull } from './offline.ts';
+import { routeMessages } from './resolve.ts';
+import { changeSessions } from './sessions.ts';
+
+type ItemOf<K extends RouteEntry['kind']> = Item<Extract<RouteEntry, { kind: K }>>;
+
+function select<K extends RouteEntry['kind']>(
+  items: readonly Item<RouteEntry>[],
+  ...kinds: K[]
+): ItemOf<K>[] {
+  return items.filter(({ entry }) => (kinds as string[]).includes(entry.kind)) as ItemOf<K>[];
+}
+
+/**
+ * Deals with a batch from the route queues. Changes of presence come before the messages of the batch, so that these
+ * find who came last; confirmations come before the pulls that may follow them. Messages keep their order.
+ */
+export class Router {
+  readonly #mailbox: Mailbox;
+  readonly #adopt: (gateway: string) => Promise<void>;
+
+  /** @param adopt makes this instance an heir of a gateway's queue */
+  constructor(mailbox: Mailbox, adopt: (gateway: string) => Promise<void>) {
+    this.#mailbox = mailbox;
+    this.#adopt = adopt;
+  }
+
+  readonly handle = async (items: readonly Item<RouteEntry>[], again: boolean): Promise<void> => {
+    const { db, live } = this.#mailbox;
+    for (const item of select(items, 'lease')) await this.#lease(item);
+    const left = select(items, 'leave').map(({ entry }) => entry.gateway);
+    if (left.length > 0) await removeGateways(db, left);
+    await changeSessions(db, live, select(items, 'session-up', 'session-down'));
+    await confirm(this.#mailbox, select(items, 'confirm'), again);
+    await routeMessages(this.#mailbox, select(items, 'message'));
+    await pull(this.#mailbox, select(items, 'pull'));
+  };
+
+  /** A gateway that is new has an heir before it hears that its lease is granted. */
+  async #lease({ entry, delivery }: ItemOf<'lease'>): Promise<void> {
+    const { db, live, leaseMs } = this.#mailbox;
+    const { gateway, first } = entry;
+    const presence = await renewLease(db, gateway, first, leaseMs);
+    if (presence === undefined) return; // over: a tombstone in its queue tells it
+    await this.#adopt(gateway);
+    live.send(gateway, { kind: 'lease-granted', presence }, delivery);
+  }
+}
