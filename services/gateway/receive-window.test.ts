@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest';
+import type { Delivery } from '#libs/broker/delivery.ts';
+import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
+import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts';
+
+const message = (id: string, body = '"x"'): LiveMessage => ({
+  kind: 'message',
+  session: 's',
+  from: 'alice',
+  to: 'bob',
+  id,
+  body,
+  at: 1,
+});
+
+/** A delivery that only counts how often it was settled. */
+function delivery(): Delivery & { count: number } {
+  const counted = { count: 0, settled: () => void counted.count++ };
+  return counted as unknown as Delivery & { count: number };
+}
+
+class Owner implements WindowOwner {
+  readonly delivered: string[] = [];
+  readonly back: string[] = [];
+  readonly held: Held[] = [];
+  deliver({ id }: LiveMessage) {
+    this.delivered.push(id);
+  }
+  giveBack({ id }: LiveMessage, reason: ReturnReason, held: Held) {
+    this.back.push(`${id} ${reason}`);
+    this.held.push(held);
+  }
+}
+
+function open(limits: Partial<{ receiveWindow: number; queue: number; queueBytes: number }> = {}) {
+  const owner = new Owner();
+  const window = new ReceiveWindow({ receiveWindow: 2, queue: 2, queueBytes: 100, ...limits }, owner);
+  return { owner, window };
+}
+
+/** Answers, and asserts that there was something to answer. */
+function answer(window: ReceiveWindow, id: string): Held {
+  const held = window.answer('alice', id);
+  if (!held) throw new Error(`${id} is not with the client`);
+  return held;
+}
+
+describe('ReceiveWindow', () => {
+  test('sends up to the window, keeps the next in order, gives back what does not fit', () => {
+    const { owner, window } = open();
+    for (const id of ['1', '2', '3', '4', '5']) window.offer(message(id), delivery());
+    expect(owner.delivered).toEqual(['1', '2']);
+    expect(owner.back).toEqual(['5 session_full']);
+    answer(window, '2');
+    expect(owner.delivered).toEqual(['1', '2', '3']);
+    answer(window, '1');
+    expect(owner.delivered).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('bounds what waits by bytes too', () => {
+    const { owner, window } = open({ receiveWindow: 1, queueBytes: 8 });
+    for (const id of ['1', '2', '3']) window.offer(message(id, '"12345"'), delivery());
+    expect(owner.back).toEqual(['3 session_full']);
+  });
+
+  test('an answer settles the delivery only when it is confirmed', () => {
+    const { window } = open();
+    const held = delivery();
+    window.offer(message('1'), held);
+    const answered = answer(window, '1');
+    expect(held.count).toBe(0);
+    expect(window.size).toBe(1);
+    expect(window.confirmed(answered)).toBe(1);
+    expect(held.count).toBe(1);
+    expect(window.size).toBe(0);
+  });
+
+  test('every ack:R that came before the confirm is answered', () => {
+    const { window } = open();
+    window.offer(message('1'), delivery());
+    answer(window, '1');
+    expect(window.confirmed(answer(window, '1'))).toBe(2);
+    expect(window.answer('alice', '1')).toBeUndefined();
+  });
+
+  test('an answer that was not confirmed leaves the message in flight', () => {
+    const { owner, window } = open();
+    const held = delivery();
+    window.offer(message('1'), held);
+    expect(window.unconfirmed(answer(window, '1'))).toBe(1);
+    expect(held.count).toBe(0);
+    window.giveBack('ack_timeout');
+    expect(owner.back).toEqual(['1 ack_timeout']);
+  });
+
+  test('a message that is sent again while in flight is handed over again, and one answer settles both deliveries', () => {
+    const { owner, window } = open();
+    const [first, second] = [delivery(), delivery()];
+    window.offer(message('1'), first);
+    window.offer(message('1'), second);
+    expect(owner.delivered).toEqual(['1', '1']);
+    window.confirmed(answer(window, '1'));
+    expect([first.count, second.count]).toEqual([1, 1]);
+  });
+
+  test('one that is sent again while it waits keeps its place', () => {
+    const { owner, window } = open({ receiveWindow: 1 });
+    for (const id of ['1', '2', '2', '3']) window.offer(message(id), delivery());
+    answer(window, '1');
+    answer(window, '2');
+    expect(owner.delivered).toEqual(['1', '2', '3']);
+  });
+
+  test('gives back what is with the client and what waits, in order, but not what is being confirmed', () => {
+    const { owner, window } = open();
+    for (const id of ['1', '2', '3', '4']) window.offer(message(id), delivery());
+    const confirming = answer(window, '1');
+    window.giveBack('disconnected');
+    expect(owner.back).toEqual(['2 disconnected', '3 disconnected', '4 disconnected']);
+    expect(window.confirmed(confirming)).toBe(1);
+    expect(window.size).toBe(0);
+  });
+
+  test('the same name from another sender is another message', () => {
+    const { window } = open();
+    window.offer(message('1'), delivery());
+    expect(window.answer('mallory', '1')).toBeUndefined();
+    expect(window.holds('alice', '1')).toBe(true);
+  });
+
+  test('settled elsewhere: frees the place of one in flight, drops one that waits', () => {
+    const { owner, window } = open({ receiveWindow: 1 });
+    const deliveries = [delivery(), delivery(), delivery()];
+    for (const [n, id] of ['1', '2', '3'].entries()) window.offer(message(id), deliveries[n] ?? delivery());
+    window.settleElsewhere('alice', '2');
+    window.settleElsewhere('alice', '1');
+    expect(owner.delivered).toEqual(['1', '3']);
+    expect(deliveries.map(({ count }) => count)).toEqual([1, 1, 0]);
+  });
+
+  test('oldestSentAt is that of the oldest one unanswered', () => {
+    const { window } = open();
+    expect(window.oldestSentAt).toBeUndefined();
+    window.offer(message('1'), delivery());
+    expect(window.oldestSentAt).toBeGreaterThan(0);
+    answer(window, '1');
+    expect(window.oldestSentAt).toBeUndefined();
+  });
+
+  test('after the epoch is over, an answer that fails late does not count against the new window', () => {
+    const { owner, window } = open({ receiveWindow: 1 });
+    window.offer(message('1'), delivery());
+    const old = answer(window, '1');
+    window.clear();
+    window.unconfirmed(old);
+    window.offer(message('2'), delivery());
+    expect(owner.delivered).toEqual(['1', '2']);
+  });
+});
