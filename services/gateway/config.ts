@@ -48,6 +48,11 @@ export const gatewayConfig = {
   /** Most deliveries from the broker, and bytes of them, that clients have not settled; the oldest go back early. */
   GATEWAY_PREFETCH: integer(1_000, 10, 10_000),
   MAX_UNSETTLED_BYTES: integer(64 * 1024 * 1024, 1024 * 1024),
+  /**
+   * How old a new queue must be before sessions are announced on it. RabbitMQ 3.10 may lose a quorum queue that it
+   * declared less than about a second before it was killed, and with it what it had confirmed.
+   */
+  QUEUE_SETTLE_MS: integer(1_500, 0, 60_000),
   GATEWAY_LEASE_MS: integer(15_000, 1_000, 600_000),
   DRAIN_TIMEOUT_MS: integer(10_000, 0),
   /** Clients of a gateway that drains come back within this time, each at a random moment. */

@@ -72,13 +72,12 @@ export class Epoch implements Consuming {
       onLost: () => this.#owner?.renew(),
     });
     this.#log.info({ epoch: name }, 'epoch begins');
-    this.#renew();
-    this.#renewing = setInterval(() => this.#renew(), this.#config.GATEWAY_LEASE_MS / RENEWALS);
+    this.#renewing = setTimeout(() => this.#renew(), this.#config.QUEUE_SETTLE_MS);
   };
 
   /** The connection is gone. */
   readonly close = (): void => {
-    clearInterval(this.#renewing);
+    clearTimeout(this.#renewing);
     if (this.#name === '') return;
     this.#log.info({ epoch: this.#name }, 'epoch is over');
     this.#name = '';
@@ -88,7 +87,7 @@ export class Epoch implements Consuming {
 
   /** Leaves in order: what was handed over is settled first, what waits is the heirs'. */
   async leave(): Promise<void> {
-    clearInterval(this.#renewing);
+    clearTimeout(this.#renewing);
     const { name } = this;
     await this.#subscription?.close();
     if (name) this.#out.route(name, { kind: 'leave', gateway: name });
@@ -103,6 +102,7 @@ export class Epoch implements Consuming {
   }
 
   #renew(): void {
+    this.#renewing = setTimeout(() => this.#renew(), this.#config.GATEWAY_LEASE_MS / RENEWALS);
     this.#out.route(this.#name, { kind: 'lease', gateway: this.#name, first: !this.ready });
   }
 }

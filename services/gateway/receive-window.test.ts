@@ -15,7 +15,7 @@ const message = (id: string, body = '"x"'): LiveMessage => ({
 
 /** A delivery that only counts how often it was settled. */
 function delivery(): Delivery & { count: number } {
-  const counted = { count: 0, settled: () => void counted.count++ };
+  const counted = { count: 0, settled: () => (counted.count += 1) };
   return counted as unknown as Delivery & { count: number };
 }
 

@@ -14,7 +14,9 @@ const up = (user: string, session: string, device = 'default'): SessionUp => ({
 const down = (user: string, session: string): SessionDown => ({ kind: 'session-down', user, session });
 
 function changes(...entries: (SessionUp | SessionDown)[]) {
-  const { ups, replaced, downs } = summarize(entries.map((entry) => ({ entry, delivery: {} as Delivery })));
+  const { ups, replaced, downs } = summarize(
+    entries.map((entry) => ({ entry, delivery: {} as unknown as Delivery })),
+  );
   return {
     ups: ups.map(({ entry }) => entry.session),
     replaced: replaced.map(({ entry }) => entry.session),
