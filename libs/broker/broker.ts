@@ -35,7 +35,8 @@ export class Broker {
     this.topology = { queueType: QUEUE_TYPE, partitions: ROUTE_PARTITIONS };
     this.publisher = new Publisher(() => this.#publishing.blocked);
     this.#publishing = this.#link('publish', {
-      open: async (connection) => declareTopology(await this.publisher.open(connection), this.topology),
+      open: (connection) =>
+        this.publisher.open(connection, (channel) => declareTopology(channel, this.topology)),
       close: () => this.publisher.close(),
     });
   }
@@ -47,6 +48,7 @@ export class Broker {
         const channel = await connection.createChannel();
         await declareTopology(channel, this.topology);
         await channel.close();
+        await this.publisher.ready(); // who consumes will have something to publish
         await consuming.open(connection);
       },
       close: consuming.close,

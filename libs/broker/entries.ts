@@ -28,6 +28,8 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     device: DeviceId,
     session: Session,
     gateway: Gateway,
+    /** When it logged in, milliseconds since the epoch. */
+    since: At,
     /** Not a login but a session that goes on: its client does not ask for its mailbox by itself. */
     again: z.boolean(),
   }),

@@ -18,14 +18,15 @@ export class Publisher {
     this.#blocked = blocked;
   }
 
-  async open(connection: ChannelModel): Promise<ConfirmChannel> {
+  /** @param prepare what must be there before the first publish */
+  async open(connection: ChannelModel, prepare: (channel: ConfirmChannel) => Promise<void>): Promise<void> {
     const channel = await connection.createConfirmChannel();
     channel.on('return', (message: Message) => this.#returned.add(String(message.properties.messageId)));
     // A channel error closes the connection's whole set-up: simpler to reason about than a half-open link.
     channel.on('error', () => void connection.close().catch(() => undefined));
+    await prepare(channel);
     this.#channel = channel;
     for (const wake of this.#waiting.splice(0)) wake();
-    return channel;
   }
 
   close(): void {

@@ -8,6 +8,10 @@ export interface Session {
   session: string;
   /** `<gateway id>.<epoch>` */
   gateway: string;
+  /** When it logged in, milliseconds since the epoch. */
+  since: number;
+  /** Not a login, but a session that presence may know already. */
+  again: boolean;
 }
 
 export type Where = Pick<Session, 'session' | 'gateway'>;
@@ -16,20 +20,29 @@ const REGISTER = {
   name: 'sessions-register',
   text: `
     WITH input AS (
-      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS i (user_id, device, session, gateway)
+      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[])
+        AS i (user_id, device, session, gateway, since, again)
+    ), late AS (
+      SELECT i.* FROM input i JOIN sessions s USING (user_id, device)
+      WHERE i.again AND s.session <> i.session AND s.since > i.since
+    ), valid AS (
+      SELECT * FROM input EXCEPT SELECT * FROM late
     ), replaced AS (
-      SELECT s.session, s.gateway FROM sessions s JOIN input i USING (user_id, device) WHERE s.session <> i.session
+      SELECT s.session, s.gateway FROM sessions s JOIN valid v USING (user_id, device) WHERE s.session <> v.session
     ), written AS (
-      INSERT INTO sessions (user_id, device, session, gateway) SELECT * FROM input ORDER BY user_id, device
-      ON CONFLICT (user_id, device) DO UPDATE SET session = excluded.session, gateway = excluded.gateway
+      INSERT INTO sessions (user_id, device, session, gateway, since)
+      SELECT user_id, device, session, gateway, since FROM valid ORDER BY user_id, device
+      ON CONFLICT (user_id, device)
+      DO UPDATE SET session = excluded.session, gateway = excluded.gateway, since = excluded.since
     )
-    SELECT * FROM replaced`,
+    SELECT * FROM replaced UNION ALL SELECT session, gateway FROM late`,
 };
 
 /**
- * Registers sessions; each (user, device) at most once in a call.
+ * Registers sessions; each (user, device) at most once in a call. A login takes the place of whoever has it. A session
+ * that is announced again does not take it from one that logged in later: the older one is what a client left behind.
  *
- * @returns the sessions whose place was taken
+ * @returns the sessions that have lost their place
  */
 export function registerSessions(db: Database, sessions: readonly Session[]): Promise<Where[]> {
   return db.query<Where>(REGISTER, [
@@ -37,6 +50,8 @@ export function registerSessions(db: Database, sessions: readonly Session[]): Pr
     sessions.map((s) => s.device),
     sessions.map((s) => s.session),
     sessions.map((s) => s.gateway),
+    sessions.map((s) => s.since),
+    sessions.map((s) => s.again),
   ]);
 }
 

@@ -5,7 +5,7 @@ import type { Re } from '#libs/protocol/decode.ts';
 import { encode } from '#libs/protocol/encode.ts';
 import { MAX_BAD_PACKETS } from '#libs/protocol/limits.ts';
 import type { ServerType } from '#libs/protocol/server-packets.ts';
-import type { Corker } from './corker.ts';
+import type { Corkable, Corker } from './corker.ts';
 import { errorsTotal, packetsOut } from './metrics.ts';
 import type { Session } from './session.ts';
 
@@ -18,9 +18,13 @@ export interface ConnectionOwner {
 
 /** How long a client may take to answer a close, milliseconds; then its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2_000;
+/** Share of the send buffer that messages may fill; the rest is for answers, which do not wait. */
+const MESSAGE_SHARE = 0.25;
+/** How long a client with too much to read may take none of it, milliseconds. */
+const STALL_MS = 3_000;
 
 /** A client's WebSocket: text frames in, packets out, and the errors and closes of the code table. */
-export class Connection {
+export class Connection implements Corkable {
   readonly openedAt = Date.now();
   session: Session | undefined;
   /** When the current login:R was read, milliseconds; 0 when none is pending. */
@@ -37,6 +41,9 @@ export class Connection {
   #backlog: string[] = [];
   /** Ping intervals in which nothing came. */
   #silent = 0;
+  /** Since when too much waits and none of it is read, milliseconds, and how much that was. */
+  #stalledSince = 0;
+  #stalledBytes = 0;
 
   constructor(
     ws: WebSocket,
@@ -56,6 +63,7 @@ export class Connection {
     ws.on('ping', () => (this.#silent = 0));
     ws.on('error', (error: Error & { code?: string }) => errorsTotal.inc({ code: frameFault(error) }));
     ws.on('close', () => owner.closed(this));
+    socket.on('drain', () => this.session?.window.pump());
   }
 
   get open(): boolean {
@@ -66,13 +74,38 @@ export class Connection {
     return this.#socket.writableLength;
   }
 
-  /** Sends a packet. A client that does not read is let go: nothing is lost, it goes to the mailbox. */
+  /** There is room for messages. */
+  get writable(): boolean {
+    return this.sendBufferBytes < this.#maxSendBuffer * MESSAGE_SHARE;
+  }
+
   send(type: ServerType, text: string): void {
     if (!this.open) return;
     packetsOut[type].inc();
-    this.#corker.cork(this.#socket);
+    this.#corker.cork(this);
     this.#ws.send(text);
-    if (this.#socket.writableLength > this.#maxSendBuffer) this.close('slow_consumer');
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  flush(): void {
+    this.#socket.uncork();
+    if (this.sendBufferBytes > this.#maxSendBuffer) this.close('slow_consumer');
+  }
+
+  /**
+   * Lets a client go that does not read though too much waits for it. Nothing is lost: it goes to the mailbox.
+   *
+   * @param waitingBytes what waits for room in the send buffer
+   */
+  checkStall(waitingBytes: number, now: number): void {
+    const bytes = this.sendBufferBytes;
+    const stalled = bytes > 0 && bytes + waitingBytes > this.#maxSendBuffer && bytes >= this.#stalledBytes;
+    if (!stalled || this.#stalledSince === 0) this.#stalledSince = stalled ? now : 0;
+    else if (now - this.#stalledSince >= STALL_MS) this.close('slow_consumer');
+    this.#stalledBytes = stalled ? bytes : 0;
   }
 
   /** Refuses a packet. */

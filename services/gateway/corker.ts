@@ -1,22 +1,28 @@
-import type { Socket } from 'node:net';
+/** Something whose writes can be held back for a moment. */
+export interface Corkable {
+  cork(): void;
+  /** Writes what was held back. */
+  flush(): void;
+}
 
 /**
- * Coalesces what is written to a socket in one turn of the event loop into one system call: a batch from the broker
+ * Coalesces what is written to a client in one turn of the event loop into one system call: a batch from the broker
  * brings many small packets for the same client.
  */
 export class Corker {
-  readonly #corked = new Set<Socket>();
+  readonly #corked = new Set<Corkable>();
 
   /** Call before writing. */
-  cork(socket: Socket): void {
-    if (this.#corked.has(socket)) return;
-    if (this.#corked.size === 0) setImmediate(() => this.#uncork());
-    this.#corked.add(socket);
-    socket.cork();
+  cork(client: Corkable): void {
+    if (this.#corked.has(client)) return;
+    if (this.#corked.size === 0) setImmediate(() => this.#flush());
+    this.#corked.add(client);
+    client.cork();
   }
 
-  #uncork(): void {
-    for (const socket of this.#corked) socket.uncork();
+  #flush(): void {
+    const corked = [...this.#corked];
     this.#corked.clear();
+    for (const client of corked) client.flush();
   }
 }

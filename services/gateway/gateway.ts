@@ -76,9 +76,9 @@ export class Gateway implements ConnectionOwner {
   }
 
   /** Tells presence that the session is here. Lost, it is told again: by the client, or with the next epoch. */
-  announce({ user, device, id }: Session, again: boolean): void {
+  announce({ user, device, id, since }: Session, again: boolean): void {
     const { name } = this.epoch;
-    this.out.route(user, { kind: 'session-up', user, device, session: id, gateway: name, again });
+    this.out.route(user, { kind: 'session-up', user, device, session: id, gateway: name, since, again });
   }
 
   /** Tells presence that nothing more should come here. Lost, the next message that comes back tells it. */

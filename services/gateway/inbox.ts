@@ -90,7 +90,7 @@ export class Inbox implements EpochOwner {
     } else {
       const session = this.#gateway.sessions.get(entry.session);
       if (entry.kind === 'message') {
-        if (session) session.window.offer(entry, delivery);
+        if (session?.registered) session.window.offer(entry, delivery);
         else this.#gateway.giveBack(entry, 'no_session', delivery);
         return;
       }

@@ -20,6 +20,7 @@ function delivery(): Delivery & { count: number } {
 }
 
 class Owner implements WindowOwner {
+  writable = true;
   readonly delivered: string[] = [];
   readonly back: string[] = [];
   readonly held: Held[] = [];
@@ -61,6 +62,18 @@ describe('ReceiveWindow', () => {
     const { owner, window } = open({ receiveWindow: 1, queueBytes: 8 });
     for (const id of ['1', '2', '3']) window.offer(message(id, '"12345"'), delivery());
     expect(owner.back).toEqual(['3 session_full']);
+  });
+
+  test('waits for a client that does not take more, and goes on when it does', () => {
+    const { owner, window } = open();
+    window.offer(message('1'), delivery());
+    owner.writable = false;
+    window.offer(message('2', '"22"'), delivery());
+    window.pump();
+    expect([owner.delivered, window.waitingBytes]).toEqual([['1'], 4]);
+    owner.writable = true;
+    window.pump();
+    expect([owner.delivered, window.waitingBytes]).toEqual([['1', '2'], 0]);
   });
 
   test('an answer settles the delivery only when it is confirmed', () => {

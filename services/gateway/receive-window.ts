@@ -12,6 +12,8 @@ export interface WindowLimits {
 
 /** What a window asks of its session. */
 export interface WindowOwner {
+  /** Whether the client takes more now; when it does again, pump() is called. */
+  readonly writable: boolean;
   /** Hands the message to the client. */
   deliver(message: LiveMessage): void;
   /** Takes the message to the mailbox; `held` is told when it is safe there. */
@@ -61,6 +63,11 @@ export class ReceiveWindow {
     return this.#sent.size + this.#waiting.size;
   }
 
+  /** Bytes of the bodies that wait. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** Whether the message is with the client, and its confirmation not durable yet. */
   holds(from: string, id: string): boolean {
     return this.#sent.has(nameOf(from, id));
@@ -77,7 +84,8 @@ export class ReceiveWindow {
     }
     const held = new Held(message, delivery);
     const { receiveWindow, queue, queueBytes } = this.#limits;
-    if (this.#waiting.size === 0 && this.#unanswered < receiveWindow) this.#send(name, held);
+    if (this.#waiting.size === 0 && this.#unanswered < receiveWindow && this.#owner.writable)
+      this.#send(name, held);
     else if (this.#waiting.size < queue && this.#waitingBytes + message.body.length <= queueBytes) {
       this.#waiting.set(name, held);
       this.#waitingBytes += message.body.length;
@@ -90,7 +98,7 @@ export class ReceiveWindow {
     if (!held) return undefined;
     if (++held.answers === 1) {
       this.#unanswered--;
-      this.#pump();
+      this.pump();
     }
     return held;
   }
@@ -118,7 +126,7 @@ export class ReceiveWindow {
     if (held?.answers === 0) {
       this.#remove(name, held);
       held.settled();
-      this.#pump();
+      this.pump();
     }
   }
 
@@ -136,7 +144,16 @@ export class ReceiveWindow {
         this.#remove(name, held);
         this.#owner.giveBack(held.message, reason, held);
       }
-    this.#pump();
+    this.pump();
+  }
+
+  /** Hands over what waits, as far as there is room. */
+  pump(): void {
+    for (const [name, held] of this.#waiting) {
+      if (this.#unanswered >= this.#limits.receiveWindow || !this.#owner.writable) return;
+      this.#remove(name, held);
+      this.#send(name, held);
+    }
   }
 
   /** The broker has taken everything back by itself. */
@@ -156,13 +173,5 @@ export class ReceiveWindow {
     this.#unanswered++;
     held.sentAt = Date.now();
     this.#owner.deliver(held.message);
-  }
-
-  #pump(): void {
-    for (const [name, held] of this.#waiting) {
-      if (this.#unanswered >= this.#limits.receiveWindow) return;
-      this.#remove(name, held);
-      this.#send(name, held);
-    }
   }
 }

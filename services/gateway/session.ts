@@ -17,6 +17,8 @@ export class Session implements WindowOwner {
   readonly user: string;
   readonly device: string;
   readonly connection: Connection;
+  /** When it logged in, milliseconds since the epoch. */
+  readonly since = Date.now();
   readonly window: ReceiveWindow;
   /** Presence knows it: login:A was sent. */
   registered = false;
@@ -81,6 +83,10 @@ export class Session implements WindowOwner {
       this.#refusedSince = now;
     }
     return ++this.#refused > this.#bucket.bucketSize ? 'persists' : 'limited';
+  }
+
+  get writable(): boolean {
+    return this.connection.writable;
   }
 
   deliver(message: LiveMessage): void {

@@ -31,6 +31,8 @@ function sweep(gateway: Gateway, inbox: Inbox, now = Date.now()): void {
       gateway.log.debug({ session: session.id, messages: session.window.size }, 'ack timeout');
       session.window.giveBack('ack_timeout');
     }
+    session.window.pump();
+    session.connection.checkStall(session.window.waitingBytes, now);
     // A session ends when its token does, unless a fresh login:R came before (PROTOCOL: unauthorized).
     if (now >= session.expiresAt) session.connection.reject('unauthorized', 'the token has expired');
   }

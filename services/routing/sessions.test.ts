@@ -3,13 +3,15 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import type { SessionDown, SessionUp } from '#libs/broker/entries.ts';
 import { summarize } from './sessions.ts';
 
-const up = (user: string, session: string, device = 'default'): SessionUp => ({
+const up = (user: string, session: string, device = 'default', over: Partial<SessionUp> = {}): SessionUp => ({
   kind: 'session-up',
   user,
   device,
   session,
   gateway: 'g.1',
+  since: 1,
   again: false,
+  ...over,
 });
 const down = (user: string, session: string): SessionDown => ({ kind: 'session-down', user, session });
 
@@ -34,6 +36,13 @@ test('of several sessions in one place the last one stays, the others are told',
 
 test('a session that is announced twice is not its own replacement', () => {
   expect(changes(up('bob', 's1'), up('bob', 's1'))).toEqual({ ups: ['s1'], replaced: [], downs: [] });
+});
+
+test('a session that is announced again does not displace one that logged in later', () => {
+  const later = up('bob', 's2', 'default', { since: 5 });
+  const again = up('bob', 's1', 'default', { since: 4, again: true });
+  expect(changes(later, again)).toEqual({ ups: ['s2'], replaced: ['s1'], downs: [] });
+  expect(changes(again, later)).toEqual({ ups: ['s2'], replaced: ['s1'], downs: [] });
 });
 
 test('a session that went down within the batch is not registered', () => {

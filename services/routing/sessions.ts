@@ -17,7 +17,7 @@ interface UpItem {
 
 /** What a batch of session changes comes to. */
 export interface SessionChanges {
-  /** To register: the last session of each (user, device), unless it went down again. */
+  /** To register: the latest session of each (user, device), unless it went down again. */
   ups: UpItem[];
   /** Came up and had their place taken within the batch. */
   replaced: UpItem[];
@@ -37,8 +37,12 @@ export function summarize(items: readonly SessionItem[]): SessionChanges {
     }
     const place = `${entry.user} ${entry.device}`;
     const before = ups.get(place);
-    if (before && before.entry.session !== entry.session) replaced.push(before);
-    ups.set(place, { entry, delivery });
+    const other = before !== undefined && before.entry.session !== entry.session;
+    if (other && entry.again && before.entry.since > entry.since) replaced.push({ entry, delivery });
+    else {
+      if (other) replaced.push(before);
+      ups.set(place, { entry, delivery });
+    }
   }
   return { ups: [...ups.values()], replaced, downs };
 }
@@ -61,8 +65,10 @@ export async function changeSessions(db: Database, live: Live, items: readonly S
     live.send(gateway, { kind: 'replaced', session }, first?.delivery);
   for (const { entry, delivery } of replaced)
     live.send(entry.gateway, { kind: 'replaced', session: entry.session }, delivery);
+  const lost = new Set(displaced.map(({ session }) => session));
   for (const { entry, delivery } of ups) {
     const { session, gateway, user } = entry;
-    live.send(gateway, { kind: 'registered', session, mail: mail.has(user) }, delivery);
+    if (!lost.has(session))
+      live.send(gateway, { kind: 'registered', session, mail: mail.has(user) }, delivery);
   }
 }

@@ -6,6 +6,8 @@ CREATE UNLOGGED TABLE sessions (
   device  text NOT NULL,
   session text NOT NULL,
   gateway text NOT NULL,
+  -- When it logged in, milliseconds since the epoch by its gateway's clock.
+  since   bigint NOT NULL,
   PRIMARY KEY (user_id, device)
 );
 CREATE INDEX sessions_gateway ON sessions (gateway);
