@@ -47,7 +47,7 @@ export class Broker {
       open: async (connection) => {
         const channel = await connection.createChannel();
         await declareTopology(channel, this.topology);
-        await channel.close();
+        void channel.close().catch(() => undefined); // nothing depends on it
         await this.publisher.ready(); // who consumes will have something to publish
         await consuming.open(connection);
       },

@@ -53,8 +53,16 @@ export class Delivery implements Pending {
   settled(error?: Error): void {
     if (error) this.#failed = true;
     if (--this.#holds !== 0) return;
-    // On a channel that is gone there is nothing to acknowledge: the broker has requeued the message already.
-    if (!this.#failed && !this.source.gone) this.#channel.ack({ fields: this.#fields } as ConsumeMessage);
+    if (!this.#failed && !this.source.gone) this.#ack();
     this.source.finished(this);
+  }
+
+  /** On a channel that is closing there is nothing to acknowledge: the broker gives the message to somebody else. */
+  #ack(): void {
+    try {
+      this.#channel.ack({ fields: this.#fields } as ConsumeMessage);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'IllegalOperationError') throw error;
+    }
   }
 }

@@ -101,7 +101,9 @@ export class Link {
       this.#up = this.#blocked = false;
       onDown?.();
       onChange?.();
-      await connection.close().catch(() => undefined); // closed already in most cases, and then it says so
+      // Not the close is awaited but the event: amqplib never answers a close that the broker did not.
+      void connection.close().catch(() => undefined); // closed already in most cases, and then it says so
+      await closed;
     }
   }
 

@@ -93,6 +93,9 @@ export class Subscription implements DeliverySource {
     this.#state = 'closing';
     if (this.#started > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     if (this.gone) return;
-    await this.#channel.close();
+    // amqplib answers a close only if the broker does; the event comes in any case.
+    const closed = new Promise<void>((resolve) => this.#channel.once('close', () => resolve()));
+    void this.#channel.close().catch(() => undefined); // it is closing by itself
+    await closed;
   }
 }

@@ -1,4 +1,5 @@
-import type { Logger } from './logger.ts';
+import { ConfigError } from './config.ts';
+import { createLogger, type Logger } from './logger.ts';
 
 type Release = () => Promise<void> | void;
 
@@ -74,12 +75,26 @@ function exitWhenIdle(log: Logger): void {
   }, 2_000).unref();
 }
 
+/** What a composition root is given. */
+export interface Context<C> {
+  config: C;
+  log: Logger;
+  lifecycle: Lifecycle;
+}
+
 /**
  * Runs a service's composition root. A start that fails says why in one line and exits with 1.
  * An error that nobody caught is a bug: it is logged, and the process ends, since its state cannot be trusted; what
  * it held is in the broker.
  */
-export async function run(log: Logger, main: (lifecycle: Lifecycle) => Promise<void>): Promise<void> {
+export async function run<C extends { LOG_LEVEL: string }>(
+  service: string,
+  readSettings: () => C,
+  main: (context: Context<C>) => Promise<void>,
+): Promise<void> {
+  const config = settings(service, readSettings);
+  if (!config) return;
+  const log = createLogger(service, config.LOG_LEVEL);
   const lifecycle = new Lifecycle(log);
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'uncaught');
@@ -87,12 +102,25 @@ export async function run(log: Logger, main: (lifecycle: Lifecycle) => Promise<v
   });
   lifecycle.handleSignals();
   try {
-    await main(lifecycle);
+    await main({ config, log, lifecycle });
   } catch (error) {
     if (lifecycle.stopping) return; // told to stop while it waited for something to start
-    log.fatal({ err: error }, 'start failed');
+    if (error instanceof ConfigError) log.fatal(error.message);
+    else log.fatal({ err: error }, 'start failed');
     process.exitCode = 1;
     await lifecycle.stop();
     exitWhenIdle(log);
+  }
+}
+
+/** Settings that are off are the operator's to mend: said plainly, without a stack. */
+function settings<C>(service: string, read: () => C): C | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${service}: ${error.message}\n`);
+    process.exitCode = 1;
+    return undefined;
   }
 }

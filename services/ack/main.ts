@@ -7,7 +7,6 @@ import { ACK_QUEUE } from '#libs/broker/topology.ts';
 import { Live } from '#libs/relay/live.ts';
 import { within } from '#libs/runtime/backoff.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
-import { createLogger } from '#libs/runtime/logger.ts';
 import { Probes } from '#libs/runtime/probes.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
@@ -18,10 +17,7 @@ import { relayConfirmations } from './confirmations.ts';
 const PRUNE_MS = 10_000;
 
 /** The ack service: relays confirmations to the senders of the messages, or into their mailboxes. */
-const config = readAckConfig();
-const log = createLogger('ack', config.LOG_LEVEL);
-
-await run(log, async (lifecycle) => {
+await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
   const probes = await Probes.listen(config, log);
   lifecycle.onStop('http', () => probes.close());
 

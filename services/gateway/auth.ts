@@ -50,15 +50,18 @@ function publicKey(pem: string) {
   try {
     const key = createPublicKey(pem.replaceAll('\\n', '\n')); // env files write line ends as \n
     const algorithms = ALGORITHMS[key.asymmetricKeyType ?? ''];
-    if (algorithms) return { key, algorithms };
+    const { namedCurve = 'prime256v1', modulusLength = 2_048 } = key.asymmetricKeyDetails ?? {};
+    if (algorithms && namedCurve === 'prime256v1' && modulusLength >= 2_048) return { key, algorithms };
   } catch {
     // falls through: what it must be says more than why OpenSSL could not read it
   }
-  throw new ConfigError('AUTH_PUBLIC_KEY must be an RSA, P-256 or Ed25519 public key in PEM');
+  throw new ConfigError(
+    'AUTH_PUBLIC_KEY must be an RSA (2048 bits or more), P-256 or Ed25519 public key in PEM',
+  );
 }
 
 /** Failures that say nothing about the token. */
-const OUT_OF_REACH = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC']);
+const OUT_OF_REACH = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']);
 
 /**
  * Verifies tokens: a JWT with `sub` (the user id) and `exp` (PROTOCOL: login:R).

@@ -62,7 +62,7 @@ export class Epoch implements Consuming {
     const name = `${GATEWAY_ID}.${Date.now().toString(36)}`;
     const channel = await connection.createChannel();
     await declareGatewayQueue(channel, name, QUEUE_TYPE);
-    await channel.close();
+    void channel.close().catch(() => undefined); // nothing depends on it
     this.#name = name;
     this.#subscription = await Subscription.open(connection, {
       queue: gatewayQueue(name),

@@ -3,7 +3,6 @@ import { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { within } from '#libs/runtime/backoff.ts';
 import { closeHttp, createHttp, listen } from '#libs/runtime/http.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
-import { createLogger } from '#libs/runtime/logger.ts';
 import { createVerifier } from './auth.ts';
 import { readGatewayConfig } from './config.ts';
 import { drain } from './drain.ts';
@@ -19,10 +18,8 @@ import { WebSocketEntrance } from './server.ts';
  * The gateway: holds the clients' WebSockets, forwards their packets to the queues, and hands over what comes back
  * through a queue of its own. It has no database; what is in flight here is in the broker too, unacknowledged.
  */
-const config = readGatewayConfig();
-const log = createLogger('gateway', config.LOG_LEVEL).child({ gateway: config.GATEWAY_ID });
-
-await run(log, async (lifecycle) => {
+await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle }) => {
+  const log = root.child({ gateway: config.GATEWAY_ID });
   const verify = createVerifier(config);
   const broker = new Broker({ name: config.GATEWAY_ID, config, log });
   lifecycle.onStop('publishing', () => broker.stopPublishing());

@@ -136,8 +136,10 @@ export class Heirs {
     const channel = await this.#connection?.createChannel();
     if (!channel) return undefined;
     channel.on('error', () => undefined); // what failed is told to the caller
-    const result = await use(channel);
-    await channel.close();
-    return result;
+    try {
+      return await use(channel);
+    } finally {
+      void channel.close().catch(() => undefined); // a channel that failed is closed already
+    }
   }
 }

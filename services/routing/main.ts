@@ -5,7 +5,6 @@ import { Reader } from '#libs/broker/reader.ts';
 import { Live } from '#libs/relay/live.ts';
 import { within } from '#libs/runtime/backoff.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
-import { createLogger } from '#libs/runtime/logger.ts';
 import { Probes } from '#libs/runtime/probes.ts';
 import { repeat } from '#libs/runtime/repeat.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
@@ -22,10 +21,7 @@ import { Router } from './router.ts';
  * The routing service: decides where messages go, by presence in Postgres: live to the receiver's gateways, or into
  * the mailbox. It serves the mailboxes, and inherits what gateways that died left behind.
  */
-const config = readRoutingConfig();
-const log = createLogger('routing', config.LOG_LEVEL);
-
-await run(log, async (lifecycle) => {
+await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   const probes = await Probes.listen(config, log);
   lifecycle.onStop('http', () => probes.close());
 

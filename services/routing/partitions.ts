@@ -58,7 +58,7 @@ export class Partitions {
     partitionsActive.set(active.length);
     const channel = await connection.createChannel();
     const { consumerCount } = await channel.checkQueue(routeQueue(0));
-    await channel.close();
+    void channel.close().catch(() => undefined); // nothing depends on it
     const excess = active.slice(share(this.#options.partitions, consumerCount));
     for (const subscription of excess) {
       this.#options.log.info({ queue: subscription.queue, instances: consumerCount }, 'gives a partition up');

@@ -32,7 +32,9 @@ export async function loginR(
     answer(gateway, session);
     return;
   }
-  await register(gateway, connection.session ?? gateway.openSession(identity, device, connection));
+  const pending = connection.session ?? gateway.openSession(identity, device, connection);
+  pending.expiresAt = identity.expiresAt;
+  await register(gateway, pending);
 }
 
 async function verified(
