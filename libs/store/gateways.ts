@@ -76,11 +76,11 @@ const FORGET = {
 
 const FORGET_SESSIONS = {
   name: 'gateways-forget-sessions',
-  text: 'DELETE FROM sessions s WHERE NOT EXISTS (SELECT FROM gateways g WHERE g.gateway = s.gateway)',
+  text: 'DELETE FROM sessions WHERE gateway = $1',
 };
 
 /** The queue of an epoch is gone: nothing is left to remember. */
 export async function forgetGateway(db: Database, gateway: string): Promise<void> {
+  await db.query(FORGET_SESSIONS, [gateway]);
   await db.query(FORGET, [gateway]);
-  await db.query(FORGET_SESSIONS);
 }

@@ -141,7 +141,7 @@ function hint(session: Session): void {
 }
 
 function page(session: Session, { messages, receipts, more }: Mailbox): void {
-  session.openKeys += messages.length + receipts.length;
+  for (const { key } of [...messages, ...receipts]) session.owedKeys.sent(key);
   const texts = messages.map(({ body, ...message }) => ({ ...message, bodyText: body }));
   session.connection.send('offline:N', offlineN(texts, receipts, more));
 }

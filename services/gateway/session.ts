@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { TokenBucket } from 'limiter';
 import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
 import { msgN } from '#libs/protocol/encode.ts';
+import { MAX_PULL } from '#libs/protocol/limits.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { Identity } from './auth.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Connection } from './connection.ts';
+import { Owed } from './owed.ts';
 import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts';
 
 /** Takes a message that a session cannot keep to the mailbox. */
@@ -31,10 +33,9 @@ export class Session implements WindowOwner {
   accepting = 0;
   /** A hint was sent, and no offline:R came since. */
   hinted = false;
-  /** msg:N whose ack:R may still come though nothing is in flight for it any more: those must not be rate limited. */
-  lateAnswers = 0;
-  /** Mailbox keys sent and not confirmed: the same for offline:A. */
-  openKeys = 0;
+  /** Messages that it was sent, and mailbox keys: answers to them are not rate limited. */
+  readonly owedAnswers: Owed;
+  readonly owedKeys = new Owed(2 * MAX_PULL);
   readonly #bucket: TokenBucket;
   readonly #giveBack: GiveBack;
   #refused = 0;
@@ -51,6 +52,7 @@ export class Session implements WindowOwner {
     this.user = identity.user;
     this.expiresAt = identity.expiresAt;
     this.device = device;
+    this.owedAnswers = new Owed(2 * config.RECEIVE_WINDOW);
     this.connection = connection;
     this.#giveBack = giveBack;
     this.window = new ReceiveWindow(
@@ -91,11 +93,11 @@ export class Session implements WindowOwner {
 
   deliver(message: LiveMessage): void {
     const { id, from, body, at, seq } = message;
+    this.owedAnswers.sent(`${from} ${id}`);
     this.connection.send('msg:N', msgN({ id, from, bodyText: body, at, seq }));
   }
 
   giveBack(message: LiveMessage, reason: ReturnReason, held: Held): void {
-    if (held.sentAt > 0) this.lateAnswers++;
     this.#giveBack(message, reason, held);
   }
 

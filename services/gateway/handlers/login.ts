@@ -11,11 +11,16 @@ const RE = { type: 'login:R' };
  * login:R: opens a session, or renews the expiry of the one there is. Resolves when it is answered, which for a new
  * session is when presence knows it: any message routed later comes here, any stored earlier is found by offline:R.
  */
-export async function loginR(
-  gateway: Gateway,
-  connection: Connection,
-  { token, device }: LoginR,
-): Promise<void> {
+export async function loginR(gateway: Gateway, connection: Connection, packet: LoginR): Promise<void> {
+  connection.loginSince = Date.now();
+  try {
+    await login(gateway, connection, packet);
+  } finally {
+    connection.loginSince = 0;
+  }
+}
+
+async function login(gateway: Gateway, connection: Connection, { token, device }: LoginR): Promise<void> {
   const identity = await verified(gateway, connection, token);
   if (!identity || !connection.open) return;
   const { session } = connection;
@@ -62,7 +67,6 @@ function register(gateway: Gateway, session: Session): Promise<void> {
   return new Promise((resolve) => {
     session.onRegistered = (registered) => {
       session.onRegistered = undefined;
-      connection.loginSince = 0;
       if (registered) answer(gateway, session);
       else {
         connection.error('unavailable', 'the login could not be registered; send it again', RE);
@@ -70,7 +74,6 @@ function register(gateway: Gateway, session: Session): Promise<void> {
       }
       resolve();
     };
-    connection.loginSince = Date.now();
     if (!gateway.epoch.ready) session.onRegistered(false);
     else gateway.announce(session, false);
   });

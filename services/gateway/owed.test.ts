@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { Owed } from './owed.ts';
+
+test('an answer may be repeated as long as its name is remembered', () => {
+  const owed = new Owed(2);
+  owed.sent('a');
+  expect([owed.answered('a'), owed.answered('a'), owed.answered('forged')]).toEqual([true, true, false]);
+});
+
+test('every message may be answered once, however long ago it was', () => {
+  const owed = new Owed(2);
+  const names = Array.from({ length: 10 }, (_, n) => `m${n}`);
+  for (const name of names) owed.sent(name);
+  expect(names.every((name) => owed.answered(name))).toBe(true);
+  expect(owed.answered('m0')).toBe(false);
+});
+
+test('nothing sent, nothing to answer', () => {
+  expect(new Owed(2).answered('a')).toBe(false);
+});
