@@ -22,6 +22,7 @@ export class Subscription implements DeliverySource {
   #started = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #received = 0;
+  #finished = 0;
   #idle: (() => void) | undefined;
   readonly #channel: Channel;
   readonly #onFinished: SubscribeOptions['onFinished'];
@@ -46,11 +47,12 @@ export class Subscription implements DeliverySource {
     await channel.consume(options.queue, (message) => {
       if (message === null) {
         lost(); // cancelled by the server: the queue was deleted
+        void channel.close().catch(() => undefined); // nothing more comes through it
         return;
       }
+      if (subscription.#state !== 'open') return;
       subscription.#received++;
-      if (subscription.#state === 'open')
-        options.receive(new Delivery(subscription, channel, message), message.content);
+      options.receive(new Delivery(subscription, channel, message), message.content);
     });
     return subscription;
   }
@@ -69,9 +71,9 @@ export class Subscription implements DeliverySource {
     return this.#received;
   }
 
-  /** Deliveries begun and not finished. */
+  /** Deliveries received and not finished, begun or not. */
   get inHand(): number {
-    return this.#started;
+    return this.#received - this.#finished;
   }
 
   started(): void {
@@ -79,6 +81,7 @@ export class Subscription implements DeliverySource {
   }
 
   finished(delivery: Delivery): void {
+    this.#finished++;
     this.#onFinished?.(delivery);
     if (--this.#started === 0) this.#idle?.();
   }

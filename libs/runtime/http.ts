@@ -2,8 +2,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { collectDefaultMetrics, register } from 'prom-client';
+import { within } from './backoff.ts';
 
 collectDefaultMetrics();
+
+const CLOSE_TIMEOUT_MS = 2_000;
 
 export interface HttpOptions {
   host: string;
@@ -42,9 +45,9 @@ export function listen(server: Server, { host, port }: Pick<HttpOptions, 'host' 
   });
 }
 
-export function closeHttp(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.close((error) => (error ? reject(error) : resolve()));
-    server.closeAllConnections();
-  });
+/** Takes no further request, and does not wait for those who keep their end open. */
+export async function closeHttp(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await within(CLOSE_TIMEOUT_MS, closed);
 }

@@ -16,8 +16,6 @@ export interface ConnectionOwner {
   closed(connection: Connection): void;
 }
 
-/** How long a client may take to answer a close, milliseconds; then its socket is destroyed. */
-const CLOSE_TIMEOUT_MS = 2_000;
 /** Share of the send buffer that messages may fill; the rest is for answers, which do not wait. */
 const MESSAGE_SHARE = 0.25;
 /** How long a client with too much to read may take none of it, milliseconds. */
@@ -155,7 +153,6 @@ export class Connection implements Corkable {
   #close(code: number, reason: Code | 'binary'): void {
     if (!this.open) return;
     this.#ws.close(code, reason);
-    setTimeout(() => this.#ws.terminate(), CLOSE_TIMEOUT_MS).unref();
     this.#owner.closed(this);
   }
 

@@ -21,6 +21,7 @@ export async function drain(gateway: Gateway, timeoutMs: number, spreadMs: numbe
       if (busy && !over) continue;
       if (session) gateway.closeSession(session, 'draining');
       connection.leave('draining');
+      gateway.closed(connection);
     }
     if (gateway.connections.size === 0) break;
     await pause(POLL_MS);

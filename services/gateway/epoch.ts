@@ -21,6 +21,8 @@ export interface EpochOwner {
 
 /** Leases are renewed this many times in their span. */
 const RENEWALS = 3;
+/** A renewal that the broker did not take is tried again after this long, milliseconds. */
+const RETRY_MS = 300;
 
 /**
  * One life of the gateway in the broker: a queue of its own, for as long as the connection that consumes it lasts,
@@ -87,8 +89,9 @@ export class Epoch implements Consuming {
 
   /** Leaves in order: what was handed over is settled first, what waits is the heirs'. */
   async leave(): Promise<void> {
-    clearTimeout(this.#renewing);
     const { name } = this;
+    this.#name = '';
+    clearTimeout(this.#renewing);
     await this.#subscription?.close();
     if (name) this.#out.route(name, { kind: 'leave', gateway: name });
   }
@@ -102,7 +105,15 @@ export class Epoch implements Consuming {
   }
 
   #renew(): void {
-    this.#renewing = setTimeout(() => this.#renew(), this.#config.GATEWAY_LEASE_MS / RENEWALS);
-    this.#out.route(this.#name, { kind: 'lease', gateway: this.#name, first: !this.ready });
+    const gateway = this.#name;
+    const next = (ms: number) => {
+      clearTimeout(this.#renewing);
+      if (this.#name === gateway) this.#renewing = setTimeout(() => this.#renew(), ms);
+    };
+    next(this.#config.GATEWAY_LEASE_MS / RENEWALS);
+    const settled = (error?: Error) => {
+      if (error) next(RETRY_MS);
+    };
+    this.#out.route(gateway, { kind: 'lease', gateway, first: !this.ready }, { settled });
   }
 }

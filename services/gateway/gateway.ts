@@ -23,6 +23,9 @@ export interface GatewayParts {
   log: Logger;
 }
 
+/** A session that presence did not hear of is announced again after this long, milliseconds. */
+const ANNOUNCE_RETRY_MS = 500;
+
 /** What the packet handlers work with: the connections and sessions of this process, and the ways to the broker. */
 export class Gateway implements ConnectionOwner {
   readonly config: GatewayConfig;
@@ -75,10 +78,26 @@ export class Gateway implements ConnectionOwner {
     this.log.debug({ session: session.id, user: session.user, reason }, 'session closed');
   }
 
-  /** Tells presence that the session is here. Lost, it is told again: by the client, or with the next epoch. */
-  announce({ user, device, id, since }: Session, again: boolean): void {
-    const { name } = this.epoch;
-    this.out.route(user, { kind: 'session-up', user, device, session: id, gateway: name, since, again });
+  /** Tells presence that the session is here: for a login (its client is told if that fails), or `again`, until it is heard. */
+  announce(session: Session, again: boolean): void {
+    const { user, device, id, since } = session;
+    const { name: gateway } = this.epoch;
+    this.out.route(
+      user,
+      { kind: 'session-up', user, device, session: id, gateway, since, again },
+      {
+        settled: (error) => {
+          if (!error) return;
+          if (session.onRegistered) session.onRegistered(false);
+          else setTimeout(() => this.#announceAgain(session, gateway), ANNOUNCE_RETRY_MS).unref();
+        },
+      },
+    );
+  }
+
+  /** A later epoch announces all its sessions by itself. */
+  #announceAgain(session: Session, gateway: string): void {
+    if (this.sessions.has(session.id) && this.epoch.name === gateway) this.announce(session, true);
   }
 
   /** Tells presence that nothing more should come here. Lost, the next message that comes back tells it. */

@@ -94,7 +94,7 @@ export class Inbox implements EpochOwner {
         else this.#gateway.giveBack(entry, 'no_session', delivery);
         return;
       }
-      if (session) this.#forSession(session, entry);
+      if (session?.connection.open) this.#forSession(session, entry);
       else if (entry.kind === 'receipt') {
         this.#gateway.giveBack(entry, 'no_session', delivery);
         return;

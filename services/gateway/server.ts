@@ -8,9 +8,12 @@ import { Corker } from './corker.ts';
 import type { Gateway } from './gateway.ts';
 
 const PATH = '/ws';
+/** How long a client may take to answer a close, milliseconds; then its socket is destroyed. */
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** Refuses an upgrade before there is a WebSocket. */
 function refuse(socket: Duplex, status: string): void {
+  socket.once('finish', () => socket.destroy()); // whatever the client does: it is not the HTTP server's any more
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
@@ -23,13 +26,16 @@ export class WebSocketEntrance {
 
   constructor(server: Server, gateway: Gateway) {
     this.#gateway = gateway;
-    this.#wss = new WebSocketServer({
+    // Not written in place: @types/ws 8.18 does not know closeTimeout yet.
+    const options = {
       noServer: true,
       clientTracking: false,
       maxPayload: gateway.config.MAX_PACKET_BYTES,
       perMessageDeflate: false,
-      handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-    });
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : (false as const)),
+    };
+    this.#wss = new WebSocketServer(options);
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),
     );

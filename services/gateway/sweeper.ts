@@ -21,6 +21,8 @@ function sweep(gateway: Gateway, inbox: Inbox, now = Date.now()): void {
   const { LOGIN_TIMEOUT_MS, ACK_TIMEOUT_MS } = gateway.config;
   for (const connection of gateway.connections) {
     const { session, loginSince, loginDeadline } = connection;
+    // It is closing by itself; the event comes only when TCP ends, and until then nothing would reach the client.
+    if (!connection.open) gateway.closed(connection);
     if (session?.registered) continue;
     if (loginSince > 0 && now - loginSince > LOGIN_TIMEOUT_MS) session?.onRegistered?.(false);
     else if (loginSince === 0 && now > loginDeadline) connection.close('login_timeout');

@@ -104,6 +104,7 @@ export class Heirs {
   }
 
   async #lay(gateway: string): Promise<void> {
+    if (!this.#connection) return; // without the unbind, no tombstone
     await this.#channel((channel) => channel.unbindQueue(gatewayQueue(gateway), GATEWAY_EXCHANGE, gateway));
     try {
       await this.#options.publisher.publish('', gatewayQueue(gateway), TOMBSTONE);
@@ -114,12 +115,14 @@ export class Heirs {
   }
 
   async #bury(gateway: string): Promise<void> {
-    await pause(GRACE_MS);
+    // The subscription that the tombstone came through: while it is open, this instance is the active heir.
     const subscription = await this.#subscriptions.get(gateway);
-    if (!subscription || subscription.inHand > 0) return; // the next tombstone tries again
+    await pause(GRACE_MS);
+    const busy = () => !subscription || subscription.closing || subscription.inHand > 0;
+    if (busy()) return; // the next tombstone tries again
     const removed = await this.#channel(async (channel) => {
       const { messageCount } = await channel.checkQueue(gatewayQueue(gateway));
-      if (messageCount > 0 || subscription.inHand > 0) return false;
+      if (messageCount > 0 || busy()) return false;
       await channel.deleteQueue(gatewayQueue(gateway));
       return true;
     });

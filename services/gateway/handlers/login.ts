@@ -25,21 +25,15 @@ async function login(gateway: Gateway, connection: Connection, { token, device }
   if (!identity || !connection.open) return;
   const { session } = connection;
   if (session && (session.user !== identity.user || session.device !== device)) {
-    if (session.registered) {
-      connection.error('bad_packet', 'this connection is logged in as another user or device', RE);
-      return;
-    }
-    gateway.closeSession(session, 'disconnected'); // it never got its login:A
-    connection.session = undefined;
+    connection.error('bad_packet', 'this connection is logged in as another user or device', RE);
+    return;
   }
-  if (session?.registered) {
+  if (session) {
     session.expiresAt = identity.expiresAt;
     answer(gateway, session);
     return;
   }
-  const pending = connection.session ?? gateway.openSession(identity, device, connection);
-  pending.expiresAt = identity.expiresAt;
-  await register(gateway, pending);
+  await register(gateway, gateway.openSession(identity, device, connection));
 }
 
 async function verified(
@@ -69,6 +63,9 @@ function register(gateway: Gateway, session: Session): Promise<void> {
       session.onRegistered = undefined;
       if (registered) answer(gateway, session);
       else {
+        // A session id is never announced twice by its client: what comes late for the first one must not hit the second.
+        gateway.closeSession(session, 'disconnected');
+        connection.session = undefined;
         connection.error('unavailable', 'the login could not be registered; send it again', RE);
         connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
       }

@@ -16,8 +16,10 @@ function refusal(session: Session, type: 'offline:R' | 'offline:A'): Pending {
 export function offlineR({ out, epoch }: Gateway, session: Session, { limit }: OfflineR): void {
   session.hinted = false;
   const { user, id } = session;
-  const entry = { kind: 'pull', user, session: id, gateway: epoch.name, limit } as const;
-  out.route(user, entry, refusal(session, 'offline:R'));
+  const pending = refusal(session, 'offline:R');
+  // Without an epoch there is no queue that the answer could come through.
+  if (!epoch.ready) pending.settled(new Error('no epoch'));
+  else out.route(user, { kind: 'pull', user, session: id, gateway: epoch.name, limit }, pending);
 }
 
 /** offline:A: no answer when it works. Keys that are not this user's name nothing. */
