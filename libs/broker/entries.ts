@@ -8,8 +8,8 @@ import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } fro
  */
 
 /** `<gateway id>.<epoch>` */
-const Gateway = z.string().min(1).max(200);
-const Session = z.string().min(1).max(64);
+const Gateway = z.string().regex(/^[A-Za-z0-9_-]{1,64}\.[0-9a-z]{1,16}$/);
+const Session = z.string().regex(/^[A-Za-z0-9-]{1,64}$/);
 
 /** A message as accepted; `body` is the text of the JSON value that the sender wrote. */
 const message = { from: UserId, id: MessageId, to: UserId, body: z.string(), at: At, seq: Seq.optional() };

@@ -16,8 +16,10 @@ export interface OutboxOptions {
    * so. Without it a group is published again and again until the broker has it.
    */
   timeoutMs?: number;
-  /** Most entries that may wait; further ones fail at once. */
+  /** How much text may wait, UTF-16 units; further entries fail at once. */
   maxWaiting?: number;
+  /** Where a group goes that its queue does not confirm within `afterMs`: one queue must not hold up the others. */
+  fallback?: { afterMs: number; routingKey: string };
 }
 
 /** Groups on their way to the broker at a time, for one destination. Publishes on one channel keep their order. */
@@ -63,7 +65,7 @@ export class Outbox {
    */
   add(text: string, pending?: Pending): void {
     const { maxWaiting } = this.#options;
-    if (maxWaiting !== undefined && this.#groups.waiting >= maxWaiting)
+    if (maxWaiting !== undefined && this.#groups.waitingWeight >= maxWaiting)
       pending?.settled(new BrokerError('full'));
     else this.#groups.add(new Entry(text, pending));
   }
@@ -72,21 +74,29 @@ export class Outbox {
     return this.#groups.idle;
   }
 
+  /** Text that waits for its turn, UTF-16 units. */
+  get waitingWeight(): number {
+    return this.#groups.waitingWeight;
+  }
+
   drained(): Promise<void> {
     return this.#groups.drained();
   }
 
   async #commit(group: Entry[]): Promise<void> {
-    const { publisher, exchange, routingKey, stage, timeoutMs } = this.#options;
+    const { publisher, stage, timeoutMs, fallback } = this.#options;
+    let { exchange, routingKey } = this.#options;
     const content = Buffer.from(`[${group.map((entry) => entry.text).join(',')}]`);
     batchEntries.observe({ stage }, group.length);
     const backoff = new Backoff({ baseMs: 50, maxMs: 1_000 });
     for (;;) {
       try {
-        await publisher.publish(exchange, routingKey, content, timeoutMs);
+        await publisher.publish(exchange, routingKey, content, timeoutMs ?? fallback?.afterMs);
         return;
       } catch (error) {
         if (timeoutMs !== undefined || publisher.stopped) throw error;
+        if (fallback && error instanceof BrokerError && error.code === 'timeout')
+          [exchange, routingKey] = ['', fallback.routingKey];
       }
       await pause(backoff.next());
       await publisher.ready();
@@ -107,6 +117,12 @@ export class Outboxes {
     let outbox = this.#open.get(routingKey);
     if (!outbox) this.#open.set(routingKey, (outbox = new Outbox({ ...this.#options, routingKey })));
     return outbox;
+  }
+
+  get waitingWeight(): number {
+    let sum = 0;
+    for (const outbox of this.#open.values()) sum += outbox.waitingWeight;
+    return sum;
   }
 
   /** Forgets the outboxes that have nothing to send. */

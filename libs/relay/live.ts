@@ -2,8 +2,13 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import type { GatewayEntry } from '#libs/broker/entries.ts';
 import { Outboxes } from '#libs/broker/outbox.ts';
 import type { Publisher } from '#libs/broker/publisher.ts';
-import { GATEWAY_EXCHANGE } from '#libs/broker/topology.ts';
+import { GATEWAY_EXCHANGE, RETURNED_QUEUE } from '#libs/broker/topology.ts';
 import type { Where } from '#libs/store/presence.ts';
+
+/** A gateway's queue that confirms nothing for this long (its node is down) is as good as gone, milliseconds. */
+const CONFIRM_TIMEOUT_MS = 10_000;
+/** Text that may wait for all gateways together before the next large piece is read, UTF-16 units. */
+const MAX_WAITING = 16 * 1024 * 1024;
 
 /**
  * The way to sessions, through the queues of their gateways. What is sent to a queue that is gone takes the alternate
@@ -13,7 +18,8 @@ export class Live {
   readonly #outboxes: Outboxes;
 
   constructor(publisher: Publisher) {
-    this.#outboxes = new Outboxes({ publisher, exchange: GATEWAY_EXCHANGE, stage: 'live' });
+    const fallback = { afterMs: CONFIRM_TIMEOUT_MS, routingKey: RETURNED_QUEUE };
+    this.#outboxes = new Outboxes({ publisher, exchange: GATEWAY_EXCHANGE, stage: 'live', fallback });
   }
 
   /** @param cause the delivery that this comes from; it is held until the broker has the entry */
@@ -32,7 +38,8 @@ export class Live {
     this.#outboxes.prune();
   }
 
-  drained(): Promise<void> {
-    return this.#outboxes.drained();
+  /** Resolves at once, or, when too much waits for the broker, when it has taken that. */
+  async room(): Promise<void> {
+    if (this.#outboxes.waitingWeight > MAX_WAITING) await this.#outboxes.drained();
   }
 }

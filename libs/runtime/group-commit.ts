@@ -23,6 +23,7 @@ export interface GroupCommitOptions<T> {
 export class GroupCommit<T extends Pending> {
   readonly #options: GroupCommitOptions<T>;
   #waiting: T[] = [];
+  #waitingWeight = 0;
   #underWay = 0;
   #scheduled = false;
   #idle: (() => void)[] = [];
@@ -31,9 +32,9 @@ export class GroupCommit<T extends Pending> {
     this.#options = options;
   }
 
-  /** Entries that no commit has taken yet. */
-  get waiting(): number {
-    return this.#waiting.length;
+  /** Weight of the entries that no commit has taken yet. */
+  get waitingWeight(): number {
+    return this.#waitingWeight;
   }
 
   get idle(): boolean {
@@ -42,6 +43,7 @@ export class GroupCommit<T extends Pending> {
 
   add(entry: T): void {
     this.#waiting.push(entry);
+    this.#waitingWeight += this.#options.weigh(entry);
     this.#schedule();
   }
 
@@ -67,10 +69,12 @@ export class GroupCommit<T extends Pending> {
     let weight = 0;
     let count = 0;
     for (const entry of this.#waiting) {
-      weight += weigh(entry);
-      if (count === maxEntries || (count > 0 && weight > maxWeight)) break;
+      const more = weigh(entry);
+      if (count === maxEntries || (count > 0 && weight + more > maxWeight)) break;
+      weight += more;
       count++;
     }
+    this.#waitingWeight -= weight;
     if (count === this.#waiting.length) {
       const all = this.#waiting;
       this.#waiting = [];

@@ -34,12 +34,20 @@ export function createHttp({ notReady }: Pick<HttpOptions, 'notReady'>): Server 
   return createServer(app);
 }
 
-/** Listens, and resolves to the port. @throws with the system's reason, such as EADDRINUSE */
-export function listen(server: Server, { host, port }: Pick<HttpOptions, 'host' | 'port'>): Promise<number> {
+/**
+ * Listens, and resolves to the port.
+ *
+ * @param onError told of failures later on (no file descriptors left), which pass by themselves
+ * @throws with the system's reason, such as EADDRINUSE
+ */
+export function listen(
+  server: Server,
+  { host, port, onError }: Pick<HttpOptions, 'host' | 'port'> & { onError: (error: Error) => void },
+): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port, backlog: 4096 }, () => {
-      server.off('error', reject);
+      server.off('error', reject).on('error', onError);
       resolve((server.address() as AddressInfo).port);
     });
   });

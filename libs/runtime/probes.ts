@@ -16,7 +16,11 @@ export class Probes {
 
   static async listen(address: { HOST: string; PORT: number }, log: Logger): Promise<Probes> {
     const probes = new Probes();
-    const port = await listen(probes.#server, { host: address.HOST, port: address.PORT });
+    const port = await listen(probes.#server, {
+      host: address.HOST,
+      port: address.PORT,
+      onError: (error) => log.error({ err: error }, 'http'),
+    });
     log.info({ port }, 'metrics and probes listen');
     return probes;
   }

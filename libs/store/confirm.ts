@@ -18,7 +18,7 @@ const CONFIRM_MESSAGES = {
       SELECT sender, id, recipient, 'delivered', $3::bigint FROM gone
       ${FORWARD}
     )
-    SELECT DISTINCT sender FROM gone`,
+    SELECT DISTINCT sender, recipient AS by FROM gone`,
 };
 
 const CONFIRM_RECEIPTS = {
@@ -30,8 +30,14 @@ const CONFIRM_RECEIPTS = {
 
 const WAITING = {
   name: 'receipts-waiting',
-  text: 'SELECT DISTINCT recipient FROM offline_receipts WHERE peer = ANY ($1::text[])',
+  text: 'SELECT DISTINCT recipient AS sender, peer AS by FROM offline_receipts WHERE peer = ANY ($1::text[])',
 };
+
+/** A sender who has a new receipt, and by whose confirmation. */
+export interface Told {
+  sender: string;
+  by: string;
+}
 
 /** A key as handed out: kind and number. Anything else names nothing. */
 const KEY = /^([mr])(\d{1,18})$/;
@@ -54,25 +60,23 @@ function select(confirms: readonly { user: string; keys: readonly string[] }[], 
  *
  * @param again the same confirmations may have been dealt with before, without the senders having been hinted:
  *   then all who have a receipt waiting from these users are named
- * @returns senders who have a new receipt
+ * @returns who has a new receipt
  */
 export async function confirmEntries(
   db: Database,
   confirms: readonly { user: string; keys: readonly string[] }[],
-  now: number,
   again: boolean,
-): Promise<Set<string>> {
-  const senders = new Set<string>();
+): Promise<Told[]> {
+  const told: Told[] = [];
   const messages = select(confirms, 'm');
   if (messages.keys.length > 0) {
-    const rows = await db.query<{ sender: string }>(CONFIRM_MESSAGES, [messages.users, messages.keys, now]);
-    for (const { sender } of rows) senders.add(sender);
+    const now = Date.now();
+    told.push(...(await db.query<Told>(CONFIRM_MESSAGES, [messages.users, messages.keys, now])));
   }
   const receipts = select(confirms, 'r');
   if (receipts.keys.length > 0) await db.query(CONFIRM_RECEIPTS, [receipts.users, receipts.keys]);
   if (again && messages.users.length > 0) {
-    const rows = await db.query<{ recipient: string }>(WAITING, [[...new Set(messages.users)]]);
-    for (const { recipient } of rows) senders.add(recipient);
+    told.push(...(await db.query<Told>(WAITING, [[...new Set(messages.users)]])));
   }
-  return senders;
+  return told;
 }

@@ -36,16 +36,18 @@ export async function renewLease(
 ): Promise<string | undefined> {
   await db.query(KEEP_PRESENCE);
   if (first) await db.query(REGISTER, [gateway]);
-  const [row] = await db.query<{ presence: string }>(RENEW, [gateway, leaseMs]);
-  return row?.presence;
+  const [row] = await db.query<{ presence: string | null }>(RENEW, [gateway, leaseMs]);
+  return row?.presence ?? undefined; // null: Postgres was restarted in between
 }
 
 const REMOVE = {
   name: 'gateways-remove',
-  text: 'UPDATE gateways SET removed = true WHERE gateway = ANY ($1::text[]) AND NOT removed',
+  text: `
+    INSERT INTO gateways (gateway, removed) SELECT unnest($1::text[]), true
+    ON CONFLICT (gateway) DO UPDATE SET removed = true WHERE NOT gateways.removed`,
 };
 
-/** Ends epochs: from here on their sessions do not count, and the queues are to be removed. */
+/** Ends epochs, known or not: from here on their sessions do not count, and the queues are to be removed. */
 export async function removeGateways(db: Database, gateways: readonly string[]): Promise<void> {
   await db.query(REMOVE, [gateways]);
 }

@@ -28,9 +28,10 @@ export async function migrate(databaseUrl: string, log: Logger, signal?: AbortSi
           error: (message) => log.warn(message),
         },
       });
+      signal?.throwIfAborted();
       return;
     } catch (error) {
-      if (!isTransient(error) || isSchemaFault(error)) throw error;
+      if (signal?.aborted || !isTransient(error) || isSchemaFault(error)) throw error;
       log.warn({ err: error }, 'database not ready, will try again');
       await pause(backoff.next(), signal);
     }

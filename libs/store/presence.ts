@@ -44,7 +44,8 @@ const REGISTER = {
  *
  * @returns the sessions that have lost their place
  */
-export function registerSessions(db: Database, sessions: readonly Session[]): Promise<Where[]> {
+export async function registerSessions(db: Database, sessions: readonly Session[]): Promise<Where[]> {
+  if (sessions.length === 0) return [];
   return db.query<Where>(REGISTER, [
     sessions.map((s) => s.user),
     sessions.map((s) => s.device),

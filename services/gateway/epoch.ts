@@ -37,6 +37,8 @@ export class Epoch implements Consuming {
   #presence: string | undefined;
   #renewing: NodeJS.Timeout | undefined;
   #subscription: Subscription | undefined;
+  /** When the queue is old enough to rely on, milliseconds since the epoch. */
+  #settledAt = 0;
 
   constructor(config: GatewayConfig, out: Outboxes, log: Logger) {
     this.#config = config;
@@ -65,16 +67,19 @@ export class Epoch implements Consuming {
     const channel = await connection.createChannel();
     await declareGatewayQueue(channel, name, QUEUE_TYPE);
     void channel.close().catch(() => undefined); // nothing depends on it
-    this.#name = name;
-    this.#subscription = await Subscription.open(connection, {
+    const subscription = await Subscription.open(connection, {
       queue: gatewayQueue(name),
       prefetch: GATEWAY_PREFETCH,
       receive: (delivery, content) => this.#owner?.receive(delivery, content),
       onFinished: (delivery) => this.#owner?.finished(delivery),
       onLost: () => this.#owner?.renew(),
     });
+    if (subscription.closing) throw new Error('the connection was lost in the meantime');
+    this.#name = name;
+    this.#subscription = subscription;
+    this.#settledAt = Date.now() + this.#config.QUEUE_SETTLE_MS;
     this.#log.info({ epoch: name }, 'epoch begins');
-    this.#renewing = setTimeout(() => this.#renew(), this.#config.QUEUE_SETTLE_MS);
+    this.#renew();
   };
 
   /** The connection is gone. */
@@ -99,6 +104,14 @@ export class Epoch implements Consuming {
   /** Routing answered. A new name for presence means that the sessions it knew are not there any more. */
   granted(presence: string): void {
     if (presence === this.#presence) return;
+    const name = this.#name;
+    const early = this.#settledAt - Date.now();
+    if (early > 0) {
+      setTimeout(() => {
+        if (this.#name === name) this.granted(presence);
+      }, early);
+      return;
+    }
     this.#presence = presence;
     this.#log.info({ epoch: this.#name, presence }, 'lease granted');
     this.#owner?.announceAll();

@@ -56,8 +56,7 @@ export class Inbox implements EpochOwner {
   }
 
   announceAll(): void {
-    for (const session of this.#gateway.sessions.values())
-      this.#gateway.announce(session, session.registered);
+    for (const session of this.#gateway.sessions.values()) this.#gateway.announce(session, true);
   }
 
   renew(): void {

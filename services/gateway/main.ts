@@ -28,7 +28,6 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   const gateway = new Gateway({ config, verify, out, epoch, log });
   const inbox = new Inbox(gateway, new DeadLetters(broker.publisher), broker.resetConsuming);
   epoch.ownedBy(inbox);
-  broker.consume(epoch);
   lifecycle.onStop('consuming', async () => {
     // What does not get through in time is the heirs': it is unacknowledged.
     await within(
@@ -49,7 +48,12 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
     ],
   });
   const entrance = new WebSocketEntrance(server, gateway);
-  const port = await listen(server, { host: config.HOST, port: config.PORT });
+  const port = await listen(server, {
+    host: config.HOST,
+    port: config.PORT,
+    onError: (error) => log.error({ err: error }, 'http'),
+  });
+  broker.consume(epoch); // only now: a gateway that cannot listen leaves no queue behind
   lifecycle.onStop('http', () => closeHttp(server));
   lifecycle.onStop('clients', async () => {
     entrance.close();

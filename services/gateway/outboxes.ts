@@ -5,8 +5,8 @@ import { ACK_QUEUE, partitionOf, RETURNED_QUEUE, routeQueue } from '#libs/broker
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { GatewayConfig } from './config.ts';
 
-/** Entries that may wait for one queue, all clients together; further ones are `unavailable`. */
-const MAX_WAITING = 20_000;
+/** Text that may wait for one queue, all clients together, UTF-16 units; further packets are `unavailable`. */
+const MAX_WAITING = 16 * 1024 * 1024;
 
 /** The gateway's ways to the broker. What a client waits for fails in time; what comes back is kept until it is safe. */
 export class Outboxes {

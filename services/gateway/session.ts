@@ -35,7 +35,7 @@ export class Session implements WindowOwner {
   hinted = false;
   /** Messages that it was sent, and mailbox keys: answers to them are not rate limited. */
   readonly owedAnswers: Owed;
-  readonly owedKeys = new Owed(2 * MAX_PULL);
+  readonly owedKeys = new Owed(MAX_PULL);
   readonly #bucket: TokenBucket;
   readonly #giveBack: GiveBack;
   #refused = 0;
@@ -52,7 +52,7 @@ export class Session implements WindowOwner {
     this.user = identity.user;
     this.expiresAt = identity.expiresAt;
     this.device = device;
-    this.owedAnswers = new Owed(2 * config.RECEIVE_WINDOW);
+    this.owedAnswers = new Owed(config.RECEIVE_WINDOW);
     this.connection = connection;
     this.#giveBack = giveBack;
     this.window = new ReceiveWindow(

@@ -48,8 +48,10 @@ export async function storeAway(
     const { from: user, id, to } = entry;
     const full = refused.has(nameOf(entry));
     routedTotal.inc({ outcome: full ? 'rejected' : 'stored' });
-    if (!full && !hinted.has(to)) live.hint(presence.get(to) ?? [], delivery);
-    hinted.add(to);
+    if (!full && !hinted.has(to)) {
+      live.hint(presence.get(to) ?? [], delivery);
+      hinted.add(to);
+    }
     const outcome = full
       ? ({ state: 'rejected', reason: 'mailbox_full' } as const)
       : ({ state: 'stored' } as const);

@@ -16,6 +16,8 @@ export interface HeirsOptions {
   log: Logger;
 }
 
+/** A queue without a leader confirms nothing; the next round tries again. */
+const PUBLISH_TIMEOUT_MS = 3_000;
 const TOMBSTONE = Buffer.from('[{"kind":"tombstone"}]');
 /** After the tombstone: time for publishes that were routed just before the queue was unbound. */
 const GRACE_MS = 1_000;
@@ -68,12 +70,17 @@ export class Heirs {
 
   /** One round: adopt what is new, and see those to their end that are over. */
   async tend(now = Date.now()): Promise<void> {
-    for (const { gateway, removed } of await listGateways(this.#options.db)) {
-      await this.adopt(gateway);
-      if (removed && now - (this.#tombstones.get(gateway) ?? 0) >= TOMBSTONE_EVERY_MS) {
-        this.#tombstones.set(gateway, now);
-        await this.#lay(gateway);
-      }
+    const gateways = await listGateways(this.#options.db);
+    for (const { gateway } of gateways) await this.adopt(gateway);
+    const over = new Set(gateways.filter(({ removed }) => removed).map(({ gateway }) => gateway));
+    for (const gateway of this.#tombstones.keys()) if (!over.has(gateway)) this.#tombstones.delete(gateway);
+    for (const gateway of over) {
+      if (now - (this.#tombstones.get(gateway) ?? 0) < TOMBSTONE_EVERY_MS) continue;
+      this.#tombstones.set(gateway, now);
+      // One queue that cannot be reached does not keep the others from their end.
+      await this.#lay(gateway).catch((error: unknown) => {
+        this.#options.log.warn({ err: error, gateway }, 'no tombstone yet');
+      });
     }
   }
 
@@ -107,7 +114,7 @@ export class Heirs {
     if (!this.#connection) return; // without the unbind, no tombstone
     await this.#channel((channel) => channel.unbindQueue(gatewayQueue(gateway), GATEWAY_EXCHANGE, gateway));
     try {
-      await this.#options.publisher.publish('', gatewayQueue(gateway), TOMBSTONE);
+      await this.#options.publisher.publish('', gatewayQueue(gateway), TOMBSTONE, PUBLISH_TIMEOUT_MS);
     } catch (error) {
       if (!(error instanceof BrokerError) || error.code !== 'unroutable') throw error;
       await this.#forget(gateway); // the queue is gone already

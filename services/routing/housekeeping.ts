@@ -1,3 +1,4 @@
+import type { Broker } from '#libs/broker/broker.ts';
 import type { Live } from '#libs/relay/live.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { Database } from '#libs/store/database.ts';
@@ -12,6 +13,7 @@ import type { Partitions } from './partitions.ts';
 
 export interface HousekeepingParts {
   config: RoutingConfig;
+  broker: Broker;
   db: Database;
   live: Live;
   heirs: Heirs;
@@ -27,7 +29,7 @@ const SILENT_LEASES = 2;
 /** What has to be done now and then, by every instance; each step may be done by several at once. */
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
-  /** Since when the rounds have gone through without a failure. */
+  /** Since when the rounds have gone through without a failure, and leases could. */
   #wellSince: number | undefined;
   #expiredAt = 0;
 
@@ -37,7 +39,7 @@ export class Housekeeping {
 
   /** One round. */
   async step(now = Date.now()): Promise<void> {
-    const { config, db, live, heirs, partitions, log } = this.#parts;
+    const { config, broker, db, live, heirs, partitions, log } = this.#parts;
     try {
       await this.#endSilentGateways(now);
       await heirs.tend(now);
@@ -47,7 +49,7 @@ export class Housekeeping {
         this.#expiredAt = now;
         await expireMailboxes(db, live, config);
       }
-      this.#wellSince ??= now;
+      this.#wellSince = broker.connected ? (this.#wellSince ?? now) : undefined;
     } catch (error) {
       this.#wellSince = undefined;
       log.warn({ err: error }, 'housekeeping failed, will try again');

@@ -65,9 +65,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
     await broker.stopConsuming();
   });
 
-  const housekeeping = new Housekeeping({ config, db, live, heirs, partitions, log });
-  lifecycle.onStop(
-    'housekeeping',
-    repeat(config.HOUSEKEEPING_MS, () => housekeeping.step()),
-  );
+  const housekeeping = new Housekeeping({ config, broker, db, live, heirs, partitions, log });
+  const stop = repeat(config.HOUSEKEEPING_MS, () => housekeeping.step());
+  lifecycle.onStop('housekeeping', () => within(config.DRAIN_TIMEOUT_MS, stop()));
 });

@@ -27,6 +27,7 @@ export async function pull(
       pulledTotal.inc(page.messages.length + page.receipts.length);
       live.send(entry.gateway, { kind: 'mailbox', session: entry.session, ...page }, delivery);
     }
+    await live.room(); // pages are large
   }
 }
 
@@ -36,15 +37,19 @@ export async function confirm(
   items: readonly { entry: Confirm; delivery: Delivery }[],
   again: boolean,
 ): Promise<void> {
-  const [first] = items;
-  if (!first) return;
-  const senders = await confirmEntries(
+  if (items.length === 0) return;
+  const told = await confirmEntries(
     db,
     items.map(({ entry }) => entry),
-    Date.now(),
     again,
   );
-  receiptsTotal.inc({ outcome: 'stored' }, senders.size);
-  const present = await findSessions(db, senders, leaseMs);
-  for (const sessions of present.values()) live.hint(sessions, first.delivery);
+  receiptsTotal.inc({ outcome: 'stored' }, told.length);
+  const present = await findSessions(
+    db,
+    told.map(({ sender }) => sender),
+    leaseMs,
+  );
+  // A hint is held by the confirmation that caused it: if it gets lost, that one is dealt with again.
+  const causes = new Map(items.map(({ entry, delivery }) => [entry.user, delivery]));
+  for (const { sender, by } of told) live.hint(present.get(sender) ?? [], causes.get(by));
 }

@@ -28,11 +28,10 @@ export async function routeMessages(mailbox: Mailbox, items: readonly MessageIte
     items.map(({ entry }) => entry.to),
     mailbox.leaseMs,
   );
-  const away: AwayItem[] = [];
+  const away: AwayItem[] = items.filter(({ entry }) => !presence.has(entry.to));
+  await storeAway(mailbox, away); // first: if it fails, all of this is done again
   for (const item of items) {
     const sessions = presence.get(item.entry.to);
     if (sessions) sendLive(mailbox.live, item, sessions);
-    else away.push(item);
   }
-  await storeAway(mailbox, away);
 }

@@ -53,18 +53,17 @@ export function summarize(items: readonly SessionItem[]): SessionChanges {
 export async function changeSessions(db: Database, live: Live, items: readonly SessionItem[]): Promise<void> {
   const { ups, replaced, downs } = summarize(items);
   if (downs.length > 0) await removeSessions(db, downs);
-  if (ups.length === 0) return;
   const displaced = await registerSessions(
     db,
     ups.map(({ entry }) => entry),
   );
-  const again = ups.filter(({ entry }) => entry.again).map(({ entry }) => entry.user);
-  const mail = await withMail(db, again);
   const [first] = ups;
   for (const { gateway, session } of displaced)
     live.send(gateway, { kind: 'replaced', session }, first?.delivery);
   for (const { entry, delivery } of replaced)
     live.send(entry.gateway, { kind: 'replaced', session: entry.session }, delivery);
+  const again = ups.filter(({ entry }) => entry.again).map(({ entry }) => entry.user);
+  const mail = await withMail(db, again);
   const lost = new Set(displaced.map(({ session }) => session));
   for (const { entry, delivery } of ups) {
     const { session, gateway, user } = entry;

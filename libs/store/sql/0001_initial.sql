@@ -59,4 +59,6 @@ CREATE TABLE offline_receipts (
   PRIMARY KEY (recipient, key),
   UNIQUE (recipient, peer, id)
 );
+-- Whom a confirmation that is dealt with again may have left without a hint.
+CREATE INDEX offline_receipts_peer ON offline_receipts (peer);
 CREATE INDEX offline_receipts_stored_at ON offline_receipts (stored_at);
