@@ -8,6 +8,8 @@ export interface DeliverySource {
   readonly gone: boolean;
   /** Nothing further may be begun. */
   readonly closing: boolean;
+  /** Deliveries received through it and not finished, begun or not. */
+  readonly inHand: number;
   started(): void;
   finished(delivery: Delivery): void;
 }

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { connect, type ChannelModel } from 'amqplib';
 import { Backoff, pause } from '#libs/runtime/backoff.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
@@ -104,6 +105,7 @@ export class Link {
       // Not the close is awaited but the event: amqplib never answers a close that the broker did not.
       void connection.close().catch(() => undefined); // closed already in most cases, and then it says so
       await closed;
+      destroySocket(connection);
     }
   }
 
@@ -120,4 +122,9 @@ export class Link {
     });
     return new Promise((resolve) => connection.once('close', () => resolve()));
   }
+}
+
+/** A peer that is frozen or out of reach never ends the TCP connection, and amqplib leaves it half-open. */
+function destroySocket({ connection }: ChannelModel): void {
+  (connection as unknown as { stream: Duplex }).stream.destroy();
 }

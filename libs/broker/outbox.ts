@@ -12,8 +12,8 @@ export interface OutboxOptions {
   /** Label of the batch_entries metric. */
   stage: string;
   /**
-   * How long a group may wait for its confirm, milliseconds; then its entries fail, and it is for the caller to say
-   * so. Without it a group is published again and again until the broker has it.
+   * How long an entry may take until its confirm, milliseconds; then it fails, and it is for the caller to say so.
+   * Without it an entry is published again and again until the broker has it.
    */
   timeoutMs?: number;
   /** How much text may wait, UTF-16 units; further entries fail at once. */
@@ -31,10 +31,13 @@ const MAX_WEIGHT = 256 * 1024;
 /** A single entry waiting for its group's confirm. */
 class Entry implements Pending {
   readonly text: string;
+  /** Milliseconds of performance.now(). */
+  readonly deadline: number;
   readonly #pending: Pending | undefined;
 
-  constructor(text: string, pending: Pending | undefined) {
+  constructor(text: string, deadline: number, pending: Pending | undefined) {
     this.text = text;
+    this.deadline = deadline;
     this.#pending = pending;
   }
 
@@ -47,6 +50,7 @@ class Entry implements Pending {
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #groups: GroupCommit<Entry>;
+  #expiring: NodeJS.Timeout | undefined;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -64,10 +68,20 @@ export class Outbox {
    * @param pending told when the broker has the entry, or that it cannot be known
    */
   add(text: string, pending?: Pending): void {
-    const { maxWaiting } = this.#options;
+    const { maxWaiting, timeoutMs = Infinity } = this.#options;
     if (maxWaiting !== undefined && this.#groups.waitingWeight >= maxWaiting)
       pending?.settled(new BrokerError('full'));
-    else this.#groups.add(new Entry(text, pending));
+    else this.#groups.add(new Entry(text, performance.now() + timeoutMs, pending));
+    if (timeoutMs !== Infinity && !this.#expiring)
+      this.#expiring = setTimeout(() => this.#expire(), timeoutMs).unref();
+  }
+
+  /** One timer for all that wait: it goes by the oldest. */
+  #expire(): void {
+    const now = performance.now();
+    this.#groups.expire(({ deadline }) => deadline <= now, new BrokerError('timeout'));
+    const { oldest } = this.#groups;
+    this.#expiring = oldest && setTimeout(() => this.#expire(), oldest.deadline - now + 1).unref();
   }
 
   get idle(): boolean {
@@ -91,7 +105,11 @@ export class Outbox {
     const backoff = new Backoff({ baseMs: 50, maxMs: 1_000 });
     for (;;) {
       try {
-        await publisher.publish(exchange, routingKey, content, timeoutMs ?? fallback?.afterMs);
+        const left =
+          timeoutMs === undefined
+            ? fallback?.afterMs
+            : Math.max(1, (group[0]?.deadline ?? 0) - performance.now());
+        await publisher.publish(exchange, routingKey, content, left);
         return;
       } catch (error) {
         if (timeoutMs !== undefined || publisher.stopped) throw error;

@@ -75,6 +75,23 @@ describe('GroupCommit', () => {
     expect(names()).toEqual(['a b', 'c dddd', 'eeeeeeee', 'f']);
   });
 
+  test('expire() gives up on what waits, from the oldest on, and leaves what is under way alone', async () => {
+    const { commit, groups } = byHand();
+    const [a, b, c] = [new Entry('a'), new Entry('bb'), new Entry('ccc')];
+    commit.add(a);
+    await turn();
+    commit.add(b);
+    commit.add(c);
+    expect(commit.oldest).toBe(b);
+    commit.expire((entry) => entry !== c, new Error('late'));
+    expect([a.outcome, b.outcome, c.outcome]).toEqual(['waiting', new Error('late'), 'waiting']);
+    expect([commit.oldest, commit.waitingWeight]).toEqual([c, 3]);
+    groups[0]?.resolve();
+    await turn();
+    await turn();
+    expect(groups.map(({ names }) => names)).toEqual(['a', 'ccc']);
+  });
+
   test('drained() waits for what is under way and for what waits', async () => {
     const { commit, groups } = byHand();
     await commit.drained();

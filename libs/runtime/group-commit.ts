@@ -47,6 +47,21 @@ export class GroupCommit<T extends Pending> {
     this.#schedule();
   }
 
+  /** The entry that has waited longest. */
+  get oldest(): T | undefined {
+    return this.#waiting[0];
+  }
+
+  /** Gives up on entries that no commit has taken, from the oldest to the first that `isOver` is false for. */
+  expire(isOver: (entry: T) => boolean, error: Error): void {
+    let count = this.#waiting.findIndex((entry) => !isOver(entry));
+    if (count < 0) count = this.#waiting.length;
+    for (const entry of this.#waiting.splice(0, count)) {
+      this.#waitingWeight -= this.#options.weigh(entry);
+      entry.settled(error);
+    }
+  }
+
   /** Resolves when everything added so far is settled. */
   async drained(): Promise<void> {
     if (this.idle) return;

@@ -27,6 +27,8 @@ export class Connection implements Corkable {
   session: Session | undefined;
   /** When the current login:R was read, milliseconds; 0 when none is pending. */
   loginSince = 0;
+  /** A readable login:R came: what follows is no longer the first packet. */
+  loginTried = false;
   /** When a login:R is due. */
   loginDeadline: number;
   readonly #ws: WebSocket;

@@ -96,6 +96,7 @@ export class Epoch implements Consuming {
   async leave(): Promise<void> {
     const { name } = this;
     this.#name = '';
+    this.#presence = undefined;
     clearTimeout(this.#renewing);
     await this.#subscription?.close();
     if (name) this.#out.route(name, { kind: 'leave', gateway: name });

@@ -1,5 +1,6 @@
 import type { LiveMessage, LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
 import { decode, type Decoded, type ReadPacket } from '#libs/protocol/decode.ts';
+import { encode } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { Identity, Verify } from './auth.ts';
@@ -22,6 +23,8 @@ export interface GatewayParts {
   epoch: Epoch;
   log: Logger;
 }
+
+const PONG = encode({ type: 'pong' });
 
 /** A session that presence did not hear of is announced again after this long, milliseconds. */
 const ANNOUNCE_RETRY_MS = 500;
@@ -130,7 +133,7 @@ export class Gateway implements ConnectionOwner {
         offlineA(this, session, packet);
         return undefined;
       case 'ping':
-        session.connection.send('pong', '{"type":"pong"}');
+        session.connection.send('pong', PONG);
         return undefined;
       case 'login:R':
         return loginR(this, session.connection, packet);
@@ -140,7 +143,11 @@ export class Gateway implements ConnectionOwner {
   /** Only a readable login:R gets anywhere; one whose device is off leaves the time to mend it (PROTOCOL: not_logged_in). */
   #beforeLogin(connection: Connection, { packet, fault }: Decoded): Promise<void> | undefined {
     if (packet?.type === 'login:R') return loginR(this, connection, packet);
-    if (fault?.re?.type !== 'login:R')
+    // Behind a login that was `unavailable`: not the first packet, and no fault of the client's.
+    if (packet?.type === 'ping' && connection.loginTried) connection.send('pong', PONG);
+    else if (packet && connection.loginTried)
+      connection.error('unavailable', 'the login was not registered; send it again', reOf({ packet }));
+    else if (fault?.re?.type !== 'login:R')
       connection.reject(
         'not_logged_in',
         'the first packet must be login:R',

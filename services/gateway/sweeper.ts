@@ -22,7 +22,10 @@ function sweep(gateway: Gateway, inbox: Inbox, now = Date.now()): void {
   for (const connection of gateway.connections) {
     const { session, loginSince, loginDeadline } = connection;
     // It is closing by itself; the event comes only when TCP ends, and until then nothing would reach the client.
-    if (!connection.open) gateway.closed(connection);
+    if (!connection.open) {
+      gateway.closed(connection);
+      continue;
+    }
     if (session?.registered) continue;
     if (loginSince > 0 && now - loginSince > LOGIN_TIMEOUT_MS) session?.onRegistered?.(false);
     else if (loginSince === 0 && now > loginDeadline) connection.close('login_timeout');

@@ -1,4 +1,5 @@
 import type { Channel, ChannelModel } from 'amqplib';
+import type { DeliverySource } from '#libs/broker/delivery.ts';
 import { BrokerError } from '#libs/broker/errors.ts';
 import type { Publisher } from '#libs/broker/publisher.ts';
 import { Subscription, type Receive } from '#libs/broker/subscription.ts';
@@ -85,10 +86,10 @@ export class Heirs {
   }
 
   /** The tombstone came: everything before it is dealt with or in hand. */
-  readonly bury = (gateway: string): void => {
+  readonly bury = (gateway: string, source: DeliverySource): void => {
     if (this.#burying.has(gateway)) return;
     this.#burying.add(gateway);
-    void this.#bury(gateway)
+    void this.#bury(gateway, source)
       .catch((error: unknown) => this.#options.log.warn({ err: error, gateway }, 'queue not removed yet'))
       .finally(() => this.#burying.delete(gateway));
   };
@@ -121,11 +122,10 @@ export class Heirs {
     }
   }
 
-  async #bury(gateway: string): Promise<void> {
-    // The subscription that the tombstone came through: while it is open, this instance is the active heir.
-    const subscription = await this.#subscriptions.get(gateway);
+  /** @param source what the tombstone came through: while it is open, this instance is the active heir */
+  async #bury(gateway: string, source: DeliverySource): Promise<void> {
     await pause(GRACE_MS);
-    const busy = () => !subscription || subscription.closing || subscription.inHand > 0;
+    const busy = () => source.closing || source.inHand > 0;
     if (busy()) return; // the next tombstone tries again
     const removed = await this.#channel(async (channel) => {
       const { messageCount } = await channel.checkQueue(gatewayQueue(gateway));

@@ -40,7 +40,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   const mailbox = { db, live, leaseMs: config.GATEWAY_LEASE_MS, quota: config.MAILBOX_QUOTA };
   const reading = { maxEntries: 1_000, isTransient, dead: new DeadLetters(publisher), log };
 
-  const inherit = new Returned(mailbox, { bury: (gateway) => heirs.bury(gateway) });
+  const inherit = new Returned(mailbox, { bury: (...queue) => heirs.bury(...queue) });
   const returned = new Reader({
     ...reading,
     stage: 'returned',

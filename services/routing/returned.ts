@@ -1,3 +1,4 @@
+import type { DeliverySource } from '#libs/broker/delivery.ts';
 import type { GatewayEntry, LiveMessage, LiveReceipt } from '#libs/broker/entries.ts';
 import type { Item } from '#libs/broker/reader.ts';
 import { gatewayOfQueue } from '#libs/broker/topology.ts';
@@ -10,7 +11,7 @@ import { countReturned } from './metrics.ts';
 /** What an inheritance asks of the heirs. */
 export interface Heirs {
   /** Everything of this queue came before: remove it. */
-  bury(gateway: string): void;
+  bury(gateway: string, source: DeliverySource): void;
 }
 
 /**
@@ -57,7 +58,7 @@ export class Returned {
       );
     for (const { entry, delivery } of items) {
       const gateway = gatewayOfQueue(delivery.source.queue);
-      if (entry.kind === 'tombstone' && gateway !== undefined) this.#heirs.bury(gateway);
+      if (entry.kind === 'tombstone' && gateway !== undefined) this.#heirs.bury(gateway, delivery.source);
     }
   };
 }

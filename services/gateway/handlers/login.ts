@@ -13,6 +13,7 @@ const RE = { type: 'login:R' };
  */
 export async function loginR(gateway: Gateway, connection: Connection, packet: LoginR): Promise<void> {
   connection.loginSince = Date.now();
+  connection.loginTried = true;
   try {
     await login(gateway, connection, packet);
   } finally {
