@@ -55,6 +55,11 @@ export class Broker {
     });
   }
 
+  /** The broker takes what is published: no alarm. */
+  get takes(): boolean {
+    return this.#publishing.up && !this.#publishing.blocked;
+  }
+
   /** Both connections are up and set up. */
   get connected(): boolean {
     return this.#publishing.up && this.#consuming?.up === true;

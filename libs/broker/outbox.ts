@@ -108,7 +108,7 @@ export class Outbox {
         const left =
           timeoutMs === undefined
             ? fallback?.afterMs
-            : Math.max(1, (group[0]?.deadline ?? 0) - performance.now());
+            : Math.max(1, (group.at(-1)?.deadline ?? 0) - performance.now());
         await publisher.publish(exchange, routingKey, content, left);
         return;
       } catch (error) {

@@ -41,6 +41,12 @@ const STORE = {
     SELECT recipient AS "to", sender AS "from", id FROM ranked WHERE rank > free`,
 };
 
+/** A message that did not fit. */
+export type Refused = Pick<StoredMessage, 'to' | 'from' | 'id'>;
+
+/** To count a full mailbox takes up to 10 ms: bounds the statement to a second or two. */
+const ROWS_AT_A_TIME = 200;
+
 /**
  * Stores messages, each (recipient, sender, id) once: the copy of one that is there already changes nothing.
  *
@@ -48,11 +54,18 @@ const STORE = {
  *   exceed it by a batch.
  * @returns those that did not fit
  */
-export function storeMessages(
+export async function storeMessages(
   db: Database,
   messages: readonly StoredMessage[],
   quota: number,
-): Promise<Pick<StoredMessage, 'to' | 'from' | 'id'>[]> {
+): Promise<Refused[]> {
+  const refused: Refused[] = [];
+  for (let from = 0; from < messages.length; from += ROWS_AT_A_TIME)
+    refused.push(...(await storeSome(db, messages.slice(from, from + ROWS_AT_A_TIME), quota)));
+  return refused;
+}
+
+function storeSome(db: Database, messages: readonly StoredMessage[], quota: number): Promise<Refused[]> {
   return db.query(STORE, [
     messages.map((m) => m.to),
     messages.map((m) => m.from),

@@ -24,7 +24,7 @@ export const gatewayConfig = {
   /** A public key in PEM (RSA, P-256 or Ed25519). */
   AUTH_PUBLIC_KEY: z.string().optional(),
   /** Largest packet a client may send, bytes of UTF-8. */
-  MAX_PACKET_BYTES: integer(65_536, 256, 16 * 1024 * 1024),
+  MAX_PACKET_BYTES: integer(65_536, 256, 4 * 1024 * 1024),
   PING_INTERVAL_MS: integer(25_000, 100),
   LOGIN_TIMEOUT_MS: integer(5_000, 100),
   /** Packets a second of one session, and how many may come at once. */

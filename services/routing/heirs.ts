@@ -19,6 +19,9 @@ export interface HeirsOptions {
 
 /** A queue without a leader confirms nothing; the next round tries again. */
 const PUBLISH_TIMEOUT_MS = 3_000;
+const PROBE = Buffer.from('[]');
+/** Between two looks at a queue that does not answer, milliseconds. */
+const PROBE_EVERY_MS = 30_000;
 const TOMBSTONE = Buffer.from('[{"kind":"tombstone"}]');
 /** After the tombstone: time for publishes that were routed just before the queue was unbound. */
 const GRACE_MS = 1_000;
@@ -72,7 +75,7 @@ export class Heirs {
   /** One round: adopt what is new, and see those to their end that are over. */
   async tend(now = Date.now()): Promise<void> {
     const gateways = await listGateways(this.#options.db);
-    for (const { gateway } of gateways) await this.adopt(gateway);
+    for (const { gateway } of gateways) void this.adopt(gateway); // one that takes long does not keep the others
     const over = new Set(gateways.filter(({ removed }) => removed).map(({ gateway }) => gateway));
     for (const gateway of this.#tombstones.keys()) if (!over.has(gateway)) this.#tombstones.delete(gateway);
     for (const gateway of over) {
@@ -95,9 +98,12 @@ export class Heirs {
   };
 
   async #subscribe(connection: ChannelModel, gateway: string): Promise<Subscription | undefined> {
-    const { prefetch, receive, log } = this.#options;
+    const { publisher, prefetch, receive, log } = this.#options;
     const forget = () => this.#subscriptions.delete(gateway);
     try {
+      // To consume from a quorum queue without a leader ends the whole connection after a minute (RabbitMQ 3.10, 541);
+      // to publish an empty batch to it only times out.
+      await publisher.publish('', gatewayQueue(gateway), PROBE, PUBLISH_TIMEOUT_MS);
       return await Subscription.open(connection, {
         queue: gatewayQueue(gateway),
         prefetch,
@@ -105,8 +111,9 @@ export class Heirs {
         onLost: forget,
       });
     } catch (error) {
-      log.debug({ err: error, gateway }, 'no such queue any more');
-      forget();
+      log.debug({ err: error, gateway }, 'not an heir of this queue');
+      const late = error instanceof BrokerError && error.code === 'timeout';
+      setTimeout(forget, late ? PROBE_EVERY_MS : 0).unref();
       return undefined;
     }
   }

@@ -49,7 +49,7 @@ export class Housekeeping {
         this.#expiredAt = now;
         await expireMailboxes(db, live, config);
       }
-      this.#wellSince = broker.connected ? (this.#wellSince ?? now) : undefined;
+      this.#wellSince = broker.connected && broker.takes ? (this.#wellSince ?? now) : undefined;
     } catch (error) {
       this.#wellSince = undefined;
       log.warn({ err: error }, 'housekeeping failed, will try again');

@@ -1,5 +1,6 @@
 import type { RouteEntry } from '#libs/broker/entries.ts';
 import type { Item } from '#libs/broker/reader.ts';
+import { within } from '#libs/runtime/backoff.ts';
 import { removeGateways, renewLease } from '#libs/store/gateways.ts';
 import type { Mailbox } from './away.ts';
 import { confirm, pull } from './offline.ts';
@@ -14,6 +15,9 @@ function select<K extends RouteEntry['kind']>(
 ): ItemOf<K>[] {
   return items.filter(({ entry }) => (kinds as string[]).includes(entry.kind)) as ItemOf<K>[];
 }
+
+/** A queue that does not answer must not hold up the partitions, milliseconds. */
+const ADOPT_TIMEOUT_MS = 2_000;
 
 /**
  * Deals with a batch from the route queues. Changes of presence come before the messages of the batch, so that these
@@ -32,7 +36,7 @@ export class Router {
   readonly handle = async (items: readonly Item<RouteEntry>[], again: boolean): Promise<void> => {
     const { db, live } = this.#mailbox;
     for (const item of select(items, 'lease')) await this.#lease(item);
-    const left = select(items, 'leave').map(({ entry }) => entry.gateway);
+    const left = [...new Set(select(items, 'leave').map(({ entry }) => entry.gateway))];
     if (left.length > 0) await removeGateways(db, left);
     await changeSessions(db, live, select(items, 'session-up', 'session-down'));
     await confirm(this.#mailbox, select(items, 'confirm'), again);
@@ -46,7 +50,7 @@ export class Router {
     const { gateway, first } = entry;
     const presence = await renewLease(db, gateway, first, leaseMs);
     if (presence === undefined) return; // over: a tombstone in its queue tells it
-    await this.#adopt(gateway);
+    await within(ADOPT_TIMEOUT_MS, this.#adopt(gateway));
     live.send(gateway, { kind: 'lease-granted', presence }, delivery);
   }
 }
