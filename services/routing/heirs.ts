@@ -66,9 +66,7 @@ export class Heirs {
   readonly adopt = async (gateway: string): Promise<void> => {
     const connection = this.#connection;
     if (!connection) return;
-    let subscription = this.#subscriptions.get(gateway);
-    if (!subscription)
-      this.#subscriptions.set(gateway, (subscription = this.#subscribe(connection, gateway)));
+    const subscription = this.#subscriptions.get(gateway) ?? this.#begin(connection, gateway);
     await subscription;
   };
 
@@ -97,9 +95,20 @@ export class Heirs {
       .finally(() => this.#burying.delete(gateway));
   };
 
-  async #subscribe(connection: ChannelModel, gateway: string): Promise<Subscription | undefined> {
+  #begin(connection: ChannelModel, gateway: string): Promise<Subscription | undefined> {
+    const subscription = this.#subscribe(connection, gateway, () => {
+      if (this.#subscriptions.get(gateway) === subscription) this.#subscriptions.delete(gateway);
+    });
+    this.#subscriptions.set(gateway, subscription);
+    return subscription;
+  }
+
+  async #subscribe(
+    connection: ChannelModel,
+    gateway: string,
+    forget: () => void,
+  ): Promise<Subscription | undefined> {
     const { publisher, prefetch, receive, log } = this.#options;
-    const forget = () => this.#subscriptions.delete(gateway);
     try {
       // To consume from a quorum queue without a leader ends the whole connection after a minute (RabbitMQ 3.10, 541);
       // to publish an empty batch to it only times out.
