@@ -1,0 +1,209 @@
+import { bodyToText, checkNames } from './client-packets.ts';
+import { Alarm } from './timing/clock.ts';
+import { Connection, type Session, type Status } from './connection/connection.ts';
+import { Emitter, type Unsubscribe } from './emitter.ts';
+import { ClientError } from './errors.ts';
+import { idMaker } from './ids.ts';
+import type { MessageHandler } from './incoming/inbox.ts';
+import { Mailroom } from './mailroom.ts';
+import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import type { OutgoingMessage } from './outgoing/outgoing.ts';
+import type { ReceiptHandler } from './incoming/receipts.ts';
+
+export interface SendOptions {
+  /** Names the message; default: a new one. The same id once more is the same message, not a second one. */
+  id?: string;
+  /** The application's own counter; receivers sort by it and see gaps. */
+  seq?: number;
+  /** How long the message may be `sending` before it is `failed`, milliseconds; default: for ever. */
+  deadlineMs?: number;
+}
+
+export interface CloseOptions {
+  /** How long what is under way may take to come through, milliseconds. */
+  flushMs?: number;
+}
+
+const DEFAULT_FLUSH_MS = 2_000;
+
+/** How long the gateway may take to answer the close of the WebSocket, milliseconds. */
+const CLOSE_GRACE_MS = 1_000;
+
+/** A user on one device: sends messages and knows what becomes of each, and gets every message once. */
+export class Client {
+  readonly #options: ResolvedOptions;
+  readonly #newId = idMaker();
+  readonly #errors = new Emitter<ClientError>((error) => console.error(error));
+  readonly #statuses = new Emitter<Status>((error) => this.#listenerThrew(error));
+  readonly #outgoing = new Emitter<OutgoingMessage>((error) => this.#listenerThrew(error));
+  readonly #mailroom: Mailroom;
+  readonly #connection: Connection;
+  readonly #started: Promise<void>;
+  #closing: Promise<void> | undefined;
+
+  /** Use {@link connect}. */
+  constructor(options: ConnectOptions) {
+    this.#options = resolveOptions(options);
+    const report = (error: ClientError) => this.#report(error);
+    this.#mailroom = new Mailroom(this.#options, {
+      send: (text) => this.#connection.send(text),
+      changed: (message) => this.#outgoing.emit(message),
+      report,
+      listenerThrew: (error) => this.#listenerThrew(error),
+    });
+    this.#connection = new Connection(this.#options, {
+      status: (status) => this.#statuses.emit(status),
+      online: (session) => this.#online(session),
+      draining: () => this.#mailroom.draining(),
+      offline: () => this.#mailroom.offline(),
+      packet: (packet) => this.#mailroom.packet(packet),
+      error: report,
+    });
+    this.#started = this.#start();
+  }
+
+  /** Where the connection stands. */
+  get status(): Status {
+    return this.#connection.status;
+  }
+
+  onStatus(listener: (status: Status) => void): Unsubscribe {
+    return this.#statuses.on(listener);
+  }
+
+  /** Everything that went wrong and that somebody should know of. Without a listener it goes to the console. */
+  onError(listener: (error: ClientError) => void): Unsubscribe {
+    return this.#errors.on(listener);
+  }
+
+  /** Resolves when there is a session. @throws ClientError `closed` when there will be none */
+  connected(): Promise<Session> {
+    return new Promise((resolve, reject) => {
+      const look = (status: Status): boolean => {
+        if (status.state === 'online') resolve(status.session);
+        if (status.state === 'closed')
+          reject(new ClientError('closed', `the client is closed: ${status.reason}`));
+        return status.state === 'online' || status.state === 'closed';
+      };
+      if (look(this.status)) return;
+      const unsubscribe = this.onStatus((status) => {
+        if (look(status)) unsubscribe();
+      });
+    });
+  }
+
+  /** Connects now: instead of waiting longer, or after the server closed the connection for good. */
+  reconnect(): void {
+    void this.#started.then(() => this.#connection.start());
+  }
+
+  /**
+   * Sends a message, now or as soon as there is a session; it outlives the program where the storage does.
+   *
+   * @param body any JSON value; what it is now is what is sent
+   * @throws TypeError for a `to`, `body`, `id` or `seq` that the protocol does not allow
+   * @throws ClientError `closed`
+   */
+  send(
+    to: string,
+    body: unknown,
+    { id = this.#newId(), seq, deadlineMs }: SendOptions = {},
+  ): OutgoingMessage {
+    if (this.#closing) throw new ClientError('closed', 'the client is closed');
+    checkNames({ to, id, seq });
+    return this.#mailroom.outbox.add({ id, to, seq, deadlineMs, bodyText: bodyToText(body) });
+  }
+
+  /** Messages whose fate is not known yet, also those of earlier runs, oldest first. */
+  outbox(): OutgoingMessage[] {
+    return this.#mailroom.outbox.list();
+  }
+
+  /** Called at every change of state of any message that has an object, also those of earlier runs. */
+  onOutgoing(listener: (message: OutgoingMessage) => void): Unsubscribe {
+    return this.#outgoing.on(listener);
+  }
+
+  /**
+   * Sets the handler of incoming messages; there is one. It gets the messages of one sender one after the other. A
+   * message is confirmed to the server when the handler is through with it; if the handler throws, the server keeps it
+   * and brings it again.
+   */
+  onMessage(handler: MessageHandler): Unsubscribe {
+    if (this.#mailroom.inbox.hasHandler) throw new Error('there is a message handler already');
+    this.#mailroom.inbox.setHandler(handler);
+    this.#mailroom.pull.handlerSet();
+    return () => this.#mailroom.inbox.setHandler(undefined);
+  }
+
+  /**
+   * Sets the handler of receipts for messages whose object is gone: sent by an earlier run, or long ago. It may see
+   * the same receipt twice.
+   */
+  onReceipt(handler: ReceiptHandler): Unsubscribe {
+    if (this.#mailroom.receipts.handler) throw new Error('there is a receipt handler already');
+    this.#mailroom.receipts.handler = handler;
+    return () => {
+      this.#mailroom.receipts.handler = undefined;
+    };
+  }
+
+  /**
+   * Ends the client: waits for what is under way (bounded by `flushMs`), closes the connection and the storage.
+   * Messages that were not accepted stay in a durable storage and are sent by the next run.
+   */
+  close({ flushMs = DEFAULT_FLUSH_MS }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(flushMs);
+    return this.#closing;
+  }
+
+  async #start(): Promise<void> {
+    try {
+      this.#mailroom.load(await this.#options.storage.load());
+    } catch (cause) {
+      this.#report(new ClientError('storage', 'the storage could not be loaded', { cause }));
+      await this.#connection.close('storage', 0);
+      return;
+    }
+    if (!this.#closing) this.#connection.start();
+  }
+
+  #online(session: Session): void {
+    if (this.#mailroom.online(session)) return;
+    this.#report(new ClientError('owner', `the storage belongs to another user than ${session.user}`));
+    void this.#connection.close('owner', 0);
+  }
+
+  async #close(flushMs: number): Promise<void> {
+    await this.#started;
+    if (this.status.state !== 'closed') await this.#flush(flushMs);
+    await this.#connection.close('by_caller', CLOSE_GRACE_MS);
+    await this.#mailroom.stop(new ClientError('closed', 'the client is closed'));
+    await this.#options.storage.close();
+  }
+
+  async #flush(flushMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const patience = new Alarm(this.#options.clock, resolve);
+      patience.in(flushMs);
+      void this.#mailroom.flush().then(() => {
+        patience.clear();
+        resolve();
+      });
+    });
+  }
+
+  #listenerThrew(cause: unknown): void {
+    this.#report(new ClientError('listener', 'an event listener threw', { cause }));
+  }
+
+  #report(error: ClientError): void {
+    if (this.#errors.size > 0) this.#errors.emit(error);
+    else console.error(error);
+  }
+}
+
+/** A client that connects by itself, at once and again whenever it has to. */
+export function connect(options: ConnectOptions): Client {
+  return new Client(options);
+}

@@ -1,0 +1,42 @@
+/**
+ * What went wrong, for programs:
+ * - `handler`: the application's onMessage or onReceipt handler failed; what it was given comes again
+ * - `listener`: an event listener of the application threw
+ * - `storage`: the storage failed; nothing that it did not take was sent or confirmed
+ * - `token`: the token function failed; the client tries again with backoff
+ * - `socket`: no WebSocket could be made (a bad address, a policy of the browser); the client tries again
+ * - `server`: the server refused a request for good (`serverCode` says why)
+ * - `packet`: the server sent something that is not a packet of the protocol
+ * - `owner`: the storage belongs to another user
+ * - `send`: a message failed (see {@link SendError})
+ * - `closed`: the client is closed
+ */
+export type ClientErrorCode =
+  'handler' | 'listener' | 'storage' | 'token' | 'socket' | 'server' | 'packet' | 'owner' | 'send' | 'closed';
+
+export class ClientError extends Error {
+  override readonly name: string = 'ClientError';
+  readonly code: ClientErrorCode;
+  /** The code of the `error` packet, where the server said it. */
+  readonly serverCode: string | undefined;
+
+  constructor(code: ClientErrorCode, message: string, options: ErrorOptions & { serverCode?: string } = {}) {
+    super(message, options);
+    this.code = code;
+    this.serverCode = options.serverCode;
+  }
+}
+
+/** Rejects what waits for a state that a message cannot reach (any more). */
+export class SendError extends ClientError {
+  override readonly name = 'SendError';
+  readonly id: string;
+  /** `deadline`, `cancelled`, `storage`, `too_large`, `mailbox_full`, `expired`, or the server's error code. */
+  readonly reason: string;
+
+  constructor(id: string, state: string, reason: string) {
+    super('send', `message ${id} is ${state}: ${reason}`);
+    this.id = id;
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The reference client, for browsers and Node: one instance is one user on one device.
+ *
+ *     const client = connect({ url: 'ws://127.0.0.1:8080/ws', token: () => fetchToken() });
+ *     client.onMessage(({ from, body }) => show(from, body));
+ *     const message = client.send('bob', { text: 'hello' });
+ *     message.onState(({ state }) => showState(state)); // sending, sent, stored, delivered …
+ *
+ * Storage that outlives the program: `storage/level.ts` on Node; anything that keeps the contract of `storage.ts`.
+ */
+export { type Client, type CloseOptions, connect, type SendOptions } from './client.ts';
+export type { BackoffOptions } from './timing/backoff.ts';
+export { type Clock, systemClock } from './timing/clock.ts';
+export type { Session, Status } from './connection/connection.ts';
+export type { Unsubscribe } from './emitter.ts';
+export { ClientError, type ClientErrorCode, SendError } from './errors.ts';
+export type { IncomingMessage, MessageHandler } from './incoming/inbox.ts';
+export { type ConnectOptions, DEFAULT_TUNING, type Tuning } from './options.ts';
+export { byOrder } from './order.ts';
+export type { OutgoingMessage } from './outgoing/outgoing.ts';
+export type { OutgoingState } from './outgoing/outgoing-state.ts';
+export type { Receipt } from './outgoing/outbox.ts';
+export type { ReceiptHandler } from './incoming/receipts.ts';
+export type { SocketConstructor, SocketLike } from './connection/socket.ts';
+export type {
+  Change,
+  Durability,
+  MessageName,
+  Storage,
+  Stored,
+  StoredIncoming,
+  StoredOutgoing,
+} from './storage.ts';
+export { MemoryStorage } from './storage/memory.ts';
+export type { TokenSource } from './connection/token.ts';

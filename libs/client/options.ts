@@ -1,0 +1,90 @@
+import type { BackoffOptions } from './timing/backoff.ts';
+import { checkNames } from './client-packets.ts';
+import { type Clock, systemClock } from './timing/clock.ts';
+import { platformWebSocket, type SocketConstructor } from './connection/socket.ts';
+import type { Storage } from './storage.ts';
+import { MemoryStorage } from './storage/memory.ts';
+import type { TokenSource } from './connection/token.ts';
+
+/** Every time and number of the client, with its default. Times are milliseconds. */
+export const DEFAULT_TUNING = {
+  /** Until the socket is open. */
+  connectTimeoutMs: 10_000,
+  /** Until a login:R is answered. */
+  loginTimeoutMs: 10_000,
+  /** Between two connections, after an unexpected close. */
+  reconnect: { baseMs: 500, maxMs: 30_000 } as BackoffOptions,
+  /** A connection that was online this long resets the backoff. */
+  stableMs: 10_000,
+  /** How long nothing may come before the client sends a ping. */
+  pingIntervalMs: 25_000,
+  /** How long nothing may come after it. */
+  pongTimeoutMs: 10_000,
+  /** Until ack:N, before a message is sent again. */
+  retransmit: { baseMs: 5_000, maxMs: 60_000 } as BackoffOptions,
+  /** After `unavailable`, `rate_limited` or `window_full`. */
+  refused: { baseMs: 200, maxMs: 10_000 } as BackoffOptions,
+  /** Entries asked for in one offline:R, 1 to 500. */
+  pullLimit: 100,
+  /** Until an offline:R is answered. */
+  pullTimeoutMs: 10_000,
+  /** Before the mailbox is asked again after a refusal, or when a handler failed. */
+  pullRetry: { baseMs: 2_000, maxMs: 60_000 } as BackoffOptions,
+  /** How long before its expiry a token is renewed, where `token` is a function. */
+  renewBeforeMs: 60_000,
+  /** Most messages without their ack:N; send() beyond it fails with `outbox_full`. */
+  maxOutbox: 100_000,
+  /** Most incoming messages under way to the application; more are left to the server. */
+  maxHeld: 1_000,
+  /** Seen names kept: at least so many, and at least so long (PROTOCOL: what a client must do, 4). */
+  seen: { keepCount: 10_000, keepMs: 7 * 24 * 60 * 60 * 1000 },
+};
+
+export type Tuning = typeof DEFAULT_TUNING;
+
+export interface ConnectOptions {
+  /** The gateway, `ws://HOST:PORT/ws`. */
+  url?: string;
+  /** Several gateways, tried in turn. */
+  urls?: readonly string[];
+  /** A JWT whose `sub` is the user, or a function that gets one; the function is what makes renewal possible. */
+  token: TokenSource;
+  /** Name of this device among the user's; default `default`. */
+  device?: string;
+  /** Default: in memory. The client closes it. */
+  storage?: Storage;
+  /** Default: the platform's. */
+  WebSocket?: SocketConstructor;
+  tuning?: Partial<Tuning>;
+  clock?: Clock;
+  /** From 0 to 1, for jitter. */
+  random?: () => number;
+}
+
+export interface ResolvedOptions {
+  readonly urls: readonly [string, ...string[]];
+  readonly token: TokenSource;
+  readonly device: string | undefined;
+  readonly storage: Storage;
+  readonly WebSocket: SocketConstructor;
+  readonly tuning: Tuning;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** @throws TypeError naming the option that is missing or off */
+export function resolveOptions(options: ConnectOptions): ResolvedOptions {
+  const [first, ...others] = options.urls ?? (options.url === undefined ? [] : [options.url]);
+  if (first === undefined) throw new TypeError('url or urls: at least one gateway is needed');
+  if (options.device !== undefined) checkNames({ device: options.device });
+  return {
+    urls: [first, ...others],
+    token: options.token,
+    device: options.device,
+    storage: options.storage ?? new MemoryStorage(),
+    WebSocket: options.WebSocket ?? platformWebSocket(),
+    tuning: { ...DEFAULT_TUNING, ...options.tuning },
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  };
+}

@@ -1,0 +1,268 @@
+import type { Clock } from '../timing/clock.ts';
+import { Deadlines } from '../timing/deadlines.ts';
+import type { ClientError } from '../errors.ts';
+import { Followed } from './followed.ts';
+import type { Journal } from '../journal.ts';
+import { Outgoing, type OutgoingActions, type OutgoingFields, type OutgoingMessage } from './outgoing.ts';
+import { type Sendable, Sender, type SenderOptions } from './sender.ts';
+import type { StoredOutgoing } from '../storage.ts';
+
+/** What the outbox reads of a receipt: an ack:N, or one from the mailbox. */
+export interface Receipt {
+  readonly id: string;
+  readonly to: string;
+  readonly state: 'stored' | 'delivered' | 'rejected';
+  readonly at: number;
+  readonly reason?: string | undefined;
+}
+
+export interface OutboxOptions extends Omit<SenderOptions<Entry>, 'transmit'> {
+  readonly clock: Clock;
+  readonly journal: Journal;
+  /** Most messages without their ack:N; send() beyond it fails at once. */
+  readonly maxEntries: number;
+  /** Puts a msg:R on the wire; false when it is larger than the server takes. */
+  readonly transmit: (message: Outgoing) => boolean;
+  /** Called at every change of state of any message. */
+  readonly changed: (message: OutgoingMessage) => void;
+  readonly listenerThrew: (error: unknown) => void;
+  readonly storageFailed: (error: ClientError) => void;
+}
+
+interface Entry extends Sendable {
+  readonly message: Outgoing;
+  /** It is in storage, and may be sent. */
+  written: boolean;
+}
+
+/**
+ * Every message from send() to its ack:N (PROTOCOL: what a client must do, 1 to 3): in storage before it is sent, and
+ * until its fate is known. When it is sent is the {@link Sender}'s business.
+ */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #actions: OutgoingActions;
+  readonly #sender: Sender<Entry>;
+  readonly #deadlines: Deadlines<Outgoing>;
+  readonly #entries = new Map<string, Entry>();
+  readonly #followed = new Followed();
+  /** Messages added before storage was loaded; undefined from then on. */
+  #early: Map<string, Outgoing> | undefined = new Map();
+  /** Position of the newest entry. */
+  #last = 0;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+    this.#sender = new Sender({ ...options, transmit: (entry) => this.#transmit(entry) });
+    this.#deadlines = new Deadlines(options.clock, (message) => this.#giveUp(message, 'deadline'));
+    this.#actions = {
+      giveUp: (message, reason) => this.#giveUp(message, reason),
+      retry: (message) => this.#retry(message),
+      changed: options.changed,
+      listenerThrew: options.listenerThrew,
+    };
+  }
+
+  /** Messages whose fate is not known, oldest first: `sending`, `sent` and `stored`. */
+  list(): Outgoing[] {
+    const followed = this.#followed.open().filter(({ state }) => state !== 'failed');
+    const entries = [...this.#entries.values()].sort((a, b) => a.n - b.n);
+    return [...followed, ...entries.map(({ message }) => message), ...(this.#early?.values() ?? [])];
+  }
+
+  /** Takes over what the last run left; what was added before follows after it. */
+  load(stored: readonly StoredOutgoing[]): void {
+    const early = this.#early ?? new Map<string, Outgoing>();
+    this.#early = undefined;
+    for (const record of stored) this.#restore(record, early.get(record.id));
+    for (const message of early.values()) {
+      if (message.state === 'sending' && !this.#entries.has(message.id)) this.#enter(message);
+    }
+  }
+
+  /** @throws TypeError when another message has this id: a message is named by it */
+  add(fields: OutgoingFields): OutgoingMessage {
+    const known = this.#find(fields.id);
+    if (known) return this.#again(known, fields);
+    const message = new Outgoing(fields, this.#actions);
+    this.#admit(message);
+    return message;
+  }
+
+  online(limits: { sendWindow: number; ratePerS: number }): void {
+    this.#sender.online(
+      limits,
+      [...this.#entries.values()].filter(({ written }) => written),
+    );
+  }
+
+  offline(): void {
+    this.#sender.offline();
+  }
+
+  /** msg:A. One that comes after the caller gave up puts the message back: its fate is the server's now. */
+  accepted(id: string, at: number): void {
+    const entry = this.#entries.get(id);
+    if (!entry) {
+      this.#revive(id, at);
+      return;
+    }
+    if (entry.message.apply('accepted', { at })) {
+      this.#deadlines.delete(entry.message);
+      this.#options.journal.write([{ do: 'outbox.accepted', n: entry.n, at }], 'relaxed');
+    }
+    this.#sender.accepted(entry);
+  }
+
+  /**
+   * ack:N, or a receipt from the mailbox; matched on `id` and `to` (PROTOCOL: what a client must do, 6).
+   *
+   * @returns false when no message of this run is meant
+   */
+  receipt({ id, to, state, at, reason }: Receipt): boolean {
+    const message = this.#find(id);
+    if (message?.to !== to) return false;
+    this.#remove(id, 'relaxed');
+    message.bodyText = '';
+    message.apply(state, { at, reason });
+    this.#followed.add(message);
+    return true;
+  }
+
+  /** The server refused its msg:R for now (`unavailable`, `rate_limited`, `window_full`). */
+  refused(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry) this.#sender.refused(entry);
+  }
+
+  /**
+   * The server refused its msg:R for good: it is not sent again by itself. One that was accepted before stays `sent`,
+   * only its retransmission ends.
+   */
+  refusedForGood(id: string, reason: string): void {
+    const message = this.#entries.get(id)?.message;
+    if (!message) return;
+    this.#remove(id, 'strict');
+    this.#followed.add(message);
+    message.apply('given up', { reason });
+  }
+
+  /** No more timers; whoever waits for a message is told. */
+  stop(error: ClientError): void {
+    this.#sender.offline();
+    this.#deadlines.clear();
+    for (const message of [...this.list(), ...this.#followed.open()]) message.abandon(error);
+  }
+
+  #find(id: string): Outgoing | undefined {
+    return this.#entries.get(id)?.message ?? this.#early?.get(id) ?? this.#followed.get(id);
+  }
+
+  /** send() with an id that is known: the same message once more is no second message. */
+  #again(known: Outgoing, { id, to, bodyText }: OutgoingFields): OutgoingMessage {
+    if (known.to !== to || (known.bodyText !== '' && known.bodyText !== bodyText)) {
+      throw new TypeError(`another message has the id ${id}`);
+    }
+    known.retry();
+    return known;
+  }
+
+  #restore(record: StoredOutgoing, early: Outgoing | undefined): void {
+    const same = early?.to === record.to && early.bodyText === record.bodyText;
+    if (early && !same) this.#giveUp(early, 'id_in_use');
+    const message = early && same ? early : new Outgoing(record, this.#actions);
+    this.#entries.set(message.id, this.#newEntry(message, record.n, true));
+    this.#last = record.n;
+    if (record.acceptedAt !== undefined) message.apply('accepted', { at: record.acceptedAt });
+    else if (record.deadlineAt !== undefined) this.#setDeadline(message, record.deadlineAt);
+  }
+
+  #admit(message: Outgoing): void {
+    if (this.#entries.size + (this.#early?.size ?? 0) >= this.#options.maxEntries) {
+      this.#giveUp(message, 'outbox_full');
+      return;
+    }
+    if (message.deadlineMs !== undefined) {
+      this.#setDeadline(message, this.#options.clock.date() + message.deadlineMs);
+    }
+    if (this.#early) this.#early.set(message.id, message);
+    else this.#enter(message);
+  }
+
+  #setDeadline(message: Outgoing, deadlineAt: number): void {
+    const { clock } = this.#options;
+    message.deadlineAt = deadlineAt;
+    this.#deadlines.set(message, clock.now() + deadlineAt - clock.date());
+  }
+
+  #newEntry(message: Outgoing, n: number, written: boolean): Entry {
+    return { message, n, written, tries: 0, queued: false, awaiting: false, refused: false };
+  }
+
+  /** PROTOCOL: the outbox is written to storage before the packet is sent. */
+  #enter(message: Outgoing): void {
+    const entry = this.#newEntry(message, ++this.#last, false);
+    const { id, to, bodyText, seq, deadlineAt, at } = message;
+    const record: StoredOutgoing = {
+      ...{ n: entry.n, id, to, bodyText },
+      ...(seq !== undefined && { seq }),
+      ...(deadlineAt !== undefined && { deadlineAt }),
+      ...(at !== undefined && { acceptedAt: at }),
+    };
+    this.#entries.set(id, entry);
+    this.#options.journal.write([{ do: 'outbox.put', entry: record }], 'strict', (error) =>
+      this.#entered(entry, error),
+    );
+  }
+
+  #entered(entry: Entry, error: ClientError | undefined): void {
+    if (error) this.#options.storageFailed(error);
+    if (this.#entries.get(entry.message.id) !== entry) return;
+    if (error) {
+      this.#giveUp(entry.message, 'storage');
+      return;
+    }
+    entry.written = true;
+    if (entry.message.state === 'sending') this.#sender.enqueue(entry);
+    else this.#sender.accepted(entry);
+  }
+
+  #revive(id: string, at: number): void {
+    const message = this.#followed.get(id);
+    if (message?.state !== 'failed' || message.bodyText === '') return;
+    this.#followed.delete(id);
+    message.apply('accepted', { at });
+    this.#enter(message);
+  }
+
+  #retry(message: Outgoing): void {
+    if (this.#find(message.id) !== message) return; // its id was in use
+    this.#followed.delete(message.id);
+    message.apply('retried');
+    this.#admit(message);
+  }
+
+  #giveUp(message: Outgoing, reason: string): void {
+    if (message.state !== 'sending') return;
+    this.#early?.delete(message.id);
+    this.#deadlines.delete(message);
+    this.#remove(message.id, 'strict');
+    this.#followed.add(message);
+    message.apply('given up', { reason });
+  }
+
+  #remove(id: string, durability: 'strict' | 'relaxed'): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    this.#entries.delete(id);
+    this.#deadlines.delete(entry.message);
+    this.#options.journal.write([{ do: 'outbox.delete', n: entry.n }], durability);
+    this.#sender.remove(entry);
+  }
+
+  #transmit({ message }: Entry): boolean {
+    if (this.#options.transmit(message)) return true;
+    this.refusedForGood(message.id, 'too_large');
+    return false;
+  }
+}

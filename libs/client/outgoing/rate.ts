@@ -1,0 +1,32 @@
+/** The gateway's clock and ours differ a little, and pings count too: stay this much below its rate. */
+const HEADROOM = 0.98;
+
+/**
+ * Token bucket that keeps the client under the gateway's packet rate (`limits.ratePerS`), so that it is not told
+ * `rate_limited` in the first place. Its burst is one second's worth; the gateway's own is larger by default.
+ */
+export class RateLimit {
+  readonly #perMs: number;
+  readonly #burst: number;
+  #tokens: number;
+  #at: number;
+
+  /** @param perS packets a second; 0, negative or not finite: no limit */
+  constructor(perS: number, now: number) {
+    const limited = Number.isFinite(perS) && perS > 0;
+    this.#perMs = limited ? (perS * HEADROOM) / 1000 : Infinity;
+    this.#burst = limited ? Math.max(1, perS) : Infinity;
+    this.#tokens = this.#burst;
+    this.#at = now;
+  }
+
+  /** Takes the right to send one packet. @returns 0 when it has it, else in how many milliseconds to ask again */
+  take(now: number): number {
+    if (this.#burst === Infinity) return 0;
+    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);
+    this.#at = now;
+    if (this.#tokens < 1) return Math.max(1, (1 - this.#tokens) / this.#perMs);
+    this.#tokens -= 1;
+    return 0;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * What a client keeps between two runs of the program, and where. One storage belongs to one user on one device, and
+ * serves one client at a time; that client closes it.
+ *
+ * The interface is small and made of batches, so that it suits a log-structured store (LevelDB) as well as IndexedDB:
+ * one `write` is one atomic batch or transaction, with `relaxed` or `strict` durability.
+ */
+export interface Storage {
+  /** Opens the storage if needed; what the last run left behind. Called once, before anything else. */
+  load(): Promise<Stored>;
+
+  /**
+   * Applies all changes, in order, or none. Calls never overlap and take effect in the order they are made.
+   *
+   * @param durability when it resolves, `strict`: on disk, survives a power cut; `relaxed`: survives the end of this
+   *   process, however sudden
+   */
+  write(changes: readonly Change[], durability: Durability): Promise<void>;
+
+  /** For each name: is it in the seen set? May overlap with `write` and `trimSeen`. */
+  seen(names: readonly MessageName[]): Promise<boolean[]>;
+
+  /** Forgets seen names that are neither among the last `count` added nor added (`seenAt`) since `since`. */
+  trimSeen(keep: { count: number; since: number }): Promise<void>;
+
+  /** Frees what the storage holds open. A durable storage can be loaded again afterwards. */
+  close(): Promise<void>;
+}
+
+/** The name of a message: the pair of its sender and the id that the sender chose. */
+export interface MessageName {
+  readonly from: string;
+  readonly id: string;
+}
+
+export type Durability = 'strict' | 'relaxed';
+
+export interface Stored {
+  /** The user that this storage belongs to, once one has logged in with it. */
+  readonly owner?: string;
+  /** In the order of `n`. */
+  readonly outbox: readonly StoredOutgoing[];
+  /** In the order of `n`. */
+  readonly inbox: readonly StoredIncoming[];
+}
+
+/** An outbox entry: a msg:R whose ack:N has not come. */
+export interface StoredOutgoing {
+  /** Position in the outbox; entries are sent in this order. */
+  readonly n: number;
+  readonly id: string;
+  readonly to: string;
+  /** The body as JSON text: what is sent again is what was sent first, whatever became of the object. */
+  readonly bodyText: string;
+  readonly seq?: number;
+  /** When the caller gives up, milliseconds since the epoch. */
+  readonly deadlineAt?: number;
+  /** The server's time of its msg:A, once that came. */
+  readonly acceptedAt?: number;
+}
+
+/** A message that was received and has not been through the application's handler. */
+export interface StoredIncoming extends MessageName {
+  /** Order of arrival. */
+  readonly n: number;
+  readonly body: unknown;
+  readonly at: number;
+  readonly seq?: number;
+}
+
+export type Change =
+  | { readonly do: 'owner.set'; readonly user: string }
+  | { readonly do: 'outbox.put'; readonly entry: StoredOutgoing }
+  | { readonly do: 'outbox.accepted'; readonly n: number; readonly at: number }
+  | { readonly do: 'outbox.delete'; readonly n: number }
+  | { readonly do: 'inbox.put'; readonly entry: StoredIncoming }
+  | { readonly do: 'inbox.delete'; readonly n: number }
+  /** Adding a name again changes nothing. */
+  | { readonly do: 'seen.add'; readonly from: string; readonly id: string; readonly seenAt: number };

@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { connect } from '../client.ts';
+import type { StoredOutgoing } from '../storage.ts';
+import { describeStorage } from './contract.ts';
+import { LevelStorage } from './level.ts';
+
+// Real disks, and a child process.
+vi.setConfig({ testTimeout: 30_000 });
+
+async function directory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'sixfold-level-'));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+async function loaded(path: string): Promise<LevelStorage> {
+  const storage = new LevelStorage(path);
+  onTestFinished(() => storage.close());
+  await storage.load();
+  return storage;
+}
+
+describeStorage('LevelStorage', async () => {
+  const path = await directory();
+  const storage = await loaded(path);
+  return {
+    storage,
+    reopen: async () => {
+      await storage.close();
+      const again = new LevelStorage(path);
+      onTestFinished(() => again.close());
+      return again;
+    },
+  };
+});
+
+test('a second client cannot open the same directory', async () => {
+  const path = await directory();
+  await loaded(path);
+  const second = new LevelStorage(path);
+  await expect(second.load()).rejects.toMatchObject({ cause: { code: 'LEVEL_LOCKED' } });
+});
+
+test('a client that trims it can be closed at any moment', async () => {
+  const storage = await loaded(await directory());
+  const errors: unknown[] = [];
+  await storage.write(
+    Array.from({ length: 5000 }, (_, n) => ({ do: 'seen.add', from: 'bob', id: `m${n}`, seenAt: n })),
+    'relaxed',
+  );
+  await storage.close();
+  const client = connect({
+    url: 'ws://127.0.0.1:9',
+    token: 't',
+    storage,
+    tuning: { seen: { keepCount: 1, keepMs: 1 } },
+  });
+  client.onError((error) => errors.push(error));
+  await client.close();
+  expect(errors).toEqual([]);
+  await storage.load();
+  expect(
+    await storage.seen([
+      { from: 'bob', id: 'm4998' },
+      { from: 'bob', id: 'm4999' },
+    ]),
+  ).toEqual([false, true]);
+});
+
+test('can be loaded again after it was closed', async () => {
+  const storage = await loaded(await directory());
+  await storage.write([{ do: 'owner.set', user: 'alice' }], 'strict');
+  await storage.close();
+  expect(await storage.load()).toMatchObject({ owner: 'alice' });
+});
+
+test.each(['strict', 'relaxed'])(
+  'a %s write survives the kill -9 of the process, whole',
+  async (durability) => {
+    const path = await directory();
+    const program = `
+    import { LevelStorage } from ${JSON.stringify(join(import.meta.dirname, 'level.ts'))};
+    const storage = new LevelStorage(${JSON.stringify(path)});
+    await storage.load();
+    const entry = (n) => ({ do: 'outbox.put', entry: { n, id: 'm' + n, to: 'bob', bodyText: String(n) } });
+    for (let n = 1; ; n += 2) {
+      await storage.write([entry(n), entry(n + 1)], ${JSON.stringify(durability)});
+      process.stdout.write(String(n + 1) + '\\n');
+    }`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program]);
+    let printed = '';
+    child.stdout.on('data', (data: Buffer) => {
+      printed += data.toString();
+      if (printed.split('\n').length > 50) child.kill('SIGKILL');
+    });
+    await once(child, 'close');
+    const written = Number(printed.trimEnd().split('\n').at(-1));
+    const { outbox } = await (await loaded(path)).load();
+    expect(written).toBeGreaterThanOrEqual(98);
+    expect(outbox.length).toBeGreaterThanOrEqual(written);
+    expect(outbox.length % 2).toBe(0); // a batch is whole or not there
+    expect(outbox.map(({ n }: StoredOutgoing) => n)).toEqual(outbox.map((_, index) => index + 1));
+  },
+);

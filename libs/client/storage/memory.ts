@@ -1,0 +1,103 @@
+import type { Change, MessageName, Storage, Stored, StoredIncoming, StoredOutgoing } from '../storage.ts';
+
+interface SeenName {
+  readonly ordinal: number;
+  readonly seenAt: number;
+}
+
+export interface MemoryStorageOptions {
+  /** Most seen names kept, however young: memory has an end. */
+  maxSeen?: number;
+}
+
+const DEFAULT_MAX_SEEN = 1_000_000;
+
+/**
+ * Keeps everything in memory: for tests, and for programs whose messages need not survive them. It can be handed to
+ * the next client after its last one was closed, as a durable storage can.
+ */
+export class MemoryStorage implements Storage {
+  readonly #maxSeen: number;
+  #owner: string | undefined;
+  readonly #outbox = new Map<number, StoredOutgoing>();
+  readonly #inbox = new Map<number, StoredIncoming>();
+  /** In the order they were added. */
+  readonly #seen = new Map<string, SeenName>();
+  #ordinal = 0;
+
+  constructor({ maxSeen = DEFAULT_MAX_SEEN }: MemoryStorageOptions = {}) {
+    this.#maxSeen = maxSeen;
+  }
+
+  load(): Promise<Stored> {
+    const byN = (a: { n: number }, b: { n: number }) => a.n - b.n;
+    return Promise.resolve({
+      ...(this.#owner !== undefined && { owner: this.#owner }),
+      outbox: [...this.#outbox.values()].sort(byN),
+      inbox: [...this.#inbox.values()].sort(byN),
+    });
+  }
+
+  write(changes: readonly Change[]): Promise<void> {
+    for (const change of changes) this.#apply(change);
+    return Promise.resolve();
+  }
+
+  seen(names: readonly MessageName[]): Promise<boolean[]> {
+    return Promise.resolve(names.map((name) => this.#seen.has(`${name.from}/${name.id}`)));
+  }
+
+  trimSeen({ count, since }: { count: number; since: number }): Promise<void> {
+    for (const [name, { ordinal, seenAt }] of this.#seen) {
+      const tooMany = ordinal <= this.#ordinal - this.#maxSeen;
+      if (!tooMany && (ordinal > this.#ordinal - count || seenAt >= since)) break;
+      this.#seen.delete(name);
+    }
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** A storage as another process would find it now: the state, without the object. */
+  clone(): MemoryStorage {
+    const copy = new MemoryStorage({ maxSeen: this.#maxSeen });
+    copy.#owner = this.#owner;
+    copy.#ordinal = this.#ordinal;
+    for (const [n, entry] of this.#outbox) copy.#outbox.set(n, entry);
+    for (const [n, entry] of this.#inbox) copy.#inbox.set(n, entry);
+    for (const [name, seen] of this.#seen) copy.#seen.set(name, seen);
+    return copy;
+  }
+
+  #apply(change: Change): void {
+    switch (change.do) {
+      case 'owner.set':
+        this.#owner = change.user;
+        return;
+      case 'outbox.put':
+        this.#outbox.set(change.entry.n, change.entry);
+        return;
+      case 'outbox.accepted': {
+        const entry = this.#outbox.get(change.n);
+        if (entry) this.#outbox.set(change.n, { ...entry, acceptedAt: change.at });
+        return;
+      }
+      case 'outbox.delete':
+        this.#outbox.delete(change.n);
+        return;
+      case 'inbox.put':
+        this.#inbox.set(change.entry.n, change.entry);
+        return;
+      case 'inbox.delete':
+        this.#inbox.delete(change.n);
+        return;
+      case 'seen.add': {
+        const name = `${change.from}/${change.id}`;
+        if (!this.#seen.has(name)) this.#seen.set(name, { ordinal: ++this.#ordinal, seenAt: change.seenAt });
+        return;
+      }
+    }
+  }
+}
