@@ -30,7 +30,10 @@ const CONFIRM_RECEIPTS = {
 
 const WAITING = {
   name: 'receipts-waiting',
-  text: 'SELECT DISTINCT recipient AS sender, peer AS by FROM offline_receipts WHERE peer = ANY ($1::text[])',
+  text: `
+    SELECT DISTINCT r.recipient AS sender, r.peer AS by
+    FROM offline_receipts r JOIN sessions s ON s.user_id = r.recipient
+    WHERE r.peer = ANY ($1::text[])`,
 };
 
 /** A sender who has a new receipt, and by whose confirmation. */

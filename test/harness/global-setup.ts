@@ -1,0 +1,56 @@
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { killStack, untilGone } from '../../tools/stack/leftovers.ts';
+import { isOwnerRunning, ownerRecord } from '../../tools/stack/owner.ts';
+import { type Addresses, FOLDER_PREFIX, startInfrastructure, temporaryFolder } from './infrastructure.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The broker and the database that all test files share. */
+    infrastructure: Addresses;
+  }
+}
+
+const OWNER_FILE = 'owner';
+
+/**
+ * One broker and one database for the whole run, in a temporary folder. Whatever way the run ends, every
+ * process that carries the folder's mark (also the services of test files) is gone afterwards; after a
+ * kill -9 the next run clears up.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await removeAbandoned();
+  const dataDir = await temporaryFolder();
+  writeFileSync(join(dataDir, OWNER_FILE), ownerRecord());
+  const clearUp = () => {
+    killStack(dataDir, { below: true });
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once('exit', clearUp);
+  const onSignal = (signal: NodeJS.Signals) => process.exit(signal === 'SIGINT' ? 130 : 143);
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+
+  const infrastructure = await startInfrastructure(dataDir);
+  project.provide('infrastructure', infrastructure.addresses);
+  return async () => {
+    await infrastructure.stop();
+    const left = killStack(dataDir, { below: true });
+    await untilGone(left, 5_000);
+    clearUp();
+    process.off('exit', clearUp).off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    if (left.length > 0)
+      throw new Error(`tests left ${left.length} processes running (now killed): ${left.join(', ')}`);
+  };
+}
+
+/** Ends what a run that was killed left behind. */
+async function removeAbandoned(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(FOLDER_PREFIX))) {
+    const folder = join(tmpdir(), name);
+    if (isOwnerRunning(join(folder, OWNER_FILE)) !== false) continue;
+    await untilGone(killStack(folder, { below: true }), 5_000);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

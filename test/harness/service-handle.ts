@@ -1,0 +1,33 @@
+import type { Child } from '../../tools/stack/child.ts';
+import { type ManagedProcess, startProcess } from '../../tools/stack/managed-process.ts';
+import { service, type ServiceKind, type ServiceOptions } from '../../tools/stack/service.ts';
+import { ProcessHandle } from './process-handle.ts';
+
+/** Variables of the test runner that a real service would not see. */
+const RUNNER_VARIABLES = ['NODE_ENV', 'NODE_OPTIONS', 'VITEST', 'TEST', 'DEV', 'PROD', 'MODE', 'SSR'];
+
+/** A running service in the hands of a test. */
+export class ServiceHandle extends ProcessHandle {
+  readonly kind: ServiceKind;
+  /** Base address of metrics and probes: `http://127.0.0.1:port`. */
+  readonly http: string;
+  /** Where clients connect (a gateway only): `ws://127.0.0.1:port/ws`. */
+  readonly url: string;
+  /** What the test and the stack put into its environment, on top of the test's own. */
+  readonly env: NodeJS.ProcessEnv;
+
+  constructor(spec: ManagedProcess, child: Child, { kind, env }: Pick<ServiceOptions, 'kind' | 'env'>) {
+    super(spec, child);
+    this.kind = kind;
+    this.http = `http://127.0.0.1:${this.port}`;
+    this.url = `ws://127.0.0.1:${this.port}/ws`;
+    this.env = env;
+  }
+
+  /** Launches a service and waits until it is ready. */
+  static async startService(options: ServiceOptions): Promise<ServiceHandle> {
+    const hidden = Object.fromEntries(RUNNER_VARIABLES.map((name) => [name, undefined]));
+    const spec = service({ ...options, env: { ...hidden, ...options.env } });
+    return new ServiceHandle(spec, await startProcess(spec), options);
+  }
+}

@@ -1,0 +1,64 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { inject } from 'vitest';
+import { createVirtualHost } from './broker-admin.ts';
+import { createDatabase } from './database-admin.ts';
+import { type Infrastructure, startInfrastructure, temporaryFolder } from './infrastructure.ts';
+import { printLogsOfFailedTests } from './logs.ts';
+import { Stack } from './running-stack.ts';
+
+export type { Stack } from './running-stack.ts';
+
+printLogsOfFailedTests();
+
+/** What a test wants to run. */
+export interface StackOptions {
+  /** Number of processes of each service; the defaults are 2, 1 and 1. */
+  gateways?: number;
+  routing?: number;
+  ack?: number;
+  /** Environment of every service, on top of the test's own. */
+  env?: NodeJS.ProcessEnv;
+  /** A broker and a database of this stack's own (7 s), for tests that end those. */
+  ownInfrastructure?: boolean;
+  /** Folder with other services than ours, for tests of the harness itself. */
+  servicesDir?: string;
+}
+
+let stacks = 0;
+
+/**
+ * Starts real service processes on free ports, with a virtual host and a database of their own; returns
+ * when all are ready. Use it with `await using`, or call `stop()`.
+ */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const { gateways = 2, routing = 1, ack = 1, env = {}, servicesDir } = options;
+  const own = options.ownInfrastructure === true ? await ownInfrastructure() : undefined;
+  const addresses = own?.addresses ?? inject('infrastructure');
+  stacks += 1;
+  const name = `t${process.pid}_${stacks}`;
+  const [databaseUrl] = await Promise.all([
+    createDatabase(addresses.databaseUrl, name),
+    createVirtualHost(addresses, name),
+  ]);
+  const stack = new Stack({ name, addresses, own, databaseUrl, env, servicesDir });
+  const add = (count: number, one: () => Promise<unknown>) => Array.from({ length: count }, one);
+  try {
+    await Promise.all([
+      ...add(gateways, () => stack.addGateway()),
+      ...add(routing, () => stack.addRouting()),
+      ...add(ack, () => stack.addAck()),
+    ]);
+    return stack;
+  } catch (error) {
+    await stack.stop().catch(() => undefined); // the first error is the one to see
+    throw error;
+  }
+}
+
+/** Below the run's folder, so that the end of the run covers it too. */
+async function ownInfrastructure(): Promise<Infrastructure> {
+  const parent = join(inject('infrastructure').dataDir, 'own');
+  mkdirSync(parent, { recursive: true });
+  return startInfrastructure(await temporaryFolder(parent));
+}

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { REPOSITORY } from '../tools/stack/environment.ts';
+import { createDatabase, dropDatabase } from './harness/database-admin.ts';
+
+/** Every instance of routing and ack migrates when it starts; they may all start at the same moment. */
+
+const run = promisify(execFile);
+
+const MIGRATE = `
+  import { migrate } from '#libs/store/migrate.ts';
+  import { createLogger } from '#libs/runtime/logger.ts';
+  await migrate(process.env.DATABASE_URL, createLogger('migration', 'warn'));
+`;
+
+const INSTANCES = 5;
+const NAME = `migrations_${process.pid}`;
+
+let databaseUrl: string;
+let database: pg.Client;
+
+beforeAll(async () => {
+  databaseUrl = await createDatabase(inject('infrastructure').databaseUrl, NAME);
+  database = new pg.Client({ connectionString: databaseUrl });
+  await database.connect();
+});
+
+afterAll(async () => {
+  await database.end();
+  await dropDatabase(inject('infrastructure').databaseUrl, NAME);
+});
+
+/** Migrates in a process of its own. @returns what it had to say */
+async function migrateAlone(): Promise<string> {
+  const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', MIGRATE], {
+    cwd: REPOSITORY,
+    env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl },
+  });
+  return stdout + stderr;
+}
+
+async function migrated(): Promise<string[]> {
+  const { rows } = await database.query<{ name: string }>('SELECT name FROM sixfold_migrations ORDER BY id');
+  return rows.map(({ name }) => name);
+}
+
+test('instances that start at once on an empty database migrate it once', { timeout: 60_000 }, async () => {
+  const outputs = await Promise.all(Array.from({ length: INSTANCES }, migrateAlone));
+  expect(outputs).toEqual(outputs.map(() => '')); // no warning, no second try
+  const files = readdirSync(join(REPOSITORY, 'libs/store/sql')).map((file) => file.replace(/\.sql$/, ''));
+  expect(await migrated()).toEqual(files.sort());
+  await database.query('SELECT FROM sessions, gateways, offline_messages, offline_receipts');
+});
+
+test('migrating again changes nothing, and keeps the data', async () => {
+  const before = await migrated();
+  await database.query(
+    `INSERT INTO offline_messages (recipient, sender, id, body, at) VALUES ('bob', 'alice', 'm', '1', 1)`,
+  );
+  expect(await migrateAlone()).toBe('');
+  expect(await migrated()).toEqual(before);
+  expect((await database.query('SELECT FROM offline_messages')).rowCount).toBe(1);
+});

@@ -1,0 +1,80 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { resolve } from 'node:path';
+import { startInBackground, superviseInBackground } from './stack/background.ts';
+import { startInForeground } from './stack/foreground.ts';
+import type { LocalOptions } from './stack/plan.ts';
+import { stackStatus } from './stack/status.ts';
+import { stopStack } from './stack/stop-stack.ts';
+import { terminalReport } from './stack/terminal.ts';
+
+/** What `start` takes from the command line. */
+interface StartOptions extends Omit<LocalOptions, 'dataDir'> {
+  data: string;
+  detach?: true;
+  supervise?: true;
+}
+
+const DEFAULT_DATA = '.sixfold';
+
+/** A parser of whole numbers within bounds. */
+const whole = (min: number, max: number) => (text: string) => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+};
+
+const dataOption = () => new Option('--data <dir>', 'folder for data, secret and logs').default(DEFAULT_DATA);
+
+async function start({ data, detach, supervise, ...rest }: StartOptions): Promise<void> {
+  const options = { ...rest, dataDir: resolve(data) };
+  if (supervise) return superviseInBackground(options);
+  if (detach) return startInBackground(options, [...process.argv.slice(2), '--supervise']);
+  return startInForeground(options);
+}
+
+async function stop({ data }: { data: string }): Promise<void> {
+  const found = await stopStack(resolve(data), terminalReport());
+  if (!found) console.log(`Nothing runs with its data in ${resolve(data)}.`);
+}
+
+async function status({ data }: { data: string }): Promise<void> {
+  const { running, text } = await stackStatus(resolve(data));
+  console.log(text);
+  process.exitCode = running ? 0 : 1;
+}
+
+const program = new Command('sixfold').description(
+  'Sixfold on this machine, with its own RabbitMQ and PostgreSQL.',
+);
+
+program
+  .command('start')
+  .description('start everything and keep it running (AMQP_URL, DATABASE_URL: use those instead of own ones)')
+  .option('--gateways <n>', 'number of gateways', whole(1, 99), 2)
+  .option('--routing <n>', 'number of routing instances', whole(1, 99), 1)
+  .option('--ack <n>', 'number of ack instances', whole(1, 99), 1)
+  .option('--port <port>', 'port of the first gateway; the others follow', whole(1, 65_000), 8080)
+  .addOption(dataOption())
+  .option('--detach', 'return when everything is ready; `npm stop` ends it')
+  .addOption(new Option('--supervise').hideHelp())
+  .addOption(new Option('--services-dir <dir>').hideHelp())
+  .action(start);
+program
+  .command('stop')
+  .description('end it, and return when nothing runs any more')
+  .addOption(dataOption())
+  .action(stop);
+program
+  .command('status')
+  .description('what runs; exit code 1 when it does not')
+  .addOption(dataOption())
+  .action(status);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+// A start that was broken off may still be waiting for something.
+process.exit();

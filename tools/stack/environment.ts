@@ -1,0 +1,26 @@
+import { resolve } from 'node:path';
+
+/** Root of the work tree: where services and node_modules are. */
+export const REPOSITORY = resolve(import.meta.dirname, '../..');
+
+/**
+ * Every process of a stack carries this variable with the absolute path of the stack's data directory.
+ * It is how leftovers of a supervisor that was killed are found and told from anything else.
+ */
+export const STACK_VARIABLE = 'SIXFOLD_STACK';
+
+/** Our environment plus `extra`; a variable that is undefined in `extra`, or matches `without`, is left out. */
+export function childEnvironment(
+  dataDir: string,
+  extra: NodeJS.ProcessEnv,
+  without = /^$/,
+): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !without.test(name));
+  return { ...Object.fromEntries(inherited), ...extra, [STACK_VARIABLE]: resolve(dataDir) };
+}
+
+/** A variable of our environment, trimmed; undefined when it is unset or empty, as compose files leave them. */
+export function setting(name: string): string | undefined {
+  const value = process.env[name]?.trim();
+  return value === '' ? undefined : value;
+}

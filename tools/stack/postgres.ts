@@ -1,0 +1,136 @@
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type Child, describeExit, startChild } from './child.ts';
+import { childEnvironment } from './environment.ts';
+import { logTail } from './log-file.ts';
+import type { ManagedProcess } from './managed-process.ts';
+import { postgresAccount } from './postgres-account.ts';
+import { postgresBinaries } from './postgres-binaries.ts';
+import { commandLine } from './process-table.ts';
+import { readOrCreateSecret } from './secret.ts';
+
+/** Where a private database server lives. The port may change between starts. */
+export interface PostgresOptions {
+  /** Data directory of the stack; the server keeps everything in `postgres/` below it. */
+  dataDir: string;
+  port: number;
+  logFile: string;
+}
+
+const USER = 'sixfold';
+
+/** The user's settings for psql and friends must not leak into the private server. */
+const FOREIGN_SETTINGS = /^(PG|LC_|LANG$)/;
+
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '100',
+  fsync: 'on',
+  synchronous_commit: 'on',
+  log_min_messages: 'warning',
+};
+
+/** A private PostgreSQL server: loopback only, password from its data directory, never root. */
+export function postgres(options: PostgresOptions): ManagedProcess & { url: string } {
+  const { port, logFile } = options;
+  const files = prepareFolder(options);
+  const url = `postgres://${USER}:${files.password}@127.0.0.1:${port}/postgres`;
+  return {
+    name: 'postgres',
+    port,
+    url,
+    logFile,
+    stopRank: 2, // what the services stand on
+    stopSignal: 'SIGINT', // "fast": ends the sessions; SIGTERM would wait for clients to leave
+    stopTimeoutMs: 30_000,
+    startTimeoutMs: 60_000,
+    launch: async () => {
+      await files.initialise();
+      removeForeignPidFile(files.cluster);
+      const settings = Object.entries({ ...SETTINGS, port: String(port) });
+      return files.run('postgres', [
+        '-D',
+        files.cluster,
+        ...settings.flatMap(([k, v]) => ['-c', `${k}=${v}`]),
+      ]);
+    },
+    isReady: () => acceptsQueries(url),
+    tend: (child) => finishShutdown(files.cluster, child),
+  };
+}
+
+/** Whether the server at `url` answers a query. */
+export async function acceptsQueries(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  client.on('error', () => undefined); // a server that ends meanwhile; the query fails anyway
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+    return true;
+  } finally {
+    await client.end();
+  }
+}
+
+function prepareFolder({ dataDir, logFile }: PostgresOptions) {
+  const folder = join(dataDir, 'postgres');
+  const [cluster, passwordFile] = [join(folder, 'cluster'), join(folder, 'password')];
+  const binaries = postgresBinaries();
+  const account = postgresAccount([cluster, binaries.initdb]);
+  mkdirSync(folder, { recursive: true });
+  const password = readOrCreateSecret(passwordFile);
+  const { uid, gid, prefix } = account;
+  if (uid !== undefined && gid !== undefined) [folder, passwordFile].forEach((p) => chownSync(p, uid, gid));
+
+  const run = (program: 'initdb' | 'postgres', args: string[]): Promise<Child> => {
+    const [command = '', ...rest] = [...prefix, binaries[program], ...args];
+    const env = childEnvironment(dataDir, { LC_ALL: 'C' }, FOREIGN_SETTINGS);
+    return startChild({ command, args: rest, env, cwd: folder, logFile, uid, gid });
+  };
+  const initialise = async (): Promise<void> => {
+    if (existsSync(cluster)) return;
+    // Built aside and renamed, so that an interrupted start never leaves half a cluster behind.
+    const draft = `${cluster}.new`;
+    rmSync(draft, { recursive: true, force: true });
+    const access = ['--auth=scram-sha-256', `--username=${USER}`, `--pwfile=${passwordFile}`];
+    const child = await run('initdb', ['-D', draft, '--no-locale', '--encoding=UTF8', ...access]);
+    const exit = await child.exited;
+    if (exit.code !== 0)
+      throw new Error(`initdb: ${describeExit(exit)}\n${await logTail(logFile, 20, child.logStart)}`);
+    renameSync(draft, cluster);
+  };
+  return { cluster, password, run, initialise };
+}
+
+/** The lines of the file in which a running server describes itself; undefined when there is none. */
+function pidFile(cluster: string): string[] | undefined {
+  try {
+    return readFileSync(pidFilePath(cluster), 'utf8').split('\n');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const pidFilePath = (cluster: string): string => join(cluster, 'postmaster.pid');
+
+/**
+ * After a crash PostgreSQL itself recognises a pid file that is out of date, unless the number has since
+ * gone to another process of the same user: then it would refuse to start for ever.
+ */
+function removeForeignPidFile(cluster: string): void {
+  const pid = Number(pidFile(cluster)?.[0]);
+  const command = commandLine(pid);
+  if (command !== undefined && !command.includes(cluster)) rmSync(pidFilePath(cluster));
+}
+
+/**
+ * A SIGTERM from outside makes the server wait for its clients to leave, refusing new ones, for as long
+ * as our services hold a connection. Turns that into an end at once, after which it is started again.
+ */
+function finishShutdown(cluster: string, child: Child): void {
+  const status = pidFile(cluster)?.[7]?.trim();
+  if (status === 'stopping') child.kill('SIGINT');
+}

@@ -1,0 +1,88 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** Where packages put the start script itself; a wrapper in PATH may insist on the system's own node. */
+const USUAL_FOLDERS = [
+  '/usr/lib/rabbitmq/bin',
+  '/opt/rabbitmq/sbin',
+  '/opt/homebrew/opt/rabbitmq/sbin',
+  '/usr/local/opt/rabbitmq/sbin',
+];
+
+/** Installs without starting the system's instance: the policy file keeps the package from doing so. */
+const INSTALL_WITH_APT = `
+set -e
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  chmod +x "$policy"
+fi
+install() { apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 rabbitmq-server; }
+install || { apt-get update && install; }
+`;
+
+/** Path of the `rabbitmq-server` start script, or undefined when it is not installed. */
+export function locateRabbitMqServer(): string | undefined {
+  const folders = [...USUAL_FOLDERS, ...(process.env['PATH'] ?? '').split(delimiter)];
+  return folders.map((folder) => join(folder, 'rabbitmq-server')).find(isExecutable);
+}
+
+/** Like {@link locateRabbitMqServer}. @throws Error when it is not installed. */
+export function findRabbitMqServer(): string {
+  const path = locateRabbitMqServer();
+  if (path === undefined) throw new Error('rabbitmq-server is not installed any more');
+  return path;
+}
+
+/**
+ * Makes sure that RabbitMQ is installed, with apt if we may (about 15 s).
+ * @throws Error that lists the choices when it is not there and cannot be installed.
+ */
+export async function ensureRabbitMq(): Promise<void> {
+  if (locateRabbitMqServer() !== undefined) return;
+  const shell = rootShell();
+  if (!shell)
+    throw new Error(choices('and it cannot be installed from here (no apt-get, or no root rights)'));
+  const [command, ...args] = shell;
+  try {
+    await promisify(execFile)(command, [...args, INSTALL_WITH_APT], { maxBuffer: 64 * 1024 * 1024 });
+  } catch (cause) {
+    throw new Error(choices(`and apt-get could not install it:\n${lastLines(cause)}\n`), { cause });
+  }
+  if (locateRabbitMqServer() === undefined) throw new Error(choices('also after apt-get installed it'));
+}
+
+/** The end of what a failed command said. */
+function lastLines(error: unknown): string {
+  const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+  return said.trimEnd().split('\n').slice(-5).join('\n');
+}
+
+function rootShell(): [string, ...string[]] | undefined {
+  if (!succeeds('apt-get', '--version')) return undefined;
+  if (process.getuid?.() === 0) return ['sh', '-c'];
+  return succeeds('sudo', '-n', 'true') ? ['sudo', '-n', 'sh', '-c'] : undefined;
+}
+
+function succeeds(command: string, ...args: string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function choices(why: string): string {
+  return `rabbitmq-server was not found, ${why}${why.endsWith('\n') ? '' : '. '}Either
+  - install RabbitMQ 3.10 or newer (Debian, Ubuntu: sudo apt-get install rabbitmq-server; macOS: brew install rabbitmq), or
+  - set AMQP_URL to a broker that runs already, for example AMQP_URL=amqp://guest:guest@127.0.0.1:5672`;
+}

@@ -1,0 +1,108 @@
+import amqp from 'amqplib';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startChild } from './child.ts';
+import { childEnvironment } from './environment.ts';
+import { stopEpmd } from './epmd.ts';
+import type { ManagedProcess } from './managed-process.ts';
+import { findRabbitMqServer } from './rabbitmq-install.ts';
+import { readOrCreateSecret } from './secret.ts';
+
+/** Where a private broker lives. Its node name is always the same, so the ports may change between starts. */
+export interface RabbitMqOptions {
+  /** Data directory of the stack; the broker keeps everything in `rabbitmq/` below it. */
+  dataDir: string;
+  port: number;
+  /** Port for Erlang distribution (command line tools). */
+  distributionPort: number;
+  /** Port of the node's own epmd, which the node starts by itself. */
+  epmdPort: number;
+  logFile: string;
+}
+
+/** Any name does, and every node may have the same one: each has its own epmd, so they never meet. */
+export const NODE_NAME = 'sixfold@localhost';
+const USER = 'sixfold';
+
+/** Settings of the system's own RabbitMQ or of the user's shell must not leak into the private node. */
+const FOREIGN_SETTINGS = /^(RABBITMQ_|ERL_|NOTIFY_SOCKET)/;
+
+/**
+ * A private RabbitMQ node: own name, ports, epmd, cookie, password and data; loopback only; no plugins.
+ * Never touches an instance the system runs.
+ */
+export function rabbitMq(options: RabbitMqOptions): ManagedProcess & { url: string } {
+  const { port, epmdPort, logFile } = options;
+  const dir = join(options.dataDir, 'rabbitmq');
+  const password = readOrCreateSecret(join(dir, 'password'));
+  const url = `amqp://${USER}:${password}@127.0.0.1:${port}`;
+  return {
+    name: 'rabbitmq',
+    port,
+    url,
+    logFile,
+    stopRank: 2, // what the services stand on
+    stopSignal: 'SIGTERM',
+    stopTimeoutMs: 30_000,
+    startTimeoutMs: 90_000,
+    launch: () => {
+      writeFileSync(join(dir, 'enabled_plugins'), '[].\n');
+      writeFileSync(join(dir, 'rabbitmq.conf'), configuration(port, password), { mode: 0o600 });
+      mkdirSync(join(dir, 'conf.d'), { recursive: true });
+      const env = childEnvironment(options.dataDir, nodeEnvironment(dir, options), FOREIGN_SETTINGS);
+      return startChild({ command: findRabbitMqServer(), args: [], cwd: dir, env, logFile });
+    },
+    isReady: () => acceptsConnections(url),
+    afterExit: () => stopEpmd(epmdPort),
+  };
+}
+
+/** Whether the broker at `url` completes an AMQP handshake. */
+export async function acceptsConnections(url: string): Promise<boolean> {
+  const connection = await amqp.connect(url, { timeout: 5_000 });
+  await connection.close();
+  return true;
+}
+
+function configuration(port: number, password: string): string {
+  return [
+    `listeners.tcp.1 = 127.0.0.1:${port}`,
+    `default_user = ${USER}`,
+    `default_pass = ${password}`,
+    // Everything goes to standard output, and from there to our log file.
+    'log.file = false',
+    'log.console = true',
+    'log.console.level = warning',
+    'log.console.use_colors = off',
+    'vm_memory_high_watermark.absolute = 1GiB',
+    'disk_free_limit.absolute = 100MB',
+    // Default 512 MiB: a smaller log of the quorum queues keeps memory, disk and recovery time small.
+    'raft.wal_max_size_bytes = 67108864',
+    '',
+  ].join('\n');
+}
+
+function nodeEnvironment(dir: string, options: RabbitMqOptions): NodeJS.ProcessEnv {
+  return {
+    // Makes the start script `exec` the Erlang VM, so that the process we start is the VM itself.
+    RUNNING_UNDER_SYSTEMD: 'true',
+    HOME: dir, // the Erlang cookie
+    RABBITMQ_NODENAME: NODE_NAME,
+    RABBITMQ_NODE_PORT: String(options.port),
+    RABBITMQ_DIST_PORT: String(options.distributionPort),
+    RABBITMQ_BASE: dir,
+    RABBITMQ_MNESIA_BASE: join(dir, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(dir, 'log'),
+    RABBITMQ_PID_FILE: join(dir, 'pid'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, 'enabled_plugins'),
+    RABBITMQ_CONFIG_FILE: join(dir, 'rabbitmq.conf'),
+    RABBITMQ_CONFIG_FILES: join(dir, 'conf.d'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(dir, 'advanced.config'),
+    RABBITMQ_CONF_ENV_FILE: '/dev/null',
+    ERL_EPMD_PORT: String(options.epmdPort),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+    // Busy waiting of idle schedulers would take CPU from everything else on a small machine.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+      '+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}',
+  };
+}

@@ -1,0 +1,50 @@
+import { relative } from 'node:path';
+import { styleText } from 'node:util';
+import type { LocalOptions } from './plan.ts';
+import { secretFromEnvironment, usesPublicKey } from './secret.ts';
+import type { StackFile } from './stack-file.ts';
+
+/** Rows of cells as lines, each column as wide as its widest cell. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  const line = (row: readonly string[]) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ');
+  return rows.map((row) => `  ${line(row).trimEnd()}`).join('\n');
+}
+
+/** What a user wants to know when everything is up: what runs where, and what to do now. */
+export function summary(stack: StackFile, options: LocalOptions, detached: boolean): string {
+  const address = ({ name, http, port }: StackFile['processes'][number]) => {
+    if (name.startsWith('gateway')) return `ws://127.0.0.1:${port ?? ''}/ws`;
+    return http ?? (port === undefined ? '' : `127.0.0.1:${port}`);
+  };
+  const rows = stack.processes.map((process) => [process.name, String(process.pid), address(process)]);
+  const data = dataArgument(options.dataDir);
+  const hints = [
+    ...tokenHint(data),
+    ['See all six packets', `npm run tour${data ? ` -- ${data}` : ''}`],
+    ['State', `npm run status${data ? ` -- ${data}` : ''}`],
+    ['Stop', detached ? `npm stop${data ? ` -- ${data}` : ''}` : 'Ctrl-C'],
+    ['Logs', `${shown(options.dataDir)}/logs`],
+  ];
+  const title = styleText('bold', 'Sixfold is up.');
+  return `\n${title}\n\n${table([['name', 'pid', 'address'], ...rows])}\n\n${table(hints)}\n`;
+}
+
+function tokenHint(data: string): string[][] {
+  if (usesPublicKey()) return [['Token', 'from your own issuer']];
+  const secret = secretFromEnvironment() ? 'AUTH_SECRET=… ' : '';
+  return [['Make a token', `${secret}npm run --silent token -- alice${data ? ` ${data}` : ''}`]];
+}
+
+/** A path as short as it goes without leaving the current folder. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? path : short;
+}
+
+/** The `--data` argument that other commands need, unless it is the default. */
+function dataArgument(dataDir: string): string {
+  return shown(dataDir) === '.sixfold' ? '' : `--data ${shown(dataDir)}`;
+}
