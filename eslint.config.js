@@ -7,7 +7,10 @@ import tseslint from 'typescript-eslint';
  * Each layer lists what it must not import; services never import each other.
  */
 const layers = [
-  { files: ['libs/protocol/**'], not: ['runtime', 'broker', 'store', 'relay', 'client', 'services', 'tools', 'test'] },
+  {
+    files: ['libs/protocol/**'],
+    not: ['runtime', 'broker', 'store', 'relay', 'client', 'services', 'tools', 'test'],
+  },
   { files: ['libs/runtime/**'], not: ['broker', 'store', 'relay', 'client', 'services', 'tools', 'test'] },
   { files: ['libs/broker/**'], not: ['store', 'relay', 'client', 'services', 'tools', 'test'] },
   { files: ['libs/store/**'], not: ['broker', 'relay', 'client', 'services', 'tools', 'test'] },
@@ -41,7 +44,10 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/consistent-type-definitions': ['error', 'interface'],
       '@typescript-eslint/consistent-type-imports': 'error',
@@ -56,7 +62,16 @@ export default defineConfig(
   },
   {
     files: ['**/*.js', '**/*.mjs'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly' } },
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        setTimeout: 'readonly',
+        setInterval: 'readonly',
+        clearInterval: 'readonly',
+      },
+    },
   },
   ...layers.map(({ files, not }) => ({
     files,
