@@ -14,10 +14,14 @@ const run = promisify(execFile);
 const MIGRATE = `
   import { migrate } from '#libs/store/migrate.ts';
   import { createLogger } from '#libs/runtime/logger.ts';
-  await migrate(process.env.DATABASE_URL, createLogger('migration', 'warn'));
+  const log = createLogger('migration', 'warn');
+  const one = () => migrate(process.env.DATABASE_URL, log);
+  await Promise.all(Array.from({ length: Number(process.env.AT_ONCE) }, one));
 `;
 
-const INSTANCES = 5;
+/** Processes, and migrations of each: those of one process are sure to begin at the same moment. */
+const PROCESSES = 2;
+const AT_ONCE = 5;
 const NAME = `migrations_${process.pid}`;
 
 let databaseUrl: string;
@@ -34,11 +38,11 @@ afterAll(async () => {
   await dropDatabase(inject('infrastructure').databaseUrl, NAME);
 });
 
-/** Migrates in a process of its own. @returns what it had to say */
-async function migrateAlone(): Promise<string> {
+/** Migrates in a process of its own, with several connections at once. @returns what it had to say */
+async function migrate(atOnce: number): Promise<string> {
   const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', MIGRATE], {
     cwd: REPOSITORY,
-    env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl },
+    env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl, AT_ONCE: String(atOnce) },
   });
   return stdout + stderr;
 }
@@ -49,7 +53,7 @@ async function migrated(): Promise<string[]> {
 }
 
 test('instances that start at once on an empty database migrate it once', { timeout: 60_000 }, async () => {
-  const outputs = await Promise.all(Array.from({ length: INSTANCES }, migrateAlone));
+  const outputs = await Promise.all(Array.from({ length: PROCESSES }, () => migrate(AT_ONCE)));
   expect(outputs).toEqual(outputs.map(() => '')); // no warning, no second try
   const files = readdirSync(join(REPOSITORY, 'libs/store/sql')).map((file) => file.replace(/\.sql$/, ''));
   expect(await migrated()).toEqual(files.sort());
@@ -61,7 +65,7 @@ test('migrating again changes nothing, and keeps the data', async () => {
   await database.query(
     `INSERT INTO offline_messages (recipient, sender, id, body, at) VALUES ('bob', 'alice', 'm', '1', 1)`,
   );
-  expect(await migrateAlone()).toBe('');
+  expect(await migrate(1)).toBe('');
   expect(await migrated()).toEqual(before);
   expect((await database.query('SELECT FROM offline_messages')).rowCount).toBe(1);
 });

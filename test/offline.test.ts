@@ -47,6 +47,12 @@ const untilAway = (user: string) =>
     what: `${user} to be away`,
   });
 
+/** Messages that came back from connections that ended; counted when they and their receipts are stored. */
+async function returned(): Promise<number> {
+  const all = await Promise.all(stack.routing.map((service) => stack.metrics(service)));
+  return all.reduce((sum, m) => sum + m.value('sixfold_returned_total', { reason: 'disconnected' }), 0);
+}
+
 const hintAt = (client: RawClient) => client.next('offline:N', isHint);
 
 /** The receipt of a message in the mailbox, now or behind a hint; it stays there. */
@@ -183,6 +189,18 @@ describe('a receipt for somebody who is away', () => {
     const { receipts } = await again.pull();
     expect(receipts).toMatchObject([{ id: 'forward', to: 'bob-7', state: 'delivered' }]);
     expect(receipts[0]?.key).not.toBe(old?.key);
+
+    // The same message once more, and once more it is stored: that is no news.
+    const returnedBefore = await returned();
+    again.msg('bob-7', 'forward');
+    await back.next('msg:N', { id: 'forward' });
+    await again.close();
+    await untilAway('alice-7');
+    await back.terminate();
+    await until(async () => (await returned()) > returnedBefore, { what: 'the message to go back' });
+    expect(await stored('messages', 'bob-7')).toEqual(['forward']);
+    await using third = await connectAs(stack, one, 'alice-7');
+    expect((await third.pull()).receipts).toEqual(receipts);
   });
 });
 
@@ -308,6 +326,7 @@ describe('a confirmation', () => {
     await sendAway(alice, 'bob-14', ['a', 'b']);
     await using bob = await connectAs(stack, two, 'bob-14');
     await emptyMailbox(bob);
+    await hintAt(alice);
     const { receipts } = await alice.pull();
     expect(idsOf(receipts).sort()).toEqual(['a', 'b']);
     confirm(alice, receipts[0]?.key ?? '');

@@ -184,6 +184,10 @@ describe('metrics and probes', () => {
     const [routing] = stack.routing;
     const [ack] = stack.ack;
     if (!gatewayA || !gatewayB || !routing || !ack) throw new Error('the stack is not complete');
+    for (const gateway of [gatewayA, gatewayB])
+      await until(async () => (await stack.metrics(gateway)).value('sixfold_sessions') === 0, {
+        what: 'the sessions of other tests to be gone',
+      });
     const a = await growth(gatewayA);
     const b = await growth(gatewayB);
     const routed = await growth(routing);

@@ -5,4 +5,4 @@ export const receiptsTotal = new Counter({
   help: 'Receipts for senders, by what became of them: live (sent to a session) or stored (in the mailbox)',
   labelNames: ['outcome'],
 });
-for (const outcome of ['live', 'stored']) receiptsTotal.labels(outcome);
+for (const outcome of ['live', 'stored']) receiptsTotal.inc({ outcome }, 0);

@@ -27,7 +27,7 @@ export const errorsTotal = new Counter({
   help: 'Errors, byes and closes that clients were given, by code',
   labelNames: ['code'],
 });
-for (const code of Object.keys(CODES)) errorsTotal.labels(code);
+for (const code of Object.keys(CODES)) errorsTotal.inc({ code }, 0);
 
 const seconds = [0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1, 2, 5, 10];
 

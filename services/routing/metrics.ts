@@ -6,7 +6,7 @@ export const routedTotal = new Counter({
   help: 'Messages routed: live (to sessions), stored (in the mailbox) or rejected (the mailbox is full)',
   labelNames: ['outcome'],
 });
-for (const outcome of ['live', 'stored', 'rejected']) routedTotal.labels(outcome);
+for (const outcome of ['live', 'stored', 'rejected']) routedTotal.inc({ outcome }, 0);
 
 export const returnedTotal = new Counter({
   name: 'sixfold_returned_total',
@@ -28,7 +28,7 @@ export const expiredTotal = new Counter({
   help: 'Mailbox entries that expired, by what they were: message (its sender is told) or receipt',
   labelNames: ['what'],
 });
-for (const what of ['message', 'receipt']) expiredTotal.labels(what);
+for (const what of ['message', 'receipt']) expiredTotal.inc({ what }, 0);
 
 export const partitionsActive = new Gauge({
   name: 'sixfold_partitions_active',

@@ -63,7 +63,7 @@ function register(gateway: Gateway, session: Session): Promise<void> {
     session.onRegistered = (registered) => {
       session.onRegistered = undefined;
       if (registered) answer(gateway, session);
-      else {
+      else if (!session.closed) {
         // A session id is never announced twice by its client: what comes late for the first one must not hit the second.
         gateway.closeSession(session, 'disconnected');
         connection.session = undefined;
