@@ -1,7 +1,7 @@
 import type { ChannelModel } from 'amqplib';
 import type { Receive } from '#libs/broker/subscription.ts';
 import { Subscription } from '#libs/broker/subscription.ts';
-import { routeQueue } from '#libs/broker/topology.ts';
+import { RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { partitionsActive } from './metrics.ts';
 
@@ -57,7 +57,8 @@ export class Partitions {
     const active = this.#subscriptions.filter(({ received }) => received > 0);
     partitionsActive.set(active.length);
     const channel = await connection.createChannel();
-    const { consumerCount } = await channel.checkQueue(routeQueue(0));
+    // Every instance has one consumer on this queue. (A quorum queue with a single active consumer counts only that.)
+    const { consumerCount } = await channel.checkQueue(RETURNED_QUEUE);
     void channel.close().catch(() => undefined); // nothing depends on it
     const excess = active.slice(share(this.#options.partitions, consumerCount));
     for (const subscription of excess) {
