@@ -14,8 +14,8 @@ export default defineConfig({
           name: 'system',
           include: ['test/**/*.test.ts'],
           globalSetup: ['test/harness/global-setup.ts'],
-          // One broker, one database and two cores: files take turns.
-          fileParallelism: false,
+          // Most of a test is waiting, but a stack has several processes: two files at a time.
+          maxWorkers: 2,
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

@@ -120,13 +120,15 @@ export class Stack implements AsyncDisposable {
       kind === 'gateway'
         ? { DATABASE_URL: undefined, AUTH_SECRET: this.secret, GATEWAY_ID: name }
         : { DATABASE_URL: this.databaseUrl };
+    // The shared broker is not killed: its queues need no time to settle.
+    const settling = this.#ground.own ? {} : { QUEUE_SETTLE_MS: '0' };
     const handle = await ServiceHandle.startService({
       kind,
       name,
       port: await freePort(),
       dataDir,
       logFile: join(dataDir, 'logs', `${this.#ground.name}-${name}.log`),
-      env: { AMQP_URL: this.amqpUrl, ...own, ...this.#ground.env, ...env },
+      env: { AMQP_URL: this.amqpUrl, ...own, ...settling, ...this.#ground.env, ...env },
       servicesDir: this.#ground.servicesDir,
     });
     list.push(handle);
