@@ -14,8 +14,8 @@ export default defineConfig({
           name: 'system',
           include: ['test/**/*.test.ts'],
           globalSetup: ['test/harness/global-setup.ts'],
-          // Most of a test is waiting, but a stack has several processes: two files at a time.
-          maxWorkers: 2,
+          // Each file has a stack of several processes, and there may be two cores only: files take turns.
+          fileParallelism: false,
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

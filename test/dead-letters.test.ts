@@ -33,7 +33,7 @@ let gateway: string;
 let session: string;
 
 beforeAll(async () => {
-  stack = await startStack({ gateways: 1 });
+  stack = await startStack({ gateways: 1, env: { QUEUE_SETTLE_MS: '0' } });
   services = [...stack.gateways, ...stack.routing, ...stack.ack];
   pids = services.map(({ pid }) => pid);
   alice = await connectAs(stack, stack.gateways[0], 'alice');

@@ -27,6 +27,7 @@ beforeAll(async () => {
     gateways: 4,
     routing: 2,
     env: {
+      QUEUE_SETTLE_MS: '0', // the broker lives all through it
       DRAIN_TIMEOUT_MS: String(DRAIN_TIMEOUT_MS),
       DRAIN_SPREAD_MS: String(DRAIN_SPREAD_MS),
       RATE_LIMIT_PER_S: '10000',
@@ -82,6 +83,9 @@ test('SIGTERM: every client is told; who has something in flight may answer; the
 
   expect((await silent.closed).code).toBe(1012);
   await alice.next('ack:N', { id: 'inflight', to: 'silent', state: 'stored' });
+  const metrics = await Promise.all(stack.routing.map((handle) => stack.metrics(handle)));
+  const returned = metrics.map((each) => each.value('sixfold_returned_total', { reason: 'draining' }));
+  expect(Math.max(...returned)).toBe(1); // by the gateway, not by its heirs
   expect(await two.exited()).toEqual({ code: 0, signal: null });
   const took = Date.now() - begin;
   expect(took).toBeGreaterThanOrEqual(DRAIN_TIMEOUT_MS);

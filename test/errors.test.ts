@@ -20,7 +20,12 @@ let small: ServiceHandle;
 let alice: RawClient;
 
 beforeAll(async () => {
-  const generous = { RATE_LIMIT_PER_S: '10000', RATE_BURST: '10000', SEND_WINDOW: '1000' };
+  const generous = {
+    QUEUE_SETTLE_MS: '0',
+    RATE_LIMIT_PER_S: '10000',
+    RATE_BURST: '10000',
+    SEND_WINDOW: '1000',
+  };
   // A client that does not read must be found out by that, not by its missing answers.
   stack = await startStack({ gateways: 1, env: { ...generous, ACK_TIMEOUT_MS: '60000' } });
   [plain] = stack.gateways as [ServiceHandle];

@@ -26,6 +26,7 @@ beforeAll(async () => {
   stack = await startStack({
     gateways: 5,
     env: {
+      QUEUE_SETTLE_MS: '0', // the broker lives all through it
       AMQP_HEARTBEAT_S: '1', // a frozen gateway is given up after two to three
       GATEWAY_LEASE_MS: '2000',
       RATE_LIMIT_PER_S: '10000',

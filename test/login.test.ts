@@ -56,7 +56,7 @@ beforeAll(async () => {
   await once(provider.server, 'listening');
   const { port } = provider.server.address() as AddressInfo;
   const login = { AUTH_SECRET: undefined, LOGIN_TIMEOUT_MS: String(LOGIN_TIMEOUT_MS) };
-  stack = await startStack({ gateways: 1 });
+  stack = await startStack({ gateways: 1, env: { QUEUE_SETTLE_MS: '0' } });
   [plain] = stack.gateways as [ServiceHandle];
   const spki = await exportSPKI(key('ES256').publicKey);
   [pem, jwks] = await Promise.all([

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ReturnReason } from '#libs/broker/entries.ts';
 import { partitionOf } from '#libs/broker/topology.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
 import type { ServiceHandle } from './harness/service-handle.ts';
@@ -117,6 +118,15 @@ class Stream {
   }
 }
 
+/** Messages that came back from gateways so far, by reason: why something went to the mailbox. */
+async function returned(): Promise<Record<string, number>> {
+  const running = stack.routing.filter((service) => service.running);
+  const all = await Promise.all(running.map((service) => stack.metrics(service)));
+  const count = (reason: string) =>
+    all.reduce((sum, metrics) => sum + metrics.value('sixfold_returned_total', { reason }), 0);
+  return Object.fromEntries(ReturnReason.options.map((reason) => [reason, count(reason)]));
+}
+
 /** Everything arrived, once, in the order sent, and the senders know it. */
 async function expectInOrder(
   streams: readonly Stream[],
@@ -128,7 +138,8 @@ async function expectInOrder(
       timeoutMs: PATIENCE_MS,
       intervalMs: 200,
     });
-    expect(client.all('ack:N').filter(({ state }) => state !== 'delivered')).toEqual([]);
+    const others = client.all('ack:N').filter(({ state }) => state !== 'delivered');
+    expect(others, JSON.stringify(await returned())).toEqual([]);
     expect(client.all('error')).toEqual([]);
   }
   for (const [name, receiver] of receivers) {

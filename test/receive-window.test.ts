@@ -22,7 +22,7 @@ let alice: RawClient;
 beforeAll(async () => {
   stack = await startStack({
     gateways: 1,
-    env: { RATE_LIMIT_PER_S: '10000', RATE_BURST: '10000', RECEIVE_WINDOW: '4' },
+    env: { QUEUE_SETTLE_MS: '0', RATE_LIMIT_PER_S: '10000', RATE_BURST: '10000', RECEIVE_WINDOW: '4' },
   });
   [plain] = stack.gateways as [ServiceHandle];
   [narrow, hasty, crowded, strict] = await Promise.all([
@@ -54,6 +54,7 @@ test('only so many msg:N are unanswered at a time; further ones wait, and come i
   const sent = ids(12, 'w');
   for (const id of sent) alice.msg('bob', id);
   await untilHeld(narrow, 12);
+  await until(() => received(bob).length >= 4, { what: 'a window of messages' });
   expect(received(bob)).toEqual(sent.slice(0, 4));
 
   // Each answer makes room for one more, whichever it is.
@@ -106,6 +107,7 @@ test('when the oldest is overdue all that the session holds goes to the mailbox;
   await carol.next('msg:N', { id: 'next' });
   answer(carol, 'next');
   await alice.next('ack:N', { id: 'next', state: 'delivered' });
+  expect(told('carol', 'delivered')).toEqual(['t1', 'next']); // the late answer told nobody anything
 });
 
 test('more than may wait in a session goes to the mailbox, the rest stays live and in order', async () => {

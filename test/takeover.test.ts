@@ -12,7 +12,7 @@ let one: ServiceHandle;
 let two: ServiceHandle;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({ env: { QUEUE_SETTLE_MS: '0' } });
   [one, two] = stack.gateways as [ServiceHandle, ServiceHandle];
 });
 

@@ -6,6 +6,7 @@ import { BrokerError } from './errors.ts';
  * queue has it. (RabbitMQ: an unroutable message is confirmed too, but its basic.return arrives before that.)
  */
 export class Publisher {
+  #connection: ChannelModel | undefined;
   #channel: ConfirmChannel | undefined;
   readonly #blocked: () => boolean;
   readonly #returned = new Set<string>();
@@ -20,24 +21,24 @@ export class Publisher {
 
   /** @param prepare what must be there before the first publish */
   async open(connection: ChannelModel, prepare: (channel: ConfirmChannel) => Promise<void>): Promise<void> {
-    const channel = await connection.createConfirmChannel();
-    channel.on('return', (message: Message) => this.#returned.add(String(message.properties.messageId)));
+    const channel = await this.#openChannel(connection);
     // A channel error closes the connection's whole set-up: simpler to reason about than a half-open link.
     channel.on('error', () => void connection.close().catch(() => undefined));
     await prepare(channel);
+    this.#connection = connection;
     this.#channel = channel;
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
   close(): void {
-    this.#channel = undefined;
+    this.#connection = this.#channel = undefined;
     this.#returned.clear();
   }
 
   /** Nothing is published any more; who waits for a connection is told. */
   stop(): void {
     this.#stopped = true;
-    this.#channel = undefined;
+    this.#connection = this.#channel = undefined;
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
@@ -58,9 +59,47 @@ export class Publisher {
    * @throws BrokerError
    */
   publish(exchange: string, routingKey: string, content: Buffer, timeoutMs?: number): Promise<void> {
-    const channel = this.#channel;
-    if (!channel) return Promise.reject(new BrokerError(this.#stopped ? 'stopped' : 'not_connected'));
-    if (this.#blocked()) return Promise.reject(new BrokerError('blocked'));
+    const refusal = this.#refusal();
+    if (refusal || !this.#channel) return Promise.reject(refusal ?? new BrokerError('not_connected'));
+    return this.#send(this.#channel, exchange, routingKey, content, timeoutMs);
+  }
+
+  /**
+   * Publishes to a queue that may be out of order, on a channel of its own: RabbitMQ 3.10 lets a channel that publishes
+   * to a quorum queue without a leader wait for a minute, and everything else on that channel with it.
+   *
+   * @throws BrokerError
+   */
+  async publishApart(queue: string, content: Buffer, timeoutMs: number): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal || !this.#connection) throw refusal ?? new BrokerError('not_connected');
+    const channel = await this.#openChannel(this.#connection);
+    channel.on('error', () => undefined); // the confirm callback tells
+    try {
+      await this.#send(channel, '', queue, content, timeoutMs);
+    } finally {
+      void channel.close().catch(() => undefined); // one that waits closes later
+    }
+  }
+
+  async #openChannel(connection: ChannelModel): Promise<ConfirmChannel> {
+    const channel = await connection.createConfirmChannel();
+    channel.on('return', (message: Message) => this.#returned.add(String(message.properties.messageId)));
+    return channel;
+  }
+
+  #refusal(): BrokerError | undefined {
+    if (this.#stopped) return new BrokerError('stopped');
+    return this.#blocked() ? new BrokerError('blocked') : undefined;
+  }
+
+  #send(
+    channel: ConfirmChannel,
+    exchange: string,
+    routingKey: string,
+    content: Buffer,
+    timeoutMs: number | undefined,
+  ): Promise<void> {
     const messageId = String(++this.#count);
     return new Promise((resolve, reject) => {
       const timer =

@@ -35,12 +35,15 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   await delay(ms, undefined, signal && { signal });
 }
 
-/** Resolves with the promise, or after this long, whichever comes first. */
-export async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+/** Resolves with the promise, or to undefined after this long, whichever comes first. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   const over = new AbortController();
-  const timeout = pause(ms, over.signal).catch(() => undefined);
+  const timeout = pause(ms, over.signal).then(
+    () => undefined,
+    () => undefined,
+  );
   try {
-    await Promise.race([promise, timeout]);
+    return await Promise.race([promise, timeout]);
   } finally {
     over.abort();
   }

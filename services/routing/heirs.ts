@@ -21,7 +21,7 @@ export interface HeirsOptions {
 const PUBLISH_TIMEOUT_MS = 3_000;
 const PROBE = Buffer.from('[]');
 /** Between two looks at a queue that does not answer, milliseconds. */
-const PROBE_EVERY_MS = 30_000;
+const LOOK_AGAIN_MS = 60_000;
 const TOMBSTONE = Buffer.from('[{"kind":"tombstone"}]');
 /** After the tombstone: time for publishes that were routed just before the queue was unbound. */
 const GRACE_MS = 1_000;
@@ -41,6 +41,8 @@ export class Heirs {
   readonly #subscriptions = new Map<string, Promise<Subscription | undefined>>();
   readonly #tombstones = new Map<string, number>();
   readonly #burying = new Set<string>();
+  /** Queues that do not answer, and until when they are left alone, milliseconds since the epoch. */
+  readonly #silent = new Map<string, number>();
   #connection: ChannelModel | undefined;
 
   constructor(options: HeirsOptions) {
@@ -62,12 +64,12 @@ export class Heirs {
     await Promise.all(opened.map(async (subscription) => (await subscription)?.close()));
   }
 
-  /** Becomes an heir of a gateway's queue, unless it is one already. */
-  readonly adopt = async (gateway: string): Promise<void> => {
+  /** Becomes an heir of a gateway's queue, unless it is one already. @returns whether it is one now */
+  readonly adopt = async (gateway: string): Promise<boolean> => {
     const connection = this.#connection;
-    if (!connection) return;
+    if (!connection) return false;
     const subscription = this.#subscriptions.get(gateway) ?? this.#begin(connection, gateway);
-    await subscription;
+    return (await subscription) !== undefined;
   };
 
   /** One round: adopt what is new, and see those to their end that are over. */
@@ -76,6 +78,8 @@ export class Heirs {
     for (const { gateway } of gateways) void this.adopt(gateway); // one that takes long does not keep the others
     const over = new Set(gateways.filter(({ removed }) => removed).map(({ gateway }) => gateway));
     for (const gateway of this.#tombstones.keys()) if (!over.has(gateway)) this.#tombstones.delete(gateway);
+    const known = new Set(gateways.map(({ gateway }) => gateway));
+    for (const gateway of this.#silent.keys()) if (!known.has(gateway)) this.#silent.delete(gateway);
     for (const gateway of over) {
       if (now - (this.#tombstones.get(gateway) ?? 0) < TOMBSTONE_EVERY_MS) continue;
       this.#tombstones.set(gateway, now);
@@ -108,34 +112,45 @@ export class Heirs {
     gateway: string,
     forget: () => void,
   ): Promise<Subscription | undefined> {
-    const { publisher, prefetch, receive, log } = this.#options;
+    const { prefetch, receive, log } = this.#options;
     try {
-      // To consume from a quorum queue without a leader ends the whole connection after a minute (RabbitMQ 3.10, 541);
-      // to publish an empty batch to it only times out.
-      await publisher.publish('', gatewayQueue(gateway), PROBE, PUBLISH_TIMEOUT_MS);
-      return await Subscription.open(connection, {
-        queue: gatewayQueue(gateway),
-        prefetch,
-        receive,
-        onLost: forget,
-      });
+      // To consume from a queue without a leader would end the whole connection after a minute (RabbitMQ 3.10: 541).
+      if ((await this.#put(gateway, PROBE)) === 'taken')
+        return await Subscription.open(connection, {
+          queue: gatewayQueue(gateway),
+          prefetch,
+          receive,
+          onLost: forget,
+        });
     } catch (error) {
       log.debug({ err: error, gateway }, 'not an heir of this queue');
-      const late = error instanceof BrokerError && error.code === 'timeout';
-      setTimeout(forget, late ? PROBE_EVERY_MS : 0).unref();
-      return undefined;
+    }
+    setImmediate(forget);
+    return undefined;
+  }
+
+  /** Puts something into a gateway's queue. One that does not answer is left alone for a while. */
+  async #put(gateway: string, content: Buffer): Promise<'taken' | 'missing' | 'silent'> {
+    const { publisher, log } = this.#options;
+    if (Date.now() < (this.#silent.get(gateway) ?? 0)) return 'silent';
+    try {
+      await publisher.publishApart(gatewayQueue(gateway), content, PUBLISH_TIMEOUT_MS);
+      this.#silent.delete(gateway);
+      return 'taken';
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      if (error.code === 'unroutable') return 'missing';
+      if (error.code !== 'timeout') throw error;
+      this.#silent.set(gateway, Date.now() + LOOK_AGAIN_MS);
+      log.warn({ gateway }, 'the queue of a gateway does not answer');
+      return 'silent';
     }
   }
 
   async #lay(gateway: string): Promise<void> {
     if (!this.#connection) return; // without the unbind, no tombstone
     await this.#channel((channel) => channel.unbindQueue(gatewayQueue(gateway), GATEWAY_EXCHANGE, gateway));
-    try {
-      await this.#options.publisher.publish('', gatewayQueue(gateway), TOMBSTONE, PUBLISH_TIMEOUT_MS);
-    } catch (error) {
-      if (!(error instanceof BrokerError) || error.code !== 'unroutable') throw error;
-      await this.#forget(gateway); // the queue is gone already
-    }
+    if ((await this.#put(gateway, TOMBSTONE)) === 'missing') await this.#forget(gateway);
   }
 
   /** @param source what the tombstone came through: while it is open, this instance is the active heir */

@@ -25,10 +25,10 @@ const ADOPT_TIMEOUT_MS = 2_000;
  */
 export class Router {
   readonly #mailbox: Mailbox;
-  readonly #adopt: (gateway: string) => Promise<void>;
+  readonly #adopt: (gateway: string) => Promise<boolean>;
 
   /** @param adopt makes this instance an heir of a gateway's queue */
-  constructor(mailbox: Mailbox, adopt: (gateway: string) => Promise<void>) {
+  constructor(mailbox: Mailbox, adopt: (gateway: string) => Promise<boolean>) {
     this.#mailbox = mailbox;
     this.#adopt = adopt;
   }
@@ -50,7 +50,8 @@ export class Router {
     const { gateway, first } = entry;
     const presence = await renewLease(db, gateway, first, leaseMs);
     if (presence === undefined) return; // over: a tombstone in its queue tells it
-    await within(ADOPT_TIMEOUT_MS, this.#adopt(gateway));
+    const heir = await within(ADOPT_TIMEOUT_MS, this.#adopt(gateway));
+    if (!heir) return; // its queue does not answer: nothing may be sent there
     live.send(gateway, { kind: 'lease-granted', presence }, delivery);
   }
 }
