@@ -34,9 +34,12 @@ export const gatewayConfig = {
   SEND_WINDOW: integer(128),
   /** Most msg:N without their ack:R. */
   RECEIVE_WINDOW: integer(128),
-  /** Messages, and bytes of their bodies, that may wait in a session behind a full receive window. */
-  SESSION_QUEUE: integer(1_000, 0),
-  SESSION_QUEUE_BYTES: integer(1024 * 1024, 0),
+  /**
+   * Messages, and length of their bodies, that may wait in a session behind a full receive window. Room for the backlog
+   * of a routing failover, so that it keeps its order; MAX_UNSETTLED_BYTES bounds all sessions together.
+   */
+  SESSION_QUEUE: integer(10_000, 0),
+  SESSION_QUEUE_BYTES: integer(8 * 1024 * 1024, 0),
   /** How long a msg:N may stay unanswered before it goes to the mailbox. */
   ACK_TIMEOUT_MS: integer(10_000, 50),
   /** What may wait for a client that does not read. */
