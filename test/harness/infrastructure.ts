@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../tools/stack/ports.ts';
 import { postgres } from '../../tools/stack/postgres.ts';
+import { ProcessHandle } from '../../tools/stack/process-handle.ts';
 import { ensureRabbitMq } from '../../tools/stack/rabbitmq-install.ts';
 import { rabbitMq } from '../../tools/stack/rabbitmq.ts';
-import { ProcessHandle } from './process-handle.ts';
+import { watchLog } from './logs.ts';
 
 /** How a test reaches a broker and a database; plain data, so that it can cross process borders. */
 export interface Addresses {
@@ -45,6 +46,7 @@ export async function startInfrastructure(dataDir: string): Promise<Infrastructu
   const logFile = (name: string) => join(dataDir, 'logs', `${name}.log`);
   const broker = rabbitMq({ dataDir, port, distributionPort, epmdPort, logFile: logFile('rabbitmq') });
   const database = postgres({ dataDir, port: await freePort(), logFile: logFile('postgres') });
+  for (const spec of [broker, database]) watchLog(spec.name, spec.logFile);
   const [rabbitmqHandle, postgresHandle] = await Promise.all([
     ProcessHandle.start(broker),
     ProcessHandle.start(database),

@@ -7,7 +7,7 @@ import { deleteVirtualHost } from './broker-admin.ts';
 import { dropDatabase } from './database-admin.ts';
 import type { Addresses, Infrastructure } from './infrastructure.ts';
 import { type Metrics, readMetrics } from './metrics.ts';
-import type { ProcessHandle } from './process-handle.ts';
+import type { ProcessHandle } from '../../tools/stack/process-handle.ts';
 import { ServiceHandle } from './service-handle.ts';
 
 /** What a stack stands on; see `startStack`. */

@@ -1,7 +1,8 @@
 import type { Child } from '../../tools/stack/child.ts';
 import { type ManagedProcess, startProcess } from '../../tools/stack/managed-process.ts';
+import { ProcessHandle } from '../../tools/stack/process-handle.ts';
 import { service, type ServiceKind, type ServiceOptions } from '../../tools/stack/service.ts';
-import { ProcessHandle } from './process-handle.ts';
+import { watchLog } from './logs.ts';
 
 /** Variables of the test runner that a real service would not see. */
 const RUNNER_VARIABLES = ['NODE_ENV', 'NODE_OPTIONS', 'VITEST', 'TEST', 'DEV', 'PROD', 'MODE', 'SSR'];
@@ -18,6 +19,7 @@ export class ServiceHandle extends ProcessHandle {
 
   constructor(spec: ManagedProcess, child: Child, { kind, env }: Pick<ServiceOptions, 'kind' | 'env'>) {
     super(spec, child);
+    watchLog(spec.name, spec.logFile);
     this.kind = kind;
     this.http = `http://127.0.0.1:${this.port}`;
     this.url = `ws://127.0.0.1:${this.port}/ws`;

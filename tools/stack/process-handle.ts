@@ -1,9 +1,8 @@
-import { type Child, describeExit, type Exit } from '../../tools/stack/child.ts';
-import { logTail } from '../../tools/stack/log-file.ts';
-import { type ManagedProcess, startProcess, stopProcess } from '../../tools/stack/managed-process.ts';
-import { watchLog } from './logs.ts';
+import { type Child, describeExit, type Exit } from './child.ts';
+import { logTail } from './log-file.ts';
+import { type ManagedProcess, startProcess, stopProcess } from './managed-process.ts';
 
-/** A running process in the hands of a test. An end that the test did not ask for is reported at once. */
+/** A running process in the hands of a test or of the nemesis. An end that nobody asked for is reported at once. */
 export class ProcessHandle {
   readonly spec: ManagedProcess;
   #child: Child;
@@ -15,7 +14,6 @@ export class ProcessHandle {
   constructor(spec: ManagedProcess, child: Child) {
     this.spec = spec;
     this.#child = child;
-    watchLog(spec.name, spec.logFile);
     this.#watch(child);
   }
 
@@ -40,7 +38,7 @@ export class ProcessHandle {
     return this.#child.exit === undefined;
   }
 
-  /** Sends a signal and goes on at once: SIGSTOP, SIGCONT, or a SIGTERM whose effect the test watches. */
+  /** Sends a signal and goes on at once: SIGSTOP, SIGCONT, or a SIGTERM whose effect is watched. */
   signal(signal: NodeJS.Signals): void {
     if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') this.#endWanted = true;
     this.#child.kill(signal);
@@ -68,13 +66,13 @@ export class ProcessHandle {
   }
 
   /**
-   * Ends it in an orderly way; nothing to do when it has ended on the test's demand.
+   * Ends it in an orderly way; nothing to do when it has ended on demand.
    * @throws Error when it had crashed, did not end in time, or ended with another code than 0.
    */
   async stop(): Promise<void> {
     const wasRunning = this.running;
     this.#endWanted = true;
-    this.#child.kill('SIGCONT'); // a test may have frozen it
+    this.#child.kill('SIGCONT'); // it may be frozen
     const { forced, ...exit } = await stopProcess(this.spec, this.#child);
     if (this.#crash !== undefined) throw new Error(this.#crash);
     if (!wasRunning) return;
