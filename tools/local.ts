@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { resolve } from 'node:path';
 import { startInBackground, superviseInBackground } from './stack/background.ts';
 import { startInForeground } from './stack/foreground.ts';
@@ -6,6 +6,7 @@ import type { LocalOptions } from './stack/plan.ts';
 import { stackStatus } from './stack/status.ts';
 import { stopStack } from './stack/stop-stack.ts';
 import { terminalReport } from './stack/terminal.ts';
+import { whole } from './whole.ts';
 
 /** What `start` takes from the command line. */
 interface StartOptions extends Omit<LocalOptions, 'dataDir'> {
@@ -15,13 +16,6 @@ interface StartOptions extends Omit<LocalOptions, 'dataDir'> {
 }
 
 const DEFAULT_DATA = '.sixfold';
-
-/** A parser of whole numbers within bounds. */
-const whole = (min: number, max: number) => (text: string) => {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
-};
 
 const dataOption = () => new Option('--data <dir>', 'folder for data, secret and logs').default(DEFAULT_DATA);
 

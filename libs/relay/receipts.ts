@@ -1,4 +1,5 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
+import { trace } from '#libs/runtime/trace.ts';
 import type { Database } from '#libs/store/database.ts';
 import { findSessions, type Where } from '#libs/store/presence.ts';
 import { storeReceipts, type StoredReceipt } from '#libs/store/receipts.ts';
@@ -41,6 +42,8 @@ export async function relayReceipts(
     if (!sessions) away.push(item);
     else {
       receiptsTotal.inc({ outcome: 'live' });
+      const { user, id, state } = item.receipt;
+      trace('receipt live', user, id, { state, sessions });
       for (const { gateway, session } of sessions)
         live.send(gateway, { kind: 'receipt', session, ...item.receipt }, item.delivery);
     }
@@ -62,6 +65,8 @@ export async function keepReceipts(
     items.map(({ receipt }) => receipt),
   );
   receiptsTotal.inc({ outcome: 'stored' }, items.length);
+  for (const { receipt } of items)
+    trace('receipt stored', receipt.user, receipt.id, { state: receipt.state });
   const back = await findSessions(
     db,
     items.map(({ receipt }) => receipt.user),

@@ -1,5 +1,6 @@
 import { ConfigError } from './config.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { traceTo } from './trace.ts';
 
 type Release = () => Promise<void> | void;
 
@@ -95,6 +96,7 @@ export async function run<C extends { LOG_LEVEL: string }>(
   const config = settings(service, readSettings);
   if (!config) return;
   const log = createLogger(service, config.LOG_LEVEL);
+  traceTo(log);
   const lifecycle = new Lifecycle(log);
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'uncaught');

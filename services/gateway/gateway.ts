@@ -3,6 +3,7 @@ import { decode, type Decoded, type ReadPacket } from '#libs/protocol/decode.ts'
 import { encode } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
+import { trace } from '#libs/runtime/trace.ts';
 import type { Identity, Verify } from './auth.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Connection, ConnectionOwner } from './connection.ts';
@@ -115,6 +116,8 @@ export class Gateway implements ConnectionOwner {
 
   /** What cannot be handed over goes to `sixfold.returned`; the broker's delivery waits for that. */
   readonly giveBack = (entry: LiveMessage | LiveReceipt, reason: ReturnReason, held: Pending): void => {
+    const from = entry.kind === 'message' ? entry.from : entry.user;
+    trace('returned', from, entry.id, { kind: entry.kind, session: entry.session, reason });
     this.out.returned.add(JSON.stringify({ ...entry, returned: reason }), held);
   };
 

@@ -4,6 +4,7 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import { GatewayEntry, type LiveReceipt, type Mailbox } from '#libs/broker/entries.ts';
 import { batchEntries } from '#libs/broker/metrics.ts';
 import { ackN, offlineN } from '#libs/protocol/encode.ts';
+import { trace } from '#libs/runtime/trace.ts';
 import type { EpochOwner } from './epoch.ts';
 import type { Gateway } from './gateway.ts';
 import type { Session } from './session.ts';
@@ -108,6 +109,7 @@ export class Inbox implements EpochOwner {
   ): void {
     switch (entry.kind) {
       case 'receipt':
+        trace('ack:N', entry.user, entry.id, { session: session.id, state: entry.state });
         session.connection.send('ack:N', ackN(entry satisfies LiveReceipt));
         return;
       case 'registered':
@@ -141,6 +143,9 @@ function hint(session: Session): void {
 
 function page(session: Session, { messages, receipts, more }: Mailbox): void {
   for (const { key } of [...messages, ...receipts]) session.owedKeys.sent(key);
+  for (const { from, id, key } of messages) trace('offline:N', from, id, { session: session.id, key });
+  for (const { id, state, key } of receipts)
+    trace('offline:N', session.user, id, { session: session.id, state, key });
   const texts = messages.map(({ body, ...message }) => ({ ...message, bodyText: body }));
   session.connection.send('offline:N', offlineN(texts, receipts, more));
 }

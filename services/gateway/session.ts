@@ -4,6 +4,7 @@ import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
 import { msgN } from '#libs/protocol/encode.ts';
 import { MAX_PULL } from '#libs/protocol/limits.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
+import { trace } from '#libs/runtime/trace.ts';
 import type { Identity } from './auth.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Connection } from './connection.ts';
@@ -93,6 +94,7 @@ export class Session implements WindowOwner {
 
   deliver(message: LiveMessage): void {
     const { id, from, body, at, seq } = message;
+    trace('msg:N', from, id, { to: this.user, session: this.id });
     this.owedAnswers.sent(`${from} ${id}`);
     this.connection.send('msg:N', msgN({ id, from, bodyText: body, at, seq }));
   }

@@ -1,5 +1,6 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import { relayReceipts, type Relay } from '#libs/relay/receipts.ts';
+import { trace } from '#libs/runtime/trace.ts';
 import { storeMessages, type StoredMessage } from '#libs/store/messages.ts';
 import { findSessions } from '#libs/store/presence.ts';
 import { routedTotal } from './metrics.ts';
@@ -48,6 +49,7 @@ export async function storeAway(
     const { from: user, id, to } = entry;
     const full = refused.has(nameOf(entry));
     routedTotal.inc({ outcome: full ? 'rejected' : 'stored' });
+    trace(full ? 'mailbox full' : 'stored', user, id, { to });
     if (!full && !hinted.has(to)) {
       live.hint(presence.get(to) ?? [], delivery);
       hinted.add(to);

@@ -1,6 +1,7 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { RouteMessage } from '#libs/broker/entries.ts';
 import type { Live } from '#libs/relay/live.ts';
+import { trace } from '#libs/runtime/trace.ts';
 import type { Where } from '#libs/store/presence.ts';
 import { storeAway, type AwayItem, type Mailbox } from './away.ts';
 import { findSessions } from '#libs/store/presence.ts';
@@ -14,6 +15,7 @@ interface MessageItem {
 /** A message goes to every session of its receiver; each knows of the others, since the first to confirm settles it. */
 function sendLive(live: Live, { entry, delivery }: MessageItem, sessions: readonly Where[]): void {
   routedTotal.inc({ outcome: 'live' });
+  trace('live', entry.from, entry.id, { to: entry.to, sessions });
   for (const { gateway, session } of sessions) {
     const others = sessions.filter((other) => other.session !== session);
     live.send(gateway, { ...entry, session, ...(others.length > 0 && { others }) }, delivery);

@@ -3,7 +3,7 @@ import { type Client, connect, type IncomingMessage, MemoryStorage } from '#libs
 import { signToken } from '../stack/token.ts';
 import { showPacket, type Side } from './screen.ts';
 import { type Stage, TourError } from './stage.ts';
-import { type Passing, tapped } from './tap.ts';
+import { type Passing, tapped } from '../tap.ts';
 
 /** How long anything may take before the tour says that it does not happen. */
 const PATIENCE_MS = 15_000;

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Passing } from './tap.ts';
+import type { Passing } from '../tap.ts';
 
 /** Which side of the picture an actor stands on. */
 export type Side = 'left' | 'right';

@@ -1,6 +1,7 @@
 import type { AckR } from '#libs/protocol/client-packets.ts';
 import { ackA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
+import { trace } from '#libs/runtime/trace.ts';
 import type { Gateway } from '../gateway.ts';
 import { confirmSeconds } from '../metrics.ts';
 import type { Held } from '../receive-window.ts';
@@ -19,6 +20,8 @@ class Confirming implements Pending {
   settled(error?: Error): void {
     const { connection, window } = this.#session;
     const { from, id } = this.#held.message;
+    const more = { session: this.#session.id };
+    trace(error ? 'ack:R not confirmed' : 'ack:A', from, id, more);
     if (!error) {
       for (let n = window.confirmed(this.#held); n > 0; n--) connection.send('ack:A', ackA(id, from));
       return;
@@ -39,6 +42,7 @@ class Confirming implements Pending {
  */
 export function ackR(gateway: Gateway, session: Session, { id, from }: AckR): void {
   const held = session.window.answer(from, id);
+  trace(held ? 'ack:R' : 'ack:R for nothing in flight', from, id, { session: session.id });
   if (!held) {
     session.connection.send('ack:A', ackA(id, from));
     return;

@@ -1,6 +1,7 @@
 import type { ReadMsgR } from '#libs/protocol/decode.ts';
 import { msgA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
+import { trace } from '#libs/runtime/trace.ts';
 import type { Gateway } from '../gateway.ts';
 import { acceptSeconds } from '../metrics.ts';
 import type { Session } from '../session.ts';
@@ -22,7 +23,9 @@ class Accepting implements Pending {
   settled(error?: Error): void {
     const { connection } = this.#session;
     this.#session.accepting--;
+    const { user, id: sessionId } = this.#session;
     if (error) {
+      trace('refused', user, this.#id, { session: sessionId });
       connection.error('unavailable', 'the message was not confirmed; send it again', {
         type: 'msg:R',
         id: this.#id,
@@ -30,6 +33,7 @@ class Accepting implements Pending {
       return;
     }
     acceptSeconds.observe((performance.now() - this.#started) / 1_000);
+    trace('msg:A', user, this.#id, { session: sessionId });
     connection.send('msg:A', msgA(this.#id, this.#at));
   }
 }
@@ -43,6 +47,7 @@ export function msgR(gateway: Gateway, session: Session, { id, to, bodyText, seq
     return;
   }
   const at = session.nextAt();
+  trace('msg:R', session.user, id, { to, session: session.id });
   gateway.out.route(
     to,
     { kind: 'message', from: session.user, id, to, body: bodyText, at, seq },

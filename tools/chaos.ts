@@ -1,0 +1,74 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import ora from 'ora';
+import { FAULT_NAMES, type FaultName } from './chaos/faults.ts';
+import type { ChaosOptions } from './chaos/options.ts';
+import { runChaos } from './chaos/run.ts';
+import { REPOSITORY } from './stack/environment.ts';
+import { whole } from './whole.ts';
+
+/** Without a terminal the progress line is printed so often, milliseconds. */
+const PRINT_EVERY = 10_000;
+
+/** Fault names and beginnings of them, separated by commas: `kill` is all that kill. */
+function faults(text: string): FaultName[] {
+  const wanted = text === 'none' ? [] : text.split(',').map((name) => name.trim());
+  const unknown = wanted.find((name) => !FAULT_NAMES.some((fault) => fault.startsWith(name)));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`There is no "${unknown}"; there are ${FAULT_NAMES.join(', ')}.`);
+  return FAULT_NAMES.filter((fault) => wanted.some((name) => fault.startsWith(name)));
+}
+
+/** One line that changes, or one every now and then. */
+function progress() {
+  const spinner = ora({ discardStdin: false });
+  let printed = 0;
+  return {
+    say: (text: string) => {
+      if (spinner.isSpinning) spinner.text = text;
+      else if (process.stdout.isTTY) spinner.start(text);
+      else if (Date.now() - printed >= PRINT_EVERY) {
+        printed = Date.now();
+        console.log(text);
+      }
+    },
+    done: () => spinner.stop(),
+  };
+}
+
+async function chaos(options: Omit<ChaosOptions, 'root'>): Promise<void> {
+  const { seconds, seed, pairs, rate, cluster } = options;
+  console.log(
+    `${pairs} pairs, ${rate} messages/s, ${seconds} s, ${cluster ? 'three broker nodes' : 'one broker node'}, seed ${seed}`,
+  );
+  const line = progress();
+  const result = await runChaos({ ...options, root: REPOSITORY }, line).finally(line.done);
+  console.log(result.report);
+  if (result.violations.length === 0) return;
+  console.log(`\nLogs and histories: ${result.dataDir}\nThe same again: --seed ${seed}`);
+  process.exitCode = 1;
+}
+
+await new Command('npm run chaos --')
+  .description(
+    'Reference clients under a nemesis that kills, stops, stalls and cuts off everything, and a checker that compares what they saw with what was promised.',
+  )
+  .addOption(new Option('--seconds <n>', 'how long').argParser(whole(1, 86_400)).default(60))
+  .addOption(
+    new Option('--seed <n>', 'decides what happens and when')
+      .argParser(whole(0, 2 ** 31 - 1))
+      .default(Math.floor(Math.random() * 1_000_000), 'at random'),
+  )
+  .addOption(new Option('--pairs <n>', 'pairs of users').argParser(whole(1, 10_000)).default(20))
+  .addOption(new Option('--rate <n>', 'messages a second').argParser(whole(1, 10_000)).default(100))
+  .addOption(
+    new Option('--faults <names>', 'names or beginnings of names, separated by commas; none')
+      .argParser(faults)
+      .default(FAULT_NAMES, 'all'),
+  )
+  .addOption(new Option('--gateways <n>').argParser(whole(1, 20)).default(2))
+  .addOption(new Option('--routing <n>').argParser(whole(1, 20)).default(2))
+  .addOption(new Option('--ack <n>').argParser(whole(1, 20)).default(2))
+  .option('--cluster', 'three broker nodes instead of one', false)
+  .addHelpText('after', `\nFaults: ${FAULT_NAMES.join(', ')}`)
+  .action(chaos)
+  .parseAsync();

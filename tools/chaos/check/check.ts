@@ -1,0 +1,110 @@
+import type { FaultEvent } from '../history.ts';
+import type { Facts, Message } from './facts.ts';
+import { checkMessage, fateOf, isInMailbox, states, type Remains, type Violation } from './guarantees.ts';
+import { checkOrder } from './order.ts';
+import { longestRecovery } from './recovery.ts';
+
+/** Refusals that the protocol provides for while something is down. Others are somebody's mistake. */
+const HONEST_ERRORS = ['unavailable', 'rate_limited', 'window_full'];
+
+export interface Evidence {
+  facts: Facts;
+  faults: readonly FaultEvent[];
+  remains: Remains & { inFlight: number; dead: number };
+  /** What had not come to rest. */
+  undone: readonly string[];
+  /** Processes that ended though nobody had asked for it. */
+  crashes: readonly string[];
+  /** Users who are connected all the time, as far as it is up to them. */
+  steady: ReadonlySet<string>;
+}
+
+/** Counts of a run. */
+export interface Counts {
+  sent: number;
+  accepted: number;
+  delivered: number;
+  /** Of the delivered ones: those that waited in the mailbox before. */
+  storedFirst: number;
+  rejected: number;
+  inMailbox: number;
+  inFlight: number;
+  lost: number;
+  duplicatesOnTheWire: number;
+  duplicatesToApplications: number;
+  /** Handed on once more, and marked so, after the program was killed while the application was at work on it. */
+  handedAgain: number;
+  inversions: number;
+  orderPromised: number;
+  longestRecoveryMs: number;
+}
+
+export interface Verdict {
+  counts: Counts;
+  violations: Violation[];
+}
+
+/** Compares what clients saw with what was promised to them. */
+export function check(evidence: Evidence): Verdict {
+  const { facts, faults, remains } = evidence;
+  const accepted = facts.messages.filter((message) => message.accepted.length > 0);
+  const order = checkOrder(facts, faults);
+  const violations = [
+    ...accepted.flatMap((message) => checkMessage(message, facts, remains)),
+    ...order.violations,
+    ...general(evidence),
+    ...unknownRows(evidence),
+  ];
+  const fates = Map.groupBy(accepted, (message) => fateOf(message, remains));
+  const count = (fate: ReturnType<typeof fateOf>) => fates.get(fate)?.length ?? 0;
+  const sum = (of: (message: Message) => number) =>
+    facts.messages.reduce((total, message) => total + of(message), 0);
+  const counts: Counts = {
+    sent: facts.messages.length,
+    accepted: accepted.length,
+    delivered: count('delivered'),
+    storedFirst: (fates.get('delivered') ?? []).filter((m) => states(m, remains).includes('stored')).length,
+    rejected: count('rejected'),
+    inMailbox: count('in the mailbox'),
+    inFlight: remains.inFlight,
+    lost: count('lost'),
+    duplicatesOnTheWire: sum(({ arrived }) => Math.max(0, arrived.length - devices(arrived))),
+    duplicatesToApplications: sum(({ handed }) => {
+      const fresh = handed.filter(({ again }) => !again);
+      return fresh.length - devices(fresh);
+    }),
+    handedAgain: sum(({ handed }) => handed.filter(({ again }) => again).length),
+    inversions: order.inversions,
+    orderPromised: order.promised,
+    longestRecoveryMs: longestRecovery(
+      accepted.filter(({ to }) => evidence.steady.has(to)),
+      faults,
+    ),
+  };
+  return { counts, violations };
+}
+
+const devices = (sayings: readonly { who: string }[]) => new Set(sayings.map(({ who }) => who)).size;
+
+/** What is wrong with the run as a whole. */
+function general({ facts, remains, undone, crashes }: Evidence): Violation[] {
+  const violations: Violation[] = [];
+  if (remains.dead > 0)
+    violations.push({ guarantee: 'G6', what: `${remains.dead} messages were buried in sixfold.dead` });
+  for (const [code, times] of facts.errors)
+    if (!HONEST_ERRORS.includes(code))
+      violations.push({ guarantee: 'G6', what: `clients were told ${code} ${times} times` });
+  for (const event of facts.unheardOf.slice(0, 10))
+    violations.push({ guarantee: 'G5', what: `a message that nobody sent: ${JSON.stringify(event)}` });
+  for (const what of undone) violations.push({ guarantee: 'G1', what: `at the end: ${what}` });
+  for (const what of crashes) violations.push({ guarantee: 'G6', what });
+  return violations;
+}
+
+/** The database holds nothing that nobody sent. What an accepted message lacks in the ledger is counted as lost. */
+function unknownRows({ facts, remains }: Evidence): Violation[] {
+  const known = facts.messages.filter((message) => isInMailbox(message, remains)).length;
+  const rows = remains.mailbox.size;
+  if (known === rows) return [];
+  return [{ guarantee: 'G6', what: `${rows} messages in mailboxes, and clients know of ${known}` }];
+}

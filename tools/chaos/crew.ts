@@ -1,0 +1,114 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { childEnvironment } from '../stack/environment.ts';
+import { withLogFile } from '../stack/log-file.ts';
+import type { Command, Orders } from './crew/main.ts';
+import { Tally } from './crew/tally.ts';
+import { type ClientEvent, readHistory } from './history.ts';
+
+export interface CrewOptions {
+  /** `clients-1`, … */
+  name: string;
+  /** Root of the work tree whose client library it uses. */
+  root: string;
+  dataDir: string;
+  orders: Omit<Orders, 'run' | 'dir'>;
+}
+
+/** A process full of clients, as the nemesis and the checker see it. */
+export class Crew {
+  readonly name: string;
+  readonly #options: CrewOptions;
+  readonly #dir: string;
+  #run = 0;
+  #child: ChildProcess | undefined;
+  #settling = false;
+  #ending = false;
+  #tally = new Tally();
+  /** Of the runs that were killed. */
+  readonly #earlier: Tally[] = [];
+
+  constructor(options: CrewOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.#dir = join(options.dataDir, options.name);
+  }
+
+  /** Starts the process, for the first time or again with what its clients had in storage. */
+  start(): void {
+    const { root, dataDir, orders } = this.#options;
+    const complete: Orders = { ...orders, run: ++this.#run, dir: this.#dir };
+    this.#earlier.push(this.#tally);
+    this.#tally = new Tally();
+    const logFile = join(dataDir, 'logs', `${this.name}.log`);
+    const child = withLogFile(logFile, (fd) =>
+      fork(join(root, 'tools/chaos/crew/main.ts'), [JSON.stringify(complete)], {
+        cwd: root,
+        env: childEnvironment(dataDir, { NODE_OPTIONS: undefined }),
+        execArgv: [],
+        stdio: ['ignore', fd, fd, 'ipc'],
+      }),
+    );
+    this.#child = child;
+    child.on('message', (tally: Tally) => (this.#tally = tally));
+    child.on('exit', (code, signal) => {
+      if (child === this.#child && !this.#ending)
+        console.error(`${this.name} ended by itself: ${String(code ?? signal)}; see ${logFile}`);
+    });
+    if (this.#settling) this.#tell('settle');
+  }
+
+  /** Kills the process: its clients lose what they had not written down. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child?.exitCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Nobody sends any more, and everybody who will ever come back does. */
+  settle(): void {
+    this.#settling = true;
+    this.#tell('settle');
+  }
+
+  /** Closes all clients in good order. */
+  async end(): Promise<void> {
+    const child = this.#child;
+    if (child?.exitCode !== null) return;
+    this.#ending = true;
+    const gone = once(child, 'exit');
+    this.#tell('end');
+    await gone;
+  }
+
+  get tally(): Tally {
+    return this.#tally;
+  }
+
+  /** A count over all runs of the process. */
+  total(count: 'sent' | 'accepted' | 'handed' | 'delivered' | 'stored' | 'rejected'): number {
+    return [...this.#earlier, this.#tally].reduce((sum, tally) => sum + tally[count], 0);
+  }
+
+  history(): ClientEvent[] {
+    const path = join(this.#dir, 'history.jsonl');
+    return existsSync(path) ? readHistory(path) : [];
+  }
+
+  #tell(command: Command): void {
+    this.#child?.send(command);
+  }
+}

@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Dice } from './dice.ts';
+import { FAULTS, type Fault, type FaultName, type Target } from './faults.ts';
+import type { FaultEvent } from './history.ts';
+import type { World } from './world.ts';
+
+/** Faults at the same time, at most. */
+const MAX_WOUNDS = 3;
+/** Mean time between two faults, milliseconds. */
+const PAUSE = 800;
+/** Now and then nothing is done for a while, so that it shows what works when nothing fails. */
+const CALM = { chance: 0.15, ms: 8_000 };
+
+/** Injects one fault after the other, as the dice decide, and heals all of them in the end. */
+export class Nemesis {
+  /** What it did, in the order in which it began. */
+  readonly events: FaultEvent[] = [];
+  readonly #world: World;
+  readonly #names: readonly FaultName[];
+  readonly #dice: Dice;
+  readonly #wounds = new Map<string, Promise<void>>();
+  /** Faults drawn without putting them back, so that each gets its turn. */
+  #bag: FaultName[] = [];
+
+  constructor(world: World, names: readonly FaultName[], dice: Dice) {
+    this.#world = world;
+    this.#names = names;
+    this.#dice = dice;
+  }
+
+  /** What is wrong at the moment, in words. */
+  get wounds(): string[] {
+    return this.events
+      .filter(({ healed }) => healed === undefined)
+      .map(({ fault, target }) => `${fault} ${target}`);
+  }
+
+  /** Goes on until `until`, then waits until everything is healed. @throws what a heal throws */
+  async run(until: number): Promise<void> {
+    while (this.#names.length > 0 && Date.now() < until) {
+      await this.#step(until);
+      if (this.#wounds.size >= MAX_WOUNDS) await Promise.race(this.#wounds.values());
+    }
+    await delay(Math.max(0, until - Date.now()));
+    await Promise.all(this.#wounds.values());
+  }
+
+  async #step(until: number): Promise<void> {
+    const dice = this.#dice;
+    const calm = dice.chance(CALM.chance) && this.#wounds.size === 0;
+    await delay(Math.min(calm ? CALM.ms : dice.wait(PAUSE), Math.max(0, until - Date.now())));
+    if (Date.now() >= until) return;
+    const fault = this.#draw();
+    if (fault === undefined) return;
+    const definition: Fault = FAULTS[fault];
+    const free = definition.targets(this.#world).filter(({ name }) => !this.#isHit(name));
+    if (free.length === 0) return;
+    await this.#strike(fault, dice.pick(free));
+  }
+
+  async #strike(fault: FaultName, target: Target): Promise<void> {
+    const event: FaultEvent = { struck: Date.now(), fault, target: target.name, what: '' };
+    this.events.push(event);
+    const wound = await target.strike(this.#dice);
+    event.what = wound.what;
+    const healing = (async () => {
+      await delay(wound.lastsMs);
+      await wound.heal();
+      event.healed = Date.now();
+      this.#wounds.delete(target.name);
+    })();
+    healing.catch(() => undefined); // `run` fails with it
+    this.#wounds.set(target.name, healing);
+  }
+
+  /** A process is hit as a whole or at one of its ways, not both at once: a stopped one has no network. */
+  #isHit(name: string): boolean {
+    const [process] = name.split(',');
+    return [...this.#wounds.keys()].some((hit) => hit.split(',')[0] === process);
+  }
+
+  #draw(): FaultName | undefined {
+    if (this.#bag.length === 0)
+      this.#bag = this.#dice.shuffled(
+        this.#names.flatMap((name) => Array.from({ length: FAULTS[name].weight }, () => name)),
+      );
+    return this.#bag.pop();
+  }
+}

@@ -1,0 +1,21 @@
+import type { FaultName } from './faults.ts';
+
+/** A chaos run. */
+export interface ChaosOptions {
+  /** How long messages are sent and faults injected. */
+  seconds: number;
+  /** Decides what the nemesis and the clients do, and when; not what the machine makes of it. */
+  seed: number;
+  /** Pairs of users; ten have all roles. */
+  pairs: number;
+  /** Messages a second, of all senders together. */
+  rate: number;
+  gateways: number;
+  routing: number;
+  ack: number;
+  /** Three broker nodes instead of one. */
+  cluster: boolean;
+  faults: readonly FaultName[];
+  /** Root of the work tree whose services and client library are tested. */
+  root: string;
+}

@@ -1,0 +1,112 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { killStack } from '../stack/leftovers.ts';
+import { check, type Verdict } from './check/check.ts';
+import { factsOf } from './check/facts.ts';
+import { timelineOf } from './check/timeline.ts';
+import { Dice } from './dice.ts';
+import { Nemesis } from './nemesis.ts';
+import type { ChaosOptions } from './options.ts';
+import { reportOf, storiesOf } from './report.ts';
+import { settle } from './settle.ts';
+import { World } from './world.ts';
+
+/** Shows how a run goes on. */
+export interface Progress {
+  say(text: string): void;
+}
+
+export interface ChaosResult extends Verdict {
+  /** For people. */
+  report: string;
+  /** Logs, histories and data; removed when nothing was violated. */
+  dataDir: string;
+}
+
+const SAY_EVERY = 1_000;
+
+/**
+ * Starts everything, hurts it for a while, heals it, waits until all is at rest, and compares what clients saw with
+ * what was promised to them.
+ *
+ * @param parent folder in which the run makes its own
+ * @throws Error when the run itself fails, such as a server that does not start again
+ */
+export async function runChaos(
+  options: ChaosOptions,
+  progress: Progress,
+  parent = tmpdir(),
+): Promise<ChaosResult> {
+  const dataDir = mkdtempSync(join(parent, 'sixfold-chaos-'));
+  const clearUp = () => killStack(dataDir);
+  process.once('exit', clearUp);
+  try {
+    const result = await runIn(dataDir, options, progress);
+    if (result.violations.length === 0) rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
+    return result;
+  } finally {
+    killStack(dataDir);
+    process.off('exit', clearUp);
+  }
+}
+
+async function runIn(dataDir: string, options: ChaosOptions, progress: Progress): Promise<ChaosResult> {
+  const world = new World(dataDir, options);
+  const nemesis = new Nemesis(world, options.faults, new Dice(options.seed));
+  const crashes: string[] = [];
+  try {
+    progress.say('starting broker, database, services and clients');
+    await world.start();
+    await hurt(world, nemesis, options.seconds, progress);
+    const rest = await settle(world, (text) => progress.say(text));
+    progress.say('checking');
+    await Promise.all(world.crews.map((crew) => crew.end()));
+    await world.stop().catch((error: unknown) => crashes.push(String(error)));
+    return verdictOf({ world, nemesis, rest, crashes });
+  } finally {
+    await world.stop().catch(() => undefined); // what is wrong was said already
+  }
+}
+
+async function hurt(world: World, nemesis: Nemesis, seconds: number, progress: Progress): Promise<void> {
+  const began = Date.now();
+  const showing = setInterval(() => {
+    const sum = (count: Parameters<(typeof world.crews)[number]['total']>[0]) =>
+      world.crews.reduce((total, crew) => total + crew.total(count), 0).toLocaleString('en');
+    const elapsed = Math.round((Date.now() - began) / 1_000);
+    const counts = `sent ${sum('sent')}, accepted ${sum('accepted')}, handed on ${sum('handed')}`;
+    const now = nemesis.wounds.join(' + ') || 'calm';
+    progress.say(`${elapsed}/${seconds} s  ${counts}, ${nemesis.events.length} faults; now: ${now}`);
+  }, SAY_EVERY);
+  try {
+    await nemesis.run(began + seconds * 1_000);
+  } finally {
+    clearInterval(showing);
+  }
+}
+
+interface Run {
+  world: World;
+  nemesis: Nemesis;
+  rest: Awaited<ReturnType<typeof settle>>;
+  crashes: string[];
+}
+
+function verdictOf({ world, nemesis: { events: faults }, rest, crashes }: Run): ChaosResult {
+  const { dataDir, cast, crews } = world;
+  const histories = crews.map((crew) => crew.history());
+  const steady = cast.filter(({ conduct }) => conduct === 'stays').map(({ user }) => user);
+  const { left: remains, undone } = rest;
+  const facts = factsOf(histories);
+  const verdict = check({ facts, faults, remains, undone, crashes, steady: new Set(steady) });
+  const logDir = join(dataDir, 'logs');
+  const logs = readdirSync(logDir)
+    .filter((name) => /^(gateway|routing|ack)-\d+\.log$/.test(name))
+    .map((name) => join(logDir, name));
+  const stories = storiesOf(verdict.violations, (message) =>
+    timelineOf(message, { histories, faults, logs }),
+  );
+  const report = reportOf(verdict, faults, rest.tookMs);
+  return { ...verdict, dataDir, report: stories === '' ? report : `${report}\n\n${stories}` };
+}
