@@ -20,6 +20,8 @@ export interface LinkOptions {
 
 /** How long a TCP connect plus AMQP handshake may take, milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** How long the broker may take to answer the close of a connection, milliseconds. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
  * One connection to the broker that comes back by itself. Nothing survives a connection: channels, consumers and
@@ -50,9 +52,7 @@ export class Link {
 
   /** Drops the connection; a new one, with a new set-up, follows. */
   reset(): void {
-    void this.#connection?.close().catch((error: unknown) => {
-      this.#options.log.debug({ err: error, link: this.#options.name }, 'already closing');
-    });
+    if (this.#connection) endConnection(this.#connection);
   }
 
   async stop(): Promise<void> {
@@ -103,9 +103,8 @@ export class Link {
       onDown?.();
       onChange?.();
       // Not the close is awaited but the event: amqplib never answers a close that the broker did not.
-      void connection.close().catch(() => undefined); // closed already in most cases, and then it says so
+      endConnection(connection);
       await closed;
-      destroySocket(connection);
     }
   }
 
@@ -124,7 +123,16 @@ export class Link {
   }
 }
 
-/** A peer that is frozen or out of reach never ends the TCP connection, and amqplib leaves it half-open. */
-function destroySocket({ connection }: ChannelModel): void {
-  (connection as unknown as { stream: Duplex }).stream.destroy();
+/**
+ * Closes a connection, if need be without the broker: one that is frozen, out of reach, or busy with a queue that has
+ * no leader answers a close late or never, and amqplib waits for that with the socket half-open.
+ */
+function endConnection(connection: ChannelModel): void {
+  const { stream } = connection.connection as unknown as { stream: Duplex };
+  void connection.close().catch(() => undefined); // closed already in many cases, and then it says so
+  const late = setTimeout(
+    () => stream.destroy(new Error('the broker did not answer the close')),
+    CLOSE_TIMEOUT_MS,
+  );
+  stream.once('close', () => clearTimeout(late));
 }

@@ -71,7 +71,15 @@ function freeze(handle: ProcessHandle): Target {
 function deploy(handle: ProcessHandle): Target {
   return {
     name: handle.name,
-    strike: () => ({ what: 'SIGTERM and a new process', lastsMs: 0, heal: () => handle.restart() }),
+    strike: () => ({
+      what: 'SIGTERM and a new process',
+      lastsMs: 0,
+      heal: () =>
+        handle.restart().catch(async (error: unknown) => {
+          await restart(handle); // it did not end in order: that is for the report, and the run goes on
+          throw error;
+        }),
+    }),
   };
 }
 

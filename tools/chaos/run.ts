@@ -63,6 +63,7 @@ async function runIn(dataDir: string, options: ChaosOptions, progress: Progress)
     progress.say('checking');
     await Promise.all(world.crews.map((crew) => crew.end()));
     await world.stop().catch((error: unknown) => crashes.push(String(error)));
+    crashes.push(...nemesis.failures);
     return verdictOf({ world, nemesis, rest, crashes });
   } finally {
     await world.stop().catch(() => undefined); // what is wrong was said already
