@@ -28,7 +28,7 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     device: DeviceId,
     session: Session,
     gateway: Gateway,
-    /** When it logged in, milliseconds since the epoch. */
+    /** When it logged in, milliseconds since the epoch; what comes later takes the place of what came before. */
     since: At,
     /** Not a login but a session that goes on: its client does not ask for its mailbox by itself. */
     again: z.boolean(),
@@ -81,6 +81,8 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('registered'), session: Session, mail: z.boolean() }),
   /** Another session took this one's place. */
   z.object({ kind: z.literal('replaced'), session: Session }),
+  /** Answer to session-up: whoever has its place logged in later, at `since`. A login that still waits tries again. */
+  z.object({ kind: z.literal('late'), session: Session, since: At }),
   /** Another device of the user confirmed the message. */
   z.object({ kind: z.literal('settled'), session: Session, from: UserId, id: MessageId }),
   /** Something was stored for the user of this session. */

@@ -10,8 +10,6 @@ export interface Session {
   gateway: string;
   /** When it logged in, milliseconds since the epoch. */
   since: number;
-  /** Not a login, but a session that presence may know already. */
-  again: boolean;
 }
 
 export type Where = Pick<Session, 'session' | 'gateway'>;
@@ -20,40 +18,52 @@ const REGISTER = {
   name: 'sessions-register',
   text: `
     WITH input AS (
-      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[])
-        AS i (user_id, device, session, gateway, since, again)
-    ), late AS (
-      SELECT i.* FROM input i JOIN sessions s USING (user_id, device)
-      WHERE i.again AND s.session <> i.session AND s.since > i.since
-    ), valid AS (
-      SELECT * FROM input EXCEPT SELECT * FROM late
-    ), replaced AS (
-      SELECT s.session, s.gateway FROM sessions s JOIN valid v USING (user_id, device) WHERE s.session <> v.session
+      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+        AS i (user_id, device, session, gateway, since)
+    ), held AS (
+      SELECT s.* FROM sessions s JOIN input USING (user_id, device) ORDER BY user_id, device FOR UPDATE OF s
     ), written AS (
       INSERT INTO sessions (user_id, device, session, gateway, since)
-      SELECT user_id, device, session, gateway, since FROM valid ORDER BY user_id, device
+      SELECT i.* FROM input i LEFT JOIN held h USING (user_id, device)
+      WHERE h.session IS NULL OR h.session = i.session OR h.since < i.since
+      ORDER BY user_id, device
       ON CONFLICT (user_id, device)
       DO UPDATE SET session = excluded.session, gateway = excluded.gateway, since = excluded.since
+      WHERE sessions.session = excluded.session OR sessions.since < excluded.since
+      RETURNING user_id, device, session
     )
-    SELECT * FROM replaced UNION ALL SELECT session, gateway FROM late`,
+    SELECT h.session, h.gateway, NULL AS since FROM held h JOIN written w USING (user_id, device)
+    WHERE h.session <> w.session
+    UNION ALL
+    SELECT i.session, i.gateway, coalesce(h.since, i.since) FROM input i LEFT JOIN held h USING (user_id, device)
+    WHERE i.session NOT IN (SELECT session FROM written)`,
 };
 
+/** What registering came to: who lost their place, and who did not get one. */
+export interface Registered {
+  replaced: Where[];
+  /** `since`: when the session that has the place logged in. */
+  late: Pick<Session, 'session' | 'since'>[];
+}
+
 /**
- * Registers sessions; each (user, device) at most once in a call. A login takes the place of whoever has it. A session
- * that is announced again does not take it from one that logged in later: the older one is what a client left behind.
- *
- * @returns the sessions that have lost their place
+ * Registers sessions; each (user, device) at most once in a call. Who logged in later has the place, whatever the order
+ * of the calls: one that was overtaken (its process hung with it in hand) cannot take the place from its successor.
  */
-export async function registerSessions(db: Database, sessions: readonly Session[]): Promise<Where[]> {
-  if (sessions.length === 0) return [];
-  return db.query<Where>(REGISTER, [
+export async function registerSessions(db: Database, sessions: readonly Session[]): Promise<Registered> {
+  const outcome: Registered = { replaced: [], late: [] };
+  if (sessions.length === 0) return outcome;
+  const rows = await db.query<Where & { since: string | null }>(REGISTER, [
     sessions.map((s) => s.user),
     sessions.map((s) => s.device),
     sessions.map((s) => s.session),
     sessions.map((s) => s.gateway),
     sessions.map((s) => s.since),
-    sessions.map((s) => s.again),
   ]);
+  for (const { session, gateway, since } of rows)
+    if (since === null) outcome.replaced.push({ session, gateway });
+    else outcome.late.push({ session, since: Number(since) });
+  return outcome;
 }
 
 const REMOVE = {

@@ -40,6 +40,8 @@ export class Gateway implements ConnectionOwner {
   readonly connections = new Set<Connection>();
   /** Logged in, or about to be, by session id. */
   readonly sessions = new Map<string, Session>();
+  /** Time of the latest login; each has its own. */
+  #lastSince = 0;
 
   constructor({ config, verify, out, epoch, log }: GatewayParts) {
     this.config = config;
@@ -67,10 +69,16 @@ export class Gateway implements ConnectionOwner {
   }
 
   openSession(identity: Identity, device: string, connection: Connection): Session {
-    const session = new Session(identity, device, connection, this.config, this.giveBack);
+    this.#lastSince = Math.max(Date.now(), this.#lastSince + 1);
+    const session = new Session(identity, device, this.#lastSince, connection, this.config, this.giveBack);
     this.sessions.set(session.id, session);
     connection.session = session;
     return session;
+  }
+
+  /** Presence knows of a login at that time: those from here on come later, whatever this gateway's clock says. */
+  heardOfLogin(since: number): void {
+    this.#lastSince = Math.max(this.#lastSince, since);
   }
 
   /** The session's client is gone, or must go: presence forgets it, and its messages go to the mailbox. */
@@ -78,7 +86,7 @@ export class Gateway implements ConnectionOwner {
     if (!this.sessions.delete(session.id)) return;
     this.withdraw(session);
     session.close(reason);
-    session.onRegistered?.(false);
+    session.onRegistered?.('failed');
     this.log.debug({ session: session.id, user: session.user, reason }, 'session closed');
   }
 
@@ -92,7 +100,7 @@ export class Gateway implements ConnectionOwner {
       {
         settled: (error) => {
           if (!error) return;
-          if (session.onRegistered) session.onRegistered(false);
+          if (session.onRegistered) session.onRegistered('failed');
           else setTimeout(() => this.#announceAgain(session, gateway), ANNOUNCE_RETRY_MS).unref();
         },
       },

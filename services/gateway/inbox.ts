@@ -113,13 +113,17 @@ export class Inbox implements EpochOwner {
         session.connection.send('ack:N', ackN(entry satisfies LiveReceipt));
         return;
       case 'registered':
-        if (session.onRegistered) session.onRegistered(true);
+        if (session.onRegistered) session.onRegistered('registered');
         else if (entry.mail) hint(session);
         return;
       case 'replaced':
         session.connection.bye('replaced');
         this.#gateway.closeSession(session, 'disconnected');
         session.connection.leave('replaced');
+        return;
+      case 'late':
+        this.#gateway.heardOfLogin(entry.since);
+        session.onRegistered?.('late');
         return;
       case 'settled':
         session.window.settleElsewhere(entry.from, entry.id);

@@ -14,22 +14,25 @@ import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts'
 /** Takes a message that a session cannot keep to the mailbox. */
 export type GiveBack = (message: LiveMessage, reason: ReturnReason, held: Pending) => void;
 
+/** `failed`: not in time. `late`: by the clock of another gateway, somebody else logged in later. */
+export type LoginOutcome = 'registered' | 'late' | 'failed';
+
 /** One user on one device on one connection: what the gateway knows about it. */
 export class Session implements WindowOwner {
   readonly id = randomUUID();
   readonly user: string;
   readonly device: string;
   readonly connection: Connection;
-  /** When it logged in, milliseconds since the epoch. */
-  readonly since = Date.now();
+  /** When it logged in, milliseconds since the epoch; orders the sessions of one user and device. */
+  readonly since: number;
   readonly window: ReceiveWindow;
   /** Presence knows it: login:A was sent. */
   registered = false;
   /** Its connection is gone, or is told to go. */
   closed = false;
   expiresAt: number;
-  /** Waits for presence to know the session: true when it does, false when that took too long. */
-  onRegistered: ((registered: boolean) => void) | undefined;
+  /** Waits for presence to know the session. */
+  onRegistered: ((outcome: LoginOutcome) => void) | undefined;
   /** msg:R without their msg:A. */
   accepting = 0;
   /** A hint was sent, and no offline:R came since. */
@@ -46,11 +49,13 @@ export class Session implements WindowOwner {
   constructor(
     identity: Identity,
     device: string,
+    since: number,
     connection: Connection,
     config: GatewayConfig,
     giveBack: GiveBack,
   ) {
     this.user = identity.user;
+    this.since = since;
     this.expiresAt = identity.expiresAt;
     this.device = device;
     this.owedAnswers = new Owed(config.RECEIVE_WINDOW);

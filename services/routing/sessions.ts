@@ -15,59 +15,77 @@ interface UpItem {
   delivery: Delivery;
 }
 
+/** A session that did not get its place, and since when another one has it. */
+interface LateItem extends UpItem {
+  than: number;
+}
+
 /** What a batch of session changes comes to. */
 export interface SessionChanges {
   /** To register: the latest session of each (user, device), unless it went down again. */
   ups: UpItem[];
-  /** Came up and had their place taken within the batch. */
+  /** Had their place taken within the batch. */
   replaced: UpItem[];
+  late: LateItem[];
   downs: SessionDown[];
 }
 
-/** Changes of one user come in order, from its partition. */
+/** Changes of one user come in order, from its partition; who has a place is decided by the times of the logins. */
 export function summarize(items: readonly SessionItem[]): SessionChanges {
   const ups = new Map<string, UpItem>();
-  const replaced: UpItem[] = [];
-  const downs: SessionDown[] = [];
+  const changes: Omit<SessionChanges, 'ups'> = { replaced: [], late: [], downs: [] };
   for (const { entry, delivery } of items) {
     if (entry.kind === 'session-down') {
-      downs.push(entry);
+      changes.downs.push(entry);
       for (const [place, up] of ups) if (up.entry.session === entry.session) ups.delete(place);
       continue;
     }
     const place = `${entry.user} ${entry.device}`;
     const before = ups.get(place);
     const other = before !== undefined && before.entry.session !== entry.session;
-    if (other && entry.again && before.entry.since > entry.since) replaced.push({ entry, delivery });
+    if (other && before.entry.since >= entry.since)
+      changes.late.push({ entry, delivery, than: before.entry.since });
     else {
-      if (other) replaced.push(before);
+      if (other) changes.replaced.push(before);
       ups.set(place, { entry, delivery });
     }
   }
-  return { ups: [...ups.values()], replaced, downs };
+  return { ups: [...ups.values()], ...changes };
 }
 
 /**
  * Brings presence up to date. A gateway is told `registered` only after the commit: from then on its login:A is true.
  */
 export async function changeSessions(db: Database, live: Live, items: readonly SessionItem[]): Promise<void> {
-  const { ups, replaced, downs } = summarize(items);
+  const { ups, replaced, late, downs } = summarize(items);
   if (downs.length > 0) await removeSessions(db, downs);
-  const displaced = await registerSessions(
+  const outcome = await registerSessions(
     db,
     ups.map(({ entry }) => entry),
   );
   const [first] = ups;
-  for (const { gateway, session } of displaced)
+  for (const { gateway, session } of outcome.replaced)
     live.send(gateway, { kind: 'replaced', session }, first?.delivery);
   for (const { entry, delivery } of replaced)
     live.send(entry.gateway, { kind: 'replaced', session: entry.session }, delivery);
+  for (const item of late) tellLate(live, item);
   const again = ups.filter(({ entry }) => entry.again).map(({ entry }) => entry.user);
   const mail = await withMail(db, again);
-  const lost = new Set(displaced.map(({ session }) => session));
+  const lost = new Map(outcome.late.map(({ session, since }) => [session, since]));
   for (const { entry, delivery } of ups) {
     const { session, gateway, user } = entry;
-    if (!lost.has(session))
-      live.send(gateway, { kind: 'registered', session, mail: mail.has(user) }, delivery);
+    const than = lost.get(session);
+    if (than !== undefined) tellLate(live, { entry, delivery, than });
+    else live.send(gateway, { kind: 'registered', session, mail: mail.has(user) }, delivery);
   }
+}
+
+/** A session that goes on elsewhere is over here. A login may be the later one all the same: clocks differ. */
+function tellLate(live: Live, { entry, delivery, than }: LateItem): void {
+  const { gateway, session, again } = entry;
+  live.send(
+    gateway,
+    again ? { kind: 'replaced', session } : { kind: 'late', session, since: than },
+    delivery,
+  );
 }

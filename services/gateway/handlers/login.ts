@@ -58,23 +58,37 @@ async function verified(
 
 /** Announces the session, and waits for routing to say that it is registered, or for too long. */
 function register(gateway: Gateway, session: Session): Promise<void> {
-  const { connection } = session;
   return new Promise((resolve) => {
-    session.onRegistered = (registered) => {
+    session.onRegistered = (outcome) => {
       session.onRegistered = undefined;
-      if (registered) answer(gateway, session);
+      if (outcome === 'registered') answer(gateway, session);
       else if (!session.closed) {
-        // A session id is never announced twice by its client: what comes late for the first one must not hit the second.
-        gateway.closeSession(session, 'disconnected');
-        connection.session = undefined;
-        connection.error('unavailable', 'the login could not be registered; send it again', RE);
-        connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
+        if (outcome === 'late') {
+          resolve(registerLater(gateway, session));
+          return;
+        }
+        refuse(gateway, session);
       }
       resolve();
     };
-    if (!gateway.epoch.ready) session.onRegistered(false);
+    if (!gateway.epoch.ready) session.onRegistered('failed');
     else gateway.announce(session, false);
   });
+}
+
+/** A session id is never announced twice by its client: what comes late for the first one must not hit the second. */
+function registerLater(gateway: Gateway, session: Session): Promise<void> {
+  const { device, connection } = session;
+  gateway.closeSession(session, 'disconnected');
+  return register(gateway, gateway.openSession(session, device, connection));
+}
+
+function refuse(gateway: Gateway, session: Session): void {
+  const { connection } = session;
+  gateway.closeSession(session, 'disconnected');
+  connection.session = undefined;
+  connection.error('unavailable', 'the login could not be registered; send it again', RE);
+  connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
 }
 
 function answer(gateway: Gateway, session: Session): void {
