@@ -31,6 +31,7 @@ export class Housekeeping {
   readonly #parts: HousekeepingParts;
   /** Since when the rounds have gone through without a failure, and leases could. */
   #wellSince: number | undefined;
+  #steppedAt = 0;
   #expiredAt = 0;
 
   constructor(parts: HousekeepingParts) {
@@ -40,6 +41,8 @@ export class Housekeeping {
   /** One round. */
   async step(now = Date.now()): Promise<void> {
     const { config, broker, db, live, heirs, partitions, log } = this.#parts;
+    if (now - this.#steppedAt >= config.GATEWAY_LEASE_MS) this.#wellSince = undefined; // it hung, or all of them did
+    this.#steppedAt = now;
     try {
       await this.#endSilentGateways(now);
       await heirs.tend(now);
