@@ -2,15 +2,25 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { NODE_NAME } from '../../tools/stack/rabbitmq.ts';
 import type { Addresses } from './infrastructure.ts';
 
 const run = promisify(execFile);
 
+/** What the broker knows of a queue. */
+export interface QueueState {
+  name: string;
+  /** Node of the leader, such as `sixfold1@localhost`; `''` while there is none. */
+  leader: string;
+  /** Nodes that have a copy, running or not. */
+  members: string[];
+  /** Those of them that are in touch. */
+  online: string[];
+}
+
 /** Creates a virtual host that the broker's user may use. */
 export async function createVirtualHost(addresses: Addresses, name: string): Promise<void> {
   const everything = '<<".*">>';
-  const user = `<<"${new URL(addresses.amqpUrl).username}">>`;
+  const user = `<<"${new URL(addresses.amqpUrl.split(',')[0] ?? '').username}">>`;
   const rights = `${user}, <<"${name}">>, ${everything}, ${everything}, ${everything}, <<"test">>`;
   await evaluate(addresses, [
     `rabbit_vhost:add(<<"${name}">>, <<"test">>)`,
@@ -23,19 +33,46 @@ export async function deleteVirtualHost(addresses: Addresses, name: string): Pro
   await evaluate(addresses, [`rabbit_vhost:delete(<<"${name}">>, <<"test">>)`]);
 }
 
-/**
- * Has the broker evaluate Erlang calls that return `ok`. A bare Erlang node that asks the broker takes
- * 0.35 s for all of them; rabbitmqctl 0.65 s for each, and the management plugin adds to every boot.
- */
+/** The quorum queues of a virtual host. @param ask which node to ask */
+export async function quorumQueues(
+  addresses: Addresses,
+  virtualHost: string,
+  ask = addresses.brokerNode,
+): Promise<QueueState[]> {
+  const wanted = `[<<"${virtualHost}">>, [name, leader, members, online]]`;
+  const output = await erlang(
+    addresses,
+    `lists:foreach(fun (Queue) ->
+      [{_, {resource, _, queue, Name}}, {_, Leader}, {_, Members}, {_, Online}] = Queue,
+      Text = fun (Nodes) -> lists:join(<<",">>, [atom_to_binary(Node) || Node <- Nodes]) end,
+      io:format("~s ~s ~s ~s~n", [Name, Leader, Text(Members), Text(Online)])
+    end, rpc:call('${ask}', rabbit_amqqueue, info_all, ${wanted}))`,
+  );
+  const lines = output.split('\n').filter((line) => line !== '');
+  return lines.map((line) => {
+    const [name = '', leader = '', members = '', online = ''] = line.split(' ');
+    return { name, leader, members: members.split(','), online: online.split(',') };
+  });
+}
+
+/** Has the broker evaluate Erlang calls that return `ok`. */
 async function evaluate(addresses: Addresses, calls: readonly string[]): Promise<void> {
-  const cookie = readFileSync(join(addresses.dataDir, 'rabbitmq', '.erlang.cookie'), 'utf8').trim();
   const remote = calls.map((call) => {
     const [, module, name, args] = /^(\w+):(\w+)\((.*)\)$/s.exec(call) ?? [];
-    return `ok = rpc:call('${NODE_NAME}', ${module ?? ''}, ${name ?? ''}, [${args ?? ''}])`;
+    return `ok = rpc:call('${addresses.brokerNode}', ${module ?? ''}, ${name ?? ''}, [${args ?? ''}])`;
   });
+  await erlang(addresses, remote.join(', '));
+}
+
+/**
+ * Evaluates an expression in a bare Erlang node that may call the broker's; returns what it prints. That takes 0.35 s,
+ * rabbitmqctl 0.65 s, and the management plugin adds to every boot.
+ */
+async function erlang({ dataDir, epmdPort }: Addresses, expression: string): Promise<string> {
+  const cookie = readFileSync(join(dataDir, 'rabbitmq', '.erlang.cookie'), 'utf8').trim();
   const self = `harness-${process.pid}-${Math.random().toString(36).slice(2)}@localhost`;
   const node = ['-noinput', '-hidden', '-sname', self, '-setcookie', cookie];
-  const erlang = { ERL_EPMD_PORT: String(addresses.epmdPort), ERL_CRASH_DUMP_SECONDS: '0' };
-  const env = { ...process.env, ...erlang, HOME: addresses.dataDir };
-  await run('erl', [...node, '-eval', `${remote.join(', ')}, halt().`], { env, timeout: 20_000 });
+  const settings = { ERL_EPMD_PORT: String(epmdPort), ERL_CRASH_DUMP_SECONDS: '0', HOME: dataDir };
+  const options = { env: { ...process.env, ...settings }, timeout: 20_000 };
+  return (await run('erl', [...node, '-eval', `${expression}, halt().`], options)).stdout;
 }

@@ -3,7 +3,8 @@ import type { Stack } from './running-stack.ts';
 
 /** Looks into the stack's queues, or puts something there that no service would. */
 export async function withChannel<T>(stack: Stack, use: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
-  const connection = await amqp.connect(stack.amqpUrl);
+  const [url = ''] = stack.amqpUrl.split(',');
+  const connection = await amqp.connect(url);
   try {
     const channel = await connection.createConfirmChannel();
     channel.on('error', () => undefined); // what was asked for fails with it

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { freePort } from '../../tools/stack/ports.ts';
 import type { ServiceKind } from '../../tools/stack/service.ts';
 import { signToken } from '../../tools/stack/token.ts';
-import { deleteVirtualHost } from './broker-admin.ts';
+import { deleteVirtualHost, quorumQueues, type QueueState } from './broker-admin.ts';
 import { dropDatabase } from './database-admin.ts';
 import type { Addresses, Infrastructure } from './infrastructure.ts';
 import { type Metrics, readMetrics } from './metrics.ts';
@@ -27,6 +27,7 @@ export class Stack implements AsyncDisposable {
   readonly gateways: ServiceHandle[] = [];
   readonly routing: ServiceHandle[] = [];
   readonly ack: ServiceHandle[] = [];
+  /** As in AMQP_URL: of a cluster, the addresses of all nodes. */
   readonly amqpUrl: string;
   readonly databaseUrl: string;
   /** Key of the tokens, shared with the gateways. */
@@ -38,7 +39,10 @@ export class Stack implements AsyncDisposable {
 
   constructor(ground: StackGround) {
     this.#ground = ground;
-    this.amqpUrl = `${ground.addresses.amqpUrl}/${ground.name}`;
+    this.amqpUrl = ground.addresses.amqpUrl
+      .split(',')
+      .map((url) => `${url}/${ground.name}`)
+      .join(',');
     this.databaseUrl = ground.databaseUrl;
     this.#pool = new pg.Pool({ connectionString: ground.databaseUrl, max: 2 });
     this.#pool.on('error', () => undefined); // a test may end the database
@@ -46,6 +50,11 @@ export class Stack implements AsyncDisposable {
 
   /** The stack's own broker. @throws Error without `ownInfrastructure`. */
   get rabbitmq(): ProcessHandle {
+    return this.#own().rabbitmq[0];
+  }
+
+  /** The nodes of the stack's own cluster. @throws Error without `ownInfrastructure` or `cluster`. */
+  get brokerNodes(): ProcessHandle[] {
     return this.#own().rabbitmq;
   }
 
@@ -72,6 +81,11 @@ export class Stack implements AsyncDisposable {
   /** Rows of one SQL statement in the stack's database. */
   async sql(text: string, params: unknown[] = []): Promise<Record<string, unknown>[]> {
     return (await this.#pool.query<Record<string, unknown>>(text, params)).rows;
+  }
+
+  /** What the broker knows of the stack's queues. @param ask which node to ask, such as `sixfold2@localhost` */
+  queues(ask?: string): Promise<QueueState[]> {
+    return quorumQueues(this.#ground.addresses, this.#ground.name, ask);
   }
 
   /** A token for `user`; `expires` in seconds from now (default 3,600, may be negative). */

@@ -21,6 +21,8 @@ export interface StackOptions {
   env?: NodeJS.ProcessEnv;
   /** A broker and a database of this stack's own (7 s), for tests that end those. */
   ownInfrastructure?: boolean;
+  /** The same, with a broker of three nodes (about 15 s). */
+  cluster?: boolean;
   /** Folder with other services than ours, for tests of the harness itself. */
   servicesDir?: string;
 }
@@ -33,7 +35,8 @@ let stacks = 0;
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { gateways = 2, routing = 1, ack = 1, env = {}, servicesDir } = options;
-  const own = options.ownInfrastructure === true ? await ownInfrastructure() : undefined;
+  const { ownInfrastructure = false, cluster = false } = options;
+  const own = ownInfrastructure || cluster ? await startOwn(cluster) : undefined;
   const addresses = own?.addresses ?? inject('infrastructure');
   stacks += 1;
   const name = `t${process.pid}_${stacks}`;
@@ -57,8 +60,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 }
 
 /** Below the run's folder, so that the end of the run covers it too. */
-async function ownInfrastructure(): Promise<Infrastructure> {
+async function startOwn(cluster: boolean): Promise<Infrastructure> {
   const parent = join(inject('infrastructure').dataDir, 'own');
   mkdirSync(parent, { recursive: true });
-  return startInfrastructure(await temporaryFolder(parent));
+  return startInfrastructure(await temporaryFolder(parent), cluster ? { clusterNodes: 3 } : {});
 }

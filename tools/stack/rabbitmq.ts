@@ -13,15 +13,26 @@ export interface RabbitMqOptions {
   /** Data directory of the stack; the broker keeps everything in `rabbitmq/` below it. */
   dataDir: string;
   port: number;
-  /** Port for Erlang distribution (command line tools). */
+  /** Port for Erlang distribution (command line tools, other nodes). */
   distributionPort: number;
-  /** Port of the node's own epmd, which the node starts by itself. */
+  /** Port of the broker's own epmd, which the first node starts by itself. */
   epmdPort: number;
   logFile: string;
+  /** Makes it one of the nodes of a cluster, which share a data directory and an epmd. */
+  member?: Member;
 }
 
-/** Any name does, and every node may have the same one: each has its own epmd, so they never meet. */
-export const NODE_NAME = 'sixfold@localhost';
+/** Which node of a cluster: `number` from 1 to `of`. */
+export interface Member {
+  number: number;
+  of: number;
+}
+
+/** A node as a process, with its address and its name among Erlang nodes. */
+export type BrokerNode = ManagedProcess & { url: string; node: string };
+
+/** Any name does, and every broker may have the same ones: each has its own epmd, so they never meet. */
+const nodeName = (member?: Member): string => `sixfold${member?.number ?? ''}@localhost`;
 const USER = 'sixfold';
 
 /** Settings of the system's own RabbitMQ or of the user's shell must not leak into the private node. */
@@ -31,29 +42,32 @@ const FOREIGN_SETTINGS = /^(RABBITMQ_|ERL_|NOTIFY_SOCKET)/;
  * A private RabbitMQ node: own name, ports, epmd, cookie, password and data; loopback only; no plugins.
  * Never touches an instance the system runs.
  */
-export function rabbitMq(options: RabbitMqOptions): ManagedProcess & { url: string } {
-  const { port, epmdPort, logFile } = options;
-  const dir = join(options.dataDir, 'rabbitmq');
-  const password = readOrCreateSecret(join(dir, 'password'));
+export function rabbitMq(options: RabbitMqOptions): BrokerNode {
+  const { port, epmdPort, logFile, member } = options;
+  const home = join(options.dataDir, 'rabbitmq');
+  const dir = member ? join(home, `node-${member.number}`) : home;
+  const password = readOrCreateSecret(join(home, 'password'));
   const url = `amqp://${USER}:${password}@127.0.0.1:${port}`;
   return {
-    name: 'rabbitmq',
+    name: member ? `rabbitmq-${member.number}` : 'rabbitmq',
     port,
     url,
+    node: nodeName(member),
     logFile,
     stopRank: 2, // what the services stand on
     stopSignal: 'SIGTERM',
     stopTimeoutMs: 30_000,
     startTimeoutMs: 90_000,
     launch: () => {
-      writeFileSync(join(dir, 'enabled_plugins'), '[].\n');
-      writeFileSync(join(dir, 'rabbitmq.conf'), configuration(port, password), { mode: 0o600 });
       mkdirSync(join(dir, 'conf.d'), { recursive: true });
-      const env = childEnvironment(options.dataDir, nodeEnvironment(dir, options), FOREIGN_SETTINGS);
+      writeFileSync(join(dir, 'enabled_plugins'), '[].\n');
+      const settings = [...configuration(port, password), ...(member ? clusterSettings(member) : []), ''];
+      writeFileSync(join(dir, 'rabbitmq.conf'), settings.join('\n'), { mode: 0o600 });
+      const env = childEnvironment(options.dataDir, nodeEnvironment(home, dir, options), FOREIGN_SETTINGS);
       return startChild({ command: findRabbitMqServer(), args: [], cwd: dir, env, logFile });
     },
     isReady: () => acceptsConnections(url),
-    afterExit: () => stopEpmd(epmdPort),
+    afterExit: () => stopEpmd(epmdPort), // refused while another node is registered there
   };
 }
 
@@ -64,7 +78,7 @@ export async function acceptsConnections(url: string): Promise<boolean> {
   return true;
 }
 
-function configuration(port: number, password: string): string {
+function configuration(port: number, password: string): string[] {
   return [
     `listeners.tcp.1 = 127.0.0.1:${port}`,
     `default_user = ${USER}`,
@@ -78,16 +92,28 @@ function configuration(port: number, password: string): string {
     'disk_free_limit.absolute = 100MB',
     // Default 512 MiB: a smaller log of the quorum queues keeps memory, disk and recovery time small.
     'raft.wal_max_size_bytes = 67108864',
-    '',
-  ].join('\n');
+  ];
 }
 
-function nodeEnvironment(dir: string, options: RabbitMqOptions): NodeJS.ProcessEnv {
+/** As docs/BROKER_CLUSTER.md has it. */
+function clusterSettings({ of }: Member): string[] {
+  const numbers = Array.from({ length: of }, (_, index) => index + 1);
+  return [
+    'cluster_formation.peer_discovery_backend = classic_config',
+    ...numbers.map(
+      (number) => `cluster_formation.classic_config.nodes.${number} = ${nodeName({ number, of })}`,
+    ),
+    'cluster_partition_handling = pause_minority',
+    'queue_leader_locator = balanced',
+  ];
+}
+
+function nodeEnvironment(home: string, dir: string, options: RabbitMqOptions): NodeJS.ProcessEnv {
   return {
     // Makes the start script `exec` the Erlang VM, so that the process we start is the VM itself.
     RUNNING_UNDER_SYSTEMD: 'true',
-    HOME: dir, // the Erlang cookie
-    RABBITMQ_NODENAME: NODE_NAME,
+    HOME: home, // the Erlang cookie
+    RABBITMQ_NODENAME: nodeName(options.member),
     RABBITMQ_NODE_PORT: String(options.port),
     RABBITMQ_DIST_PORT: String(options.distributionPort),
     RABBITMQ_BASE: dir,
