@@ -6,6 +6,8 @@ import { runChaos } from './chaos/run.ts';
 import { REPOSITORY } from './stack/environment.ts';
 import { whole } from './whole.ts';
 
+/** After the last fault everything must have come through within this time, milliseconds. */
+const PATIENCE_MS = 90_000;
 /** Without a terminal the progress line is printed so often, milliseconds. */
 const PRINT_EVERY = 10_000;
 
@@ -35,13 +37,15 @@ function progress() {
   };
 }
 
-async function chaos(options: Omit<ChaosOptions, 'root'>): Promise<void> {
+async function chaos(options: Omit<ChaosOptions, 'root' | 'patienceMs'>): Promise<void> {
   const { seconds, seed, pairs, rate, cluster } = options;
   console.log(
     `${pairs} pairs, ${rate} messages/s, ${seconds} s, ${cluster ? 'three broker nodes' : 'one broker node'}, seed ${seed}`,
   );
   const line = progress();
-  const result = await runChaos({ ...options, root: REPOSITORY }, line).finally(line.done);
+  const result = await runChaos({ ...options, patienceMs: PATIENCE_MS, root: REPOSITORY }, line).finally(
+    line.done,
+  );
   console.log(result.report);
   if (result.violations.length === 0) return;
   console.log(`\nLogs and histories: ${result.dataDir}\nThe same again: --seed ${seed}`);

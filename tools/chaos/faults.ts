@@ -1,4 +1,5 @@
 import type { Dice } from './dice.ts';
+import { slowDown } from './slow-commits.ts';
 import type { ProcessHandle } from '../stack/process-handle.ts';
 import type { TcpProxy } from '../stack/tcp-proxy.ts';
 import type { Crew } from './crew.ts';
@@ -12,9 +13,11 @@ export interface Fault {
   targets(world: World): Target[];
 }
 
-/** Somebody whom a fault may hit. Nobody is hit twice at the same time. */
+/** Somebody whom a fault may hit. */
 export interface Target {
   readonly name: string;
+  /** Whom it hurts: nobody is hurt twice at the same time. The nodes of a cluster count as one. */
+  readonly hurts: string;
   /** Hurts; says what it did and how it is healed. */
   strike(dice: Dice): Promise<Wound> | Wound;
 }
@@ -45,9 +48,12 @@ async function restart(handle: ProcessHandle): Promise<void> {
     }
 }
 
+const hurtsOf = (name: string) => (name.startsWith('rabbitmq') ? 'the broker' : name);
+
 function kill(handle: ProcessHandle): Target {
   return {
     name: handle.name,
+    hurts: hurtsOf(handle.name),
     strike: async (dice) => {
       const lastsMs = dice.whole(0, 4_000);
       await handle.kill('SIGKILL');
@@ -59,6 +65,7 @@ function kill(handle: ProcessHandle): Target {
 function freeze(handle: ProcessHandle): Target {
   return {
     name: handle.name,
+    hurts: hurtsOf(handle.name),
     strike: (dice) => {
       const lastsMs = either(dice);
       handle.signal('SIGSTOP');
@@ -71,6 +78,7 @@ function freeze(handle: ProcessHandle): Target {
 function deploy(handle: ProcessHandle): Target {
   return {
     name: handle.name,
+    hurts: handle.name,
     strike: () => ({
       what: 'SIGTERM and a new process',
       lastsMs: 0,
@@ -83,11 +91,23 @@ function deploy(handle: ProcessHandle): Target {
   };
 }
 
-function stall(name: string, proxies: readonly TcpProxy[]): Target {
+/** The way from one process to another kind; where there are several (the nodes of a cluster), all of them or one. */
+interface Way {
+  from: string;
+  to: 'clients' | 'broker' | 'database';
+  proxies: readonly TcpProxy[];
+}
+
+const wayName = ({ from, to }: Way) => `${from}, its way to the ${to}`;
+const some = ({ proxies }: Way, dice: Dice) => (dice.chance(0.5) ? proxies : [dice.pick(proxies)]);
+
+function stall(way: Way): Target {
   return {
-    name,
+    name: wayName(way),
+    hurts: way.from,
     strike: (dice) => {
       const lastsMs = either(dice);
+      const proxies = some(way, dice);
       for (const proxy of proxies) proxy.stall();
       return {
         what: `nothing moves for ${lastsMs} ms`,
@@ -98,17 +118,15 @@ function stall(name: string, proxies: readonly TcpProxy[]): Target {
   };
 }
 
-function lose(name: string, proxies: readonly TcpProxy[]): Target {
+function lose(way: Way): Target {
   return {
-    name,
-    strike: () => {
+    name: wayName(way),
+    hurts: way.from,
+    strike: (dice) => {
+      const proxies = some(way, dice);
       const count = proxies.reduce((sum, { connections }) => sum + connections, 0);
       for (const proxy of proxies) proxy.lose();
-      return {
-        what: `${count} connections half-open`,
-        lastsMs: 0,
-        heal: () => undefined,
-      };
+      return { what: `${count} connections half-open`, lastsMs: 0, heal: () => undefined };
     },
   };
 }
@@ -116,17 +134,19 @@ function lose(name: string, proxies: readonly TcpProxy[]): Target {
 const members = (kind: Member['kind'], hurt: (handle: ProcessHandle) => Target) => (world: World) =>
   world.members.filter((member) => member.kind === kind).map(({ process }) => hurt(process));
 
-type Way = 'clients' | 'broker' | 'database';
-
 /** The ways of one kind, one target for each service that has such a way. */
-const ways = (way: Way, hurt: (name: string, proxies: readonly TcpProxy[]) => Target) => (world: World) =>
+const ways = (to: Way['to'], hurt: (way: Way) => Target) => (world: World) =>
   world.members.flatMap((member) => {
-    const proxies = [member[way] ?? []].flat();
-    return proxies.length > 0 ? [hurt(`${member.process.name}, its way to the ${way}`, proxies)] : [];
+    const proxies = [member[to] ?? []].flat();
+    return proxies.length > 0 ? [hurt({ from: member.process.name, to, proxies })] : [];
   });
 
 const crews = (hurt: (crew: Crew, dice: Dice) => Promise<Wound> | Wound) => (world: World) =>
-  world.crews.map((crew) => ({ name: crew.name, strike: (dice: Dice) => hurt(crew, dice) }));
+  world.crews.map((crew) => ({
+    name: crew.name,
+    hurts: crew.name,
+    strike: (dice: Dice) => hurt(crew, dice),
+  }));
 
 async function killCrew(crew: Crew, dice: Dice): Promise<Wound> {
   const lastsMs = dice.whole(0, 4_000);
@@ -139,6 +159,22 @@ function freezeCrew(crew: Crew, dice: Dice): Wound {
   crew.freeze();
   return { what: `SIGSTOP for ${lastsMs} ms`, lastsMs, heal: () => crew.thaw() };
 }
+
+const slowCommits = ({ databaseUrl, database }: World): Target[] => [
+  {
+    name: database.name,
+    hurts: database.name,
+    strike: async (dice) => {
+      const lastsMs = long(dice);
+      const heal = await slowDown(databaseUrl);
+      return {
+        what: `what is stored becomes visible late, and not in order, for ${lastsMs} ms`,
+        lastsMs,
+        heal,
+      };
+    },
+  },
+];
 
 /** What the nemesis knows to do. `stall` and `lose` are about the network between two parties. */
 export const FAULTS = {
@@ -156,6 +192,7 @@ export const FAULTS = {
   'stall-clients': { weight: 1, targets: ways('clients', stall) },
   'stall-broker': { weight: 2, targets: ways('broker', stall) },
   'stall-database': { weight: 2, targets: ways('database', stall) },
+  'slow-commits': { weight: 1, targets: slowCommits },
   'lose-clients': { weight: 1, targets: ways('clients', lose) },
   'lose-broker': { weight: 1, targets: ways('broker', lose) },
   'lose-database': { weight: 1, targets: ways('database', lose) },

@@ -8,8 +8,8 @@ import type { World } from './world.ts';
 const MAX_WOUNDS = 3;
 /** Mean time between two faults, milliseconds. */
 const PAUSE = 800;
-/** Now and then nothing is done for a while, so that it shows what works when nothing fails. */
-const CALM = { chance: 0.15, ms: 8_000 };
+/** Now and then everything is healed, and nothing is done for a while, so that it shows what works when nothing fails. */
+const CALM = { chance: 0.08, ms: 8_000 };
 
 /** Injects one fault after the other, as the dice decide, and heals all of them in the end. */
 export class Nemesis {
@@ -18,6 +18,7 @@ export class Nemesis {
   readonly #world: World;
   readonly #names: readonly FaultName[];
   readonly #dice: Dice;
+  /** What is to be healed, by whom it hurts. */
   readonly #wounds = new Map<string, Promise<void>>();
   /** Faults drawn without putting them back, so that each gets its turn. */
   #bag: FaultName[] = [];
@@ -50,13 +51,14 @@ export class Nemesis {
 
   async #step(until: number): Promise<void> {
     const dice = this.#dice;
-    const calm = dice.chance(CALM.chance) && this.#wounds.size === 0;
+    const calm = dice.chance(CALM.chance);
+    if (calm) await Promise.all(this.#wounds.values());
     await delay(Math.min(calm ? CALM.ms : dice.wait(PAUSE), Math.max(0, until - Date.now())));
     if (Date.now() >= until) return;
     const fault = this.#draw();
     if (fault === undefined) return;
     const definition: Fault = FAULTS[fault];
-    const free = definition.targets(this.#world).filter(({ name }) => !this.#isHit(name));
+    const free = definition.targets(this.#world).filter(({ hurts }) => !this.#wounds.has(hurts));
     if (free.length === 0) return;
     await this.#strike(fault, dice.pick(free));
   }
@@ -70,15 +72,9 @@ export class Nemesis {
       await delay(wound.lastsMs);
       await Promise.resolve(wound.heal()).catch((error: unknown) => this.failures.push(String(error)));
       event.healed = Date.now();
-      this.#wounds.delete(target.name);
+      this.#wounds.delete(target.hurts);
     })();
-    this.#wounds.set(target.name, healing);
-  }
-
-  /** A process is hit as a whole or at one of its ways, not both at once: a stopped one has no network. */
-  #isHit(name: string): boolean {
-    const [process] = name.split(',');
-    return [...this.#wounds.keys()].some((hit) => hit.split(',')[0] === process);
+    this.#wounds.set(target.hurts, healing);
   }
 
   #draw(): FaultName | undefined {

@@ -16,6 +16,8 @@ export interface ChaosOptions {
   /** Three broker nodes instead of one. */
   cluster: boolean;
   faults: readonly FaultName[];
+  /** How long everything may take to come to rest after the last fault, milliseconds. */
+  patienceMs: number;
   /** Root of the work tree whose services and client library are tested. */
   root: string;
 }

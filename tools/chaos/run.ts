@@ -59,7 +59,7 @@ async function runIn(dataDir: string, options: ChaosOptions, progress: Progress)
     progress.say('starting broker, database, services and clients');
     await world.start();
     await hurt(world, nemesis, options.seconds, progress);
-    const rest = await settle(world, (text) => progress.say(text));
+    const rest = await settle(world, options.patienceMs, (text) => progress.say(text));
     progress.say('checking');
     await Promise.all(world.crews.map((crew) => crew.end()));
     await world.stop().catch((error: unknown) => crashes.push(String(error)));

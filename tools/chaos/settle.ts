@@ -3,8 +3,6 @@ import { isPresentAtEnd } from './cast.ts';
 import { type Holdings, holdings } from './remains.ts';
 import type { World } from './world.ts';
 
-/** After the last fault everything must have come through within this time, milliseconds. */
-const PATIENCE = 90_000;
 const LOOK_EVERY = 500;
 /** Nothing may have been on the way so many times in a row. */
 const QUIET_LOOKS = 3;
@@ -18,7 +16,7 @@ export interface Rest {
 }
 
 /** Waits until nothing is on the way any more. @throws when broker, database or metrics stay out of reach */
-export async function settle(world: World, say: (text: string) => void): Promise<Rest> {
+export async function settle(world: World, patienceMs: number, say: (text: string) => void): Promise<Rest> {
   const began = Date.now();
   for (const crew of world.crews) crew.settle();
   let quiet = 0;
@@ -27,7 +25,7 @@ export async function settle(world: World, say: (text: string) => void): Promise
     const undone = left instanceof Error ? [`cannot look: ${left.message}`] : undoneIn(world, left);
     quiet = undone.length === 0 ? quiet + 1 : 0;
     const tookMs = Date.now() - began;
-    const late = tookMs > PATIENCE;
+    const late = tookMs > patienceMs;
     if (late && left instanceof Error) throw left;
     if (!(left instanceof Error) && (late || quiet === QUIET_LOOKS)) return { left, tookMs, undone };
     say(`settling: ${undone.join(', ') || 'quiet'}`);

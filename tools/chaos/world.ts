@@ -4,6 +4,7 @@ import { freePort } from '../stack/ports.ts';
 import { postgres } from '../stack/postgres.ts';
 import { ProcessHandle } from '../stack/process-handle.ts';
 import { ensureRabbitMq } from '../stack/rabbitmq-install.ts';
+import { rabbitMqCluster } from '../stack/rabbitmq-cluster.ts';
 import { rabbitMq } from '../stack/rabbitmq.ts';
 import { service, type ServiceKind } from '../stack/service.ts';
 import { TcpProxy } from '../stack/tcp-proxy.ts';
@@ -113,11 +114,14 @@ export class World {
   }
 
   async #startBroker(): Promise<void> {
+    const { dataDir } = this;
+    const logFile = (name: string) => this.#logFile(name);
     const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
-    const logFile = this.#logFile('rabbitmq');
-    const spec = rabbitMq({ dataDir: this.dataDir, port, distributionPort, epmdPort, logFile });
-    this.brokers.push(await ProcessHandle.start(spec));
-    this.#amqpUrls = [spec.url];
+    const nodes = this.#options.cluster
+      ? (await rabbitMqCluster({ dataDir, nodes: 3, logFile })).nodes
+      : [rabbitMq({ dataDir, port, distributionPort, epmdPort, logFile: logFile('rabbitmq') })];
+    this.brokers.push(...(await Promise.all(nodes.map((node) => ProcessHandle.start(node)))));
+    this.#amqpUrls = nodes.map(({ url }) => url);
   }
 
   async #startDatabase(): Promise<void> {

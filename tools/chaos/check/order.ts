@@ -3,7 +3,7 @@ import type { Facts, Message } from './facts.ts';
 import type { Violation } from './guarantees.ts';
 
 /** After a fault something may still be on its way through the mailbox, milliseconds. */
-const AFTERMATH = 8_000;
+const AFTERMATH = 3_000;
 
 /** Whether nothing was wrong between two moments, nor shortly before. */
 export function isCalm(faults: readonly FaultEvent[], from: number, to: number): boolean {

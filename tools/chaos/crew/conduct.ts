@@ -21,6 +21,8 @@ const STAY = 6_000;
 const AWAY = 3_000;
 /** How long somebody who leaves waits for a msg:A at most. */
 const ACCEPT_WAIT = 8_000;
+/** How long somebody who leaves is there before the first message. */
+const HESITATE = 1_500;
 const MAX_BURST = 12;
 
 /** Plays a part until it is time to settle; afterwards whoever stays is online. */
@@ -54,6 +56,7 @@ const plays: Record<Conduct, (scene: Play) => Promise<void>> = {
       const actor = enter(scene, `${part.user}.${ground.run}.${n}`);
       const client = actor.open('in memory');
       await Promise.race([client.connected().catch(() => undefined), pause(Infinity, settle)]);
+      await pause(dice.wait(HESITATE), settle);
       if (client.status.state === 'online') await writeAndGo(actor, part.to ?? '', dice);
       actor.leave();
       await actor.close('abrupt');
