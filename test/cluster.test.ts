@@ -1,3 +1,4 @@
+import { partitionOf, routeQueue } from '#libs/broker/topology.ts';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { ProcessHandle } from '../tools/stack/process-handle.ts';
 import { connectAs } from './harness/raw-client.ts';
@@ -36,6 +37,14 @@ function queues() {
   return stack.queues(names()[stack.brokerNodes.findIndex(({ running }) => running)]);
 }
 
+/** The node that leads a queue, first, and the others. */
+async function byLeader(queue: string): Promise<[ProcessHandle, ...ProcessHandle[]]> {
+  const { leader } = (await queues()).find(({ name }) => name === queue) ?? {};
+  const node = stack.brokerNodes[names().indexOf(leader ?? '')];
+  if (!node) throw new Error(`${queue} has no leader`);
+  return [node, ...stack.brokerNodes.filter((other) => other !== node)];
+}
+
 /** Three copies of every queue, all in touch: what is killed next may be any node. */
 async function untilComplete(): Promise<void> {
   await until(async () => (await queues()).every(({ online }) => online.length === names().length), {
@@ -57,7 +66,7 @@ test('the node is killed that the services are connected to: traffic goes on, an
   await using alice = await connectAs(stack, stack.gateways[0], 'alice');
   await using bob = await connectAs(stack, stack.gateways[1], 'bob', { autoAck: true });
   const traffic = new Traffic(alice, bob, 'bob');
-  await traffic.flows(5_000);
+  await traffic.flows(20_000);
   const [first] = stack.brokerNodes as [ProcessHandle];
   await first.kill('SIGKILL');
   const goesOn = await traffic.flows(GOES_ON_WITHIN_MS);
@@ -66,3 +75,26 @@ test('the node is killed that the services are connected to: traffic goes on, an
   const count = await traffic.finish();
   console.log(`${first.name} killed: messages delivered live again after ${goesOn} ms; ${count} in all`);
 }, 90_000);
+
+test('the node is killed that leads a queue, and then a second one: refused until there is a majority', async () => {
+  await using alice = await connectAs(stack, stack.gateways[0], 'carl');
+  await using bob = await connectAs(stack, stack.gateways[1], 'dora', { autoAck: true });
+  const traffic = new Traffic(alice, bob, 'dora');
+  await traffic.flows(20_000);
+  const [leader, second] = await byLeader(routeQueue(partitionOf('dora', 8)));
+  await leader.kill('SIGKILL');
+  const goesOn = await traffic.flows(GOES_ON_WITHIN_MS);
+
+  await second?.kill('SIGKILL');
+  const refused = alice.all('error', { code: 'unavailable' }).length;
+  await until(() => alice.all('error', { code: 'unavailable' }).length > refused, { what: 'to be refused' });
+  const restarting = Date.now();
+  await Promise.all([leader.restart(), second?.restart()]);
+  const restarted = Date.now() - restarting;
+  const again = await traffic.flows(GOES_ON_WITHIN_MS);
+  const count = await traffic.finish();
+  console.log(
+    `${leader.name} killed: live again after ${goesOn} ms; two nodes: ${again} ms after their start, ` +
+      `which took ${restarted} ms; ${count} messages in all`,
+  );
+}, 120_000);

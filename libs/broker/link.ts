@@ -20,6 +20,8 @@ export interface LinkOptions {
 
 /** How long a TCP connect plus AMQP handshake may take, milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** How long the set-up may take: what is declared or consumed may be without a leader at this moment, milliseconds. */
+const SET_UP_TIMEOUT_MS = 15_000;
 /** How long the broker may take to answer the close of a connection, milliseconds. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
@@ -89,10 +91,12 @@ export class Link {
     try {
       if (this.#stop.signal.aborted) return;
       this.#connection = connection;
-      await Promise.race([
-        onUp(connection),
-        closed.then(() => Promise.reject(new Error('closed during set-up'))),
-      ]);
+      await inTime(
+        Promise.race([
+          onUp(connection),
+          closed.then(() => Promise.reject(new Error('closed during set-up'))),
+        ]),
+      );
       this.#up = true;
       whenUp();
       onChange?.();
@@ -121,6 +125,15 @@ export class Link {
     });
     return new Promise((resolve) => connection.once('close', () => resolve()));
   }
+}
+
+/** @throws Error when the set-up takes too long */
+async function inTime(setUp: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('the set-up takes too long')), SET_UP_TIMEOUT_MS);
+  });
+  await Promise.race([setUp, late]).finally(() => clearTimeout(timer));
 }
 
 /**

@@ -27,6 +27,8 @@ const CONCURRENCY = 4;
 const MAX_ENTRIES = 500;
 /** Weight of a group, UTF-16 units of its text. */
 const MAX_WEIGHT = 256 * 1024;
+/** What is kept until the broker has it is published again when no confirm comes, at first after this long, milliseconds. */
+const AGAIN_AFTER_MS = { first: 1_500, longest: 12_000 };
 
 /** A single entry waiting for its group's confirm. */
 class Entry implements Pending {
@@ -103,18 +105,21 @@ export class Outbox {
     const content = Buffer.from(`[${group.map((entry) => entry.text).join(',')}]`);
     batchEntries.observe({ stage }, group.length);
     const backoff = new Backoff({ baseMs: 50, maxMs: 1_000 });
+    let patience = AGAIN_AFTER_MS.first;
+    let unconfirmedMs = 0;
     for (;;) {
       try {
-        const left =
-          timeoutMs === undefined
-            ? fallback?.afterMs
-            : Math.max(1, (group.at(-1)?.deadline ?? 0) - performance.now());
-        await publisher.publish(exchange, routingKey, content, left);
+        const left = Math.max(1, (group.at(-1)?.deadline ?? 0) - performance.now());
+        await publisher.publish(exchange, routingKey, content, timeoutMs === undefined ? patience : left);
         return;
       } catch (error) {
         if (timeoutMs !== undefined || publisher.stopped) throw error;
-        if (fallback && error instanceof BrokerError && error.code === 'timeout')
-          [exchange, routingKey] = ['', fallback.routingKey];
+        if (error instanceof BrokerError && error.code === 'timeout') {
+          unconfirmedMs += patience;
+          patience = Math.min(patience * 2, AGAIN_AFTER_MS.longest);
+          if (fallback && unconfirmedMs >= fallback.afterMs)
+            [exchange, routingKey] = ['', fallback.routingKey];
+        }
       }
       await pause(backoff.next());
       await publisher.ready();
@@ -145,7 +150,12 @@ export class Outboxes {
 
   /** Forgets the outboxes that have nothing to send. */
   prune(): void {
-    for (const [key, outbox] of this.#open) if (outbox.idle) this.#open.delete(key);
+    const { publisher, exchange } = this.#options;
+    for (const [key, outbox] of this.#open) {
+      if (!outbox.idle) continue;
+      this.#open.delete(key);
+      publisher.release(exchange, key);
+    }
   }
 
   async drained(): Promise<void> {

@@ -2,12 +2,16 @@ import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import { BrokerError } from './errors.ts';
 
 /**
- * Publishes with confirms on one channel. Every message is persistent and mandatory: it is confirmed only when a
- * queue has it. (RabbitMQ: an unroutable message is confirmed too, but its basic.return arrives before that.)
+ * Publishes with confirms. Every message is persistent and mandatory: it is confirmed only when a queue has it.
+ * (RabbitMQ: an unroutable message is confirmed too, but its basic.return arrives before that.)
+ *
+ * Each destination has a channel of its own. RabbitMQ 3.10 lets a channel wait for a minute that publishes to a quorum
+ * queue while that has no leader (its node was killed), also when there is a new leader at once, and everything else on
+ * that channel waits with it.
  */
 export class Publisher {
   #connection: ChannelModel | undefined;
-  #channel: ConfirmChannel | undefined;
+  readonly #channels = new Map<string, Promise<ConfirmChannel>>();
   readonly #blocked: () => boolean;
   readonly #returned = new Set<string>();
   #waiting: (() => void)[] = [];
@@ -21,24 +25,24 @@ export class Publisher {
 
   /** @param prepare what must be there before the first publish */
   async open(connection: ChannelModel, prepare: (channel: ConfirmChannel) => Promise<void>): Promise<void> {
-    const channel = await this.#openChannel(connection);
-    // A channel error closes the connection's whole set-up: simpler to reason about than a half-open link.
-    channel.on('error', () => void connection.close().catch(() => undefined));
+    const channel = await connection.createConfirmChannel();
+    channel.on('error', () => undefined); // prepare fails with it
     await prepare(channel);
+    void channel.close().catch(() => undefined); // nothing depends on it
     this.#connection = connection;
-    this.#channel = channel;
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
   close(): void {
-    this.#connection = this.#channel = undefined;
+    this.#connection = undefined;
+    this.#channels.clear();
     this.#returned.clear();
   }
 
   /** Nothing is published any more; who waits for a connection is told. */
   stop(): void {
     this.#stopped = true;
-    this.#connection = this.#channel = undefined;
+    this.#connection = undefined;
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
@@ -46,83 +50,78 @@ export class Publisher {
     return this.#stopped;
   }
 
-  /** Resolves when there is a channel again, or nothing to wait for. */
+  /** Resolves when there is a connection again, or nothing to wait for. */
   async ready(): Promise<void> {
-    if (this.#channel || this.#stopped) return;
+    if (this.#connection || this.#stopped) return;
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /**
-   * Resolves when the broker has confirmed the message.
+   * Resolves when the broker has confirmed the message. Messages to one destination keep their order, except that one
+   * that was not confirmed in time may still arrive, behind later ones.
    *
-   * @param timeoutMs give up waiting after this long; the message may still arrive
+   * @param timeoutMs give up waiting after this long
    * @throws BrokerError
    */
-  publish(exchange: string, routingKey: string, content: Buffer, timeoutMs?: number): Promise<void> {
-    const refusal = this.#refusal();
-    if (refusal || !this.#channel) return Promise.reject(refusal ?? new BrokerError('not_connected'));
-    return this.#send(this.#channel, exchange, routingKey, content, timeoutMs);
+  async publish(exchange: string, routingKey: string, content: Buffer, timeoutMs: number): Promise<void> {
+    if (this.#stopped) throw new BrokerError('stopped');
+    if (this.#blocked()) throw new BrokerError('blocked');
+    if (!this.#connection) throw new BrokerError('not_connected');
+    const destination = nameOf(exchange, routingKey);
+    const channel = this.#channels.get(destination) ?? this.#open(this.#connection, destination);
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => {
+        // The next message takes a fresh channel, which finds the queue's leader if there is one by then.
+        if (this.#channels.get(destination) === channel) this.release(exchange, routingKey);
+        reject(new BrokerError('timeout'));
+      }, timeoutMs);
+      channel
+        .then((open) => this.#send(open, exchange, routingKey, content))
+        .then(resolve, (cause: unknown) =>
+          reject(cause instanceof BrokerError ? cause : new BrokerError('closed', { cause })),
+        )
+        .finally(() => clearTimeout(late));
+    });
   }
 
-  /**
-   * Publishes to a queue that may be out of order, on a channel of its own: RabbitMQ 3.10 lets a channel that publishes
-   * to a quorum queue without a leader wait for a minute, and everything else on that channel with it.
-   *
-   * @throws BrokerError
-   */
-  async publishApart(queue: string, content: Buffer, timeoutMs: number): Promise<void> {
-    const refusal = this.#refusal();
-    if (refusal || !this.#connection) throw refusal ?? new BrokerError('not_connected');
-    const channel = await this.#openChannel(this.#connection);
-    channel.on('error', () => undefined); // the confirm callback tells
-    try {
-      await this.#send(channel, '', queue, content, timeoutMs);
-    } finally {
-      void channel.close().catch(() => undefined); // one that waits closes later
-    }
+  /** Nothing more goes there for now. */
+  release(exchange: string, routingKey: string): void {
+    const destination = nameOf(exchange, routingKey);
+    const channel = this.#channels.get(destination);
+    this.#channels.delete(destination);
+    void channel?.then((open) => open.close()).catch(() => undefined); // closed already; or one that waits, closed later
   }
 
-  async #openChannel(connection: ChannelModel): Promise<ConfirmChannel> {
-    const channel = await connection.createConfirmChannel();
-    channel.on('return', (message: Message) => this.#returned.add(String(message.properties.messageId)));
-    return channel;
+  #open(connection: ChannelModel, destination: string): Promise<ConfirmChannel> {
+    const opening = (async () => {
+      const channel = await connection.createConfirmChannel();
+      // A channel error closes the connection's whole set-up: simpler to reason about than a half-open link.
+      channel.on('error', () => void connection.close().catch(() => undefined));
+      channel.on('return', (message: Message) => this.#returned.add(String(message.properties.messageId)));
+      return channel;
+    })();
+    this.#channels.set(destination, opening);
+    opening.catch(() => {
+      if (this.#channels.get(destination) === opening) this.#channels.delete(destination);
+    });
+    return opening;
   }
 
-  #refusal(): BrokerError | undefined {
-    if (this.#stopped) return new BrokerError('stopped');
-    return this.#blocked() ? new BrokerError('blocked') : undefined;
-  }
-
-  #send(
-    channel: ConfirmChannel,
-    exchange: string,
-    routingKey: string,
-    content: Buffer,
-    timeoutMs: number | undefined,
-  ): Promise<void> {
+  #send(channel: ConfirmChannel, exchange: string, routingKey: string, content: Buffer): Promise<void> {
     const messageId = String(++this.#count);
+    const options = { persistent: true, mandatory: true, messageId };
+    const connection = this.#connection;
     return new Promise((resolve, reject) => {
-      const timer =
-        timeoutMs === undefined ? undefined : setTimeout(() => reject(new BrokerError('timeout')), timeoutMs);
-      const confirmed = (error: unknown) => {
-        clearTimeout(timer);
+      // amqplib throws on a channel that is closing
+      channel.publish(exchange, routingKey, content, options, (error: unknown) => {
         const unroutable = this.#returned.delete(messageId);
-        if (error) reject(new BrokerError(this.#channel === channel ? 'nacked' : 'closed', { cause: error }));
+        const isOpen = connection !== undefined && this.#connection === connection;
+        if (error) reject(new BrokerError(isOpen ? 'nacked' : 'closed', { cause: error }));
         else if (unroutable) reject(new BrokerError('unroutable'));
         else resolve();
-      };
-      try {
-        channel.publish(
-          exchange,
-          routingKey,
-          content,
-          { persistent: true, mandatory: true, messageId },
-          confirmed,
-        );
-      } catch (error) {
-        clearTimeout(timer);
-        reject(new BrokerError('closed', { cause: error })); // amqplib throws on a channel that is closing
-      }
+      });
     });
   }
 }
+
+const nameOf = (exchange: string, routingKey: string) => `${exchange} ${routingKey}`;

@@ -20,8 +20,8 @@ export interface HeirsOptions {
 /** A queue without a leader confirms nothing; the next round tries again. */
 const PUBLISH_TIMEOUT_MS = 3_000;
 const PROBE = Buffer.from('[]');
-/** Between two looks at a queue that does not answer, milliseconds. */
-const LOOK_AGAIN_MS = 60_000;
+/** Between two looks at a queue that does not answer, milliseconds: twice as long each time. */
+const LOOK_AGAIN_MS = { first: 500, longest: 60_000 };
 const TOMBSTONE = Buffer.from('[{"kind":"tombstone"}]');
 /** After the tombstone: time for publishes that were routed just before the queue was unbound. */
 const GRACE_MS = 1_000;
@@ -41,8 +41,8 @@ export class Heirs {
   readonly #subscriptions = new Map<string, Promise<Subscription | undefined>>();
   readonly #tombstones = new Map<string, number>();
   readonly #burying = new Set<string>();
-  /** Queues that do not answer, and until when they are left alone, milliseconds since the epoch. */
-  readonly #silent = new Map<string, number>();
+  /** Queues that do not answer, and for how long they are left alone. */
+  readonly #silent = new Map<string, { ms: number; until: number }>();
   #connection: ChannelModel | undefined;
 
   constructor(options: HeirsOptions) {
@@ -81,6 +81,8 @@ export class Heirs {
     const known = new Set(gateways.map(({ gateway }) => gateway));
     for (const gateway of this.#silent.keys()) if (!known.has(gateway)) this.#silent.delete(gateway);
     for (const gateway of over) {
+      // Not into one that is being deleted, which takes seconds while a node is down: that would end the connection (541).
+      if (this.#burying.has(gateway)) continue;
       if (now - (this.#tombstones.get(gateway) ?? 0) < TOMBSTONE_EVERY_MS) continue;
       this.#tombstones.set(gateway, now);
       // One queue that cannot be reached does not keep the others from their end.
@@ -132,18 +134,23 @@ export class Heirs {
   /** Puts something into a gateway's queue. One that does not answer is left alone for a while. */
   async #put(gateway: string, content: Buffer): Promise<'taken' | 'missing' | 'silent'> {
     const { publisher, log } = this.#options;
-    if (Date.now() < (this.#silent.get(gateway) ?? 0)) return 'silent';
+    const before = this.#silent.get(gateway);
+    if (before && Date.now() < before.until) return 'silent';
+    const queue = gatewayQueue(gateway);
     try {
-      await publisher.publishApart(gatewayQueue(gateway), content, PUBLISH_TIMEOUT_MS);
+      await publisher.publish('', queue, content, PUBLISH_TIMEOUT_MS);
       this.#silent.delete(gateway);
       return 'taken';
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       if (error.code === 'unroutable') return 'missing';
       if (error.code !== 'timeout') throw error;
-      this.#silent.set(gateway, Date.now() + LOOK_AGAIN_MS);
-      log.warn({ gateway }, 'the queue of a gateway does not answer');
+      const ms = before ? Math.min(before.ms * 2, LOOK_AGAIN_MS.longest) : LOOK_AGAIN_MS.first;
+      this.#silent.set(gateway, { ms, until: Date.now() + ms });
+      log.warn({ gateway, lookAgainMs: ms }, 'the queue of a gateway does not answer');
       return 'silent';
+    } finally {
+      publisher.release('', queue);
     }
   }
 

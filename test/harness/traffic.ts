@@ -34,13 +34,14 @@ export class Traffic {
   async flows(timeoutMs: number): Promise<number> {
     const [start, before] = [Date.now(), this.#sent.size];
     const isNew = (id: string) => Number(id.slice(1)) >= before;
-    await until(
-      () => this.#sender.all('ack:N', ({ id, state }) => state === 'delivered' && isNew(id)).length,
-      {
-        what: 'a new message to be delivered live',
-        timeoutMs,
-      },
-    );
+    const delivered = () =>
+      this.#sender.all('ack:N', ({ id, state }) => state === 'delivered' && isNew(id)).length;
+    try {
+      await until(delivered, { what: 'a new message to be delivered live', timeoutMs });
+    } catch (cause) {
+      const counts = [this.#sent.size, this.#accepted().length, this.#arrived.size, this.#delivered.size];
+      throw new Error(`sent, accepted, arrived, delivered: ${counts.join(', ')}`, { cause });
+    }
     return Date.now() - start;
   }
 
