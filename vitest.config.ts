@@ -18,6 +18,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 30_000,
           hookTimeout: 60_000,
+          // Tests of a file that run side by side have processes of their own.
+          maxConcurrency: 3,
         },
       },
     ],

@@ -69,6 +69,10 @@ await new Command('npm run chaos --')
       .argParser(faults)
       .default(FAULT_NAMES, 'all'),
   )
+  .option('--only <text>', 'hurt only those whose name holds this, such as gateway-1', '')
+  .addOption(
+    new Option('--crews <n>', 'processes that the clients live in').argParser(whole(1, 100)).default(4),
+  )
   .addOption(new Option('--gateways <n>').argParser(whole(1, 20)).default(2))
   .addOption(new Option('--routing <n>').argParser(whole(1, 20)).default(2))
   .addOption(new Option('--ack <n>').argParser(whole(1, 20)).default(2))

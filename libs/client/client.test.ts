@@ -166,6 +166,14 @@ describe('what becomes of a message', () => {
     expect(receipts).toEqual([{ id: 'm1', to: 'carol', state: 'delivered', at: AT + 1 }]);
   });
 
+  test('stored is no news about a message that is not in the outbox', async () => {
+    const { client, connection } = await online();
+    const receipts: unknown[] = [];
+    client.onReceipt(({ id, state }) => receipts.push(`${id} ${state}`));
+    await connection.send(ackN('m1', 'stored'), ackN('m2', 'delivered'), ackN('m3', 'rejected'));
+    expect(receipts).toEqual(['m2 delivered', 'm3 rejected']);
+  });
+
   test('onOutgoing sees every change of every message; a listener that throws is reported', async () => {
     const { client, connection, errors } = await online();
     const seen: string[] = [];

@@ -137,8 +137,8 @@ export class Client {
   }
 
   /**
-   * Sets the handler of receipts for messages whose object is gone: sent by an earlier run, or long ago. It may see
-   * the same receipt twice.
+   * Sets the handler of receipts for messages whose object is gone: sent by an earlier run, or long ago. It hears of
+   * `delivered` and `rejected`, and may see the same receipt twice.
    */
   onReceipt(handler: ReceiptHandler): Unsubscribe {
     if (this.#mailroom.receipts.handler) throw new Error('there is a receipt handler already');

@@ -30,10 +30,11 @@ export interface Wound {
   heal(): Promise<void> | void;
 }
 
-/** Short ones are over before anybody is given up; long ones outlast heartbeats and leases. */
+/** Short ones are over before anybody is given up; some outlast the ack timeout, long ones heartbeats and leases, too. */
 const short = (dice: Dice) => dice.whole(200, 2_000);
+const middle = (dice: Dice) => dice.whole(2_000, 4_500);
 const long = (dice: Dice) => dice.whole(5_000, 10_000);
-const either = (dice: Dice) => (dice.chance(0.5) ? short(dice) : long(dice));
+const any = (dice: Dice) => dice.pick([short, middle, long])(dice);
 
 const START_TRIES = 3;
 
@@ -67,7 +68,7 @@ function freeze(handle: ProcessHandle): Target {
     name: handle.name,
     hurts: hurtsOf(handle.name),
     strike: (dice) => {
-      const lastsMs = either(dice);
+      const lastsMs = any(dice);
       handle.signal('SIGSTOP');
       return { what: `SIGSTOP for ${lastsMs} ms`, lastsMs, heal: () => handle.signal('SIGCONT') };
     },
@@ -106,7 +107,7 @@ function stall(way: Way): Target {
     name: wayName(way),
     hurts: way.from,
     strike: (dice) => {
-      const lastsMs = either(dice);
+      const lastsMs = any(dice);
       const proxies = some(way, dice);
       for (const proxy of proxies) proxy.stall();
       return {
@@ -155,15 +156,15 @@ async function killCrew(crew: Crew, dice: Dice): Promise<Wound> {
 }
 
 function freezeCrew(crew: Crew, dice: Dice): Wound {
-  const lastsMs = either(dice);
+  const lastsMs = any(dice);
   crew.freeze();
   return { what: `SIGSTOP for ${lastsMs} ms`, lastsMs, heal: () => crew.thaw() };
 }
 
-const slowCommits = ({ databaseUrl, database }: World): Target[] => [
+const slowCommits = ({ databaseUrl }: World): Target[] => [
   {
-    name: database.name,
-    hurts: database.name,
+    name: 'postgres',
+    hurts: 'postgres',
     strike: async (dice) => {
       const lastsMs = long(dice);
       const heal = await slowDown(databaseUrl);
@@ -182,7 +183,7 @@ export const FAULTS = {
   'kill-routing': { weight: 3, targets: members('routing', kill) },
   'kill-ack': { weight: 2, targets: members('ack', kill) },
   'kill-broker': { weight: 1, targets: ({ brokers }) => brokers.map(kill) },
-  'kill-database': { weight: 1, targets: ({ database }) => [kill(database)] },
+  'kill-database': { weight: 1, targets: ({ databases }) => databases.map(kill) },
   'kill-clients': { weight: 2, targets: crews(killCrew) },
   'freeze-gateway': { weight: 2, targets: members('gateway', freeze) },
   'freeze-routing': { weight: 2, targets: members('routing', freeze) },

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Dice } from './dice.ts';
 import { FAULTS, type Fault, type FaultName, type Target } from './faults.ts';
 import type { FaultEvent } from './history.ts';
+import type { ChaosOptions } from './options.ts';
 import type { World } from './world.ts';
 
 /** Faults at the same time, at most. */
@@ -9,23 +10,23 @@ const MAX_WOUNDS = 3;
 /** Mean time between two faults, milliseconds. */
 const PAUSE = 800;
 /** Now and then everything is healed, and nothing is done for a while, so that it shows what works when nothing fails. */
-const CALM = { chance: 0.08, ms: 8_000 };
+const CALM = { chance: 0.05, ms: 7_000 };
 
 /** Injects one fault after the other, as the dice decide, and heals all of them in the end. */
 export class Nemesis {
   /** What it did, in the order in which it began. */
   readonly events: FaultEvent[] = [];
   readonly #world: World;
-  readonly #names: readonly FaultName[];
+  readonly #options: Pick<ChaosOptions, 'faults' | 'only'>;
   readonly #dice: Dice;
   /** What is to be healed, by whom it hurts. */
   readonly #wounds = new Map<string, Promise<void>>();
   /** Faults drawn without putting them back, so that each gets its turn. */
   #bag: FaultName[] = [];
 
-  constructor(world: World, names: readonly FaultName[], dice: Dice) {
+  constructor(world: World, options: Pick<ChaosOptions, 'faults' | 'only'>, dice: Dice) {
     this.#world = world;
-    this.#names = names;
+    this.#options = options;
     this.#dice = dice;
   }
 
@@ -41,7 +42,7 @@ export class Nemesis {
 
   /** Goes on until `until`, then waits until everything is healed. */
   async run(until: number): Promise<void> {
-    while (this.#names.length > 0 && Date.now() < until) {
+    while (this.#options.faults.length > 0 && Date.now() < until) {
       await this.#step(until);
       if (this.#wounds.size >= MAX_WOUNDS) await Promise.race(this.#wounds.values());
     }
@@ -58,7 +59,9 @@ export class Nemesis {
     const fault = this.#draw();
     if (fault === undefined) return;
     const definition: Fault = FAULTS[fault];
-    const free = definition.targets(this.#world).filter(({ hurts }) => !this.#wounds.has(hurts));
+    const free = definition
+      .targets(this.#world)
+      .filter(({ name, hurts }) => name.includes(this.#options.only) && !this.#wounds.has(hurts));
     if (free.length === 0) return;
     await this.#strike(fault, dice.pick(free));
   }
@@ -80,7 +83,7 @@ export class Nemesis {
   #draw(): FaultName | undefined {
     if (this.#bag.length === 0)
       this.#bag = this.#dice.shuffled(
-        this.#names.flatMap((name) => Array.from({ length: FAULTS[name].weight }, () => name)),
+        this.#options.faults.flatMap((name) => Array.from({ length: FAULTS[name].weight }, () => name)),
       );
     return this.#bag.pop();
   }

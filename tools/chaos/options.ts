@@ -13,9 +13,15 @@ export interface ChaosOptions {
   gateways: number;
   routing: number;
   ack: number;
+  /** Processes that the clients live in. */
+  crews: number;
   /** Three broker nodes instead of one. */
   cluster: boolean;
+  /** A broker (with a virtual host) and a database that are there already; they cannot be killed then. */
+  ground?: { amqpUrl: string; databaseUrl: string };
   faults: readonly FaultName[];
+  /** Only those are hurt whose name holds this text. */
+  only: string;
   /** How long everything may take to come to rest after the last fault, milliseconds. */
   patienceMs: number;
   /** Root of the work tree whose services and client library are tested. */

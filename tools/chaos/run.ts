@@ -53,7 +53,7 @@ export async function runChaos(
 
 async function runIn(dataDir: string, options: ChaosOptions, progress: Progress): Promise<ChaosResult> {
   const world = new World(dataDir, options);
-  const nemesis = new Nemesis(world, options.faults, new Dice(options.seed));
+  const nemesis = new Nemesis(world, options, new Dice(options.seed));
   const crashes: string[] = [];
   try {
     progress.say('starting broker, database, services and clients');

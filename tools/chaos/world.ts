@@ -26,7 +26,6 @@ const SETTINGS = {
   MAILBOX_QUOTA: '200',
 };
 
-const CREWS = 4;
 const SECRET = 'the secret of the chaos run, long enough for HS256';
 
 /** A service process, with a proxy on each of its ways to others. */
@@ -46,23 +45,18 @@ export interface Member {
 export class World {
   readonly dataDir: string;
   readonly brokers: ProcessHandle[] = [];
+  readonly databases: ProcessHandle[] = [];
   readonly members: Member[] = [];
   readonly crews: Crew[] = [];
   readonly cast: readonly Part[];
   readonly #options: ChaosOptions;
-  #database: ProcessHandle | undefined;
   #amqpUrls: string[] = [];
   #databaseUrl = '';
 
   constructor(dataDir: string, options: ChaosOptions) {
     this.dataDir = dataDir;
     this.#options = options;
-    this.cast = castOf(options.pairs, CREWS);
-  }
-
-  get database(): ProcessHandle {
-    if (!this.#database) throw new Error('the database was not started');
-    return this.#database;
+    this.cast = castOf(options.pairs, options.crews);
   }
 
   /** Directly, not through a proxy. */
@@ -78,9 +72,9 @@ export class World {
   /** Starts broker, database, services and clients, in this order. */
   async start(): Promise<void> {
     chmodSync(this.dataDir, 0o755); // the database runs as somebody else
-    await ensureRabbitMq();
-    await Promise.all([this.#startBroker(), this.#startDatabase()]);
-    const { gateways, routing, ack } = this.#options;
+    const { gateways, routing, ack, ground } = this.#options;
+    if (ground) [this.#amqpUrls, this.#databaseUrl] = [[ground.amqpUrl], ground.databaseUrl];
+    else await Promise.all([this.#startBroker(), this.#startDatabase()]);
     const kinds = { gateway: gateways, routing, ack };
     await Promise.all(
       Object.entries(kinds).flatMap(([kind, count]) =>
@@ -103,7 +97,7 @@ export class World {
     await settle(this.crews.map((crew) => crew.kill()));
     await settle(services('gateway'));
     await settle(services('routing', 'ack'));
-    await settle([...this.brokers, this.#database].map((handle) => handle?.stop() ?? Promise.resolve()));
+    await settle([...this.brokers, ...this.databases].map((handle) => handle.stop()));
     const proxies = this.members.flatMap(({ clients, broker, database }) => [clients, ...broker, database]);
     await settle(proxies.map((proxy) => proxy?.close() ?? Promise.resolve()));
     if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('\n'));
@@ -114,6 +108,7 @@ export class World {
   }
 
   async #startBroker(): Promise<void> {
+    await ensureRabbitMq();
     const { dataDir } = this;
     const logFile = (name: string) => this.#logFile(name);
     const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
@@ -127,7 +122,7 @@ export class World {
   async #startDatabase(): Promise<void> {
     const { dataDir } = this;
     const spec = postgres({ dataDir, port: await freePort(), logFile: this.#logFile('postgres') });
-    this.#database = await ProcessHandle.start(spec);
+    this.databases.push(await ProcessHandle.start(spec));
     this.#databaseUrl = spec.url;
   }
 
@@ -168,15 +163,15 @@ export class World {
   }
 
   #startClients(): void {
-    const { root, seed, rate } = this.#options;
+    const { root, seed, rate, crews } = this.#options;
     const urls = this.members.flatMap(({ clients }) => (clients ? `ws://127.0.0.1:${clients.port}/ws` : []));
     const senders = this.cast.filter(({ to }) => to !== undefined).length;
     const everyMs = (senders * 1_000) / rate;
-    for (let n = 0; n < CREWS; n++) {
+    for (let n = 0; n < crews; n++) {
       const name = `clients-${n + 1}`;
       const turned = [...urls.slice(n % urls.length), ...urls.slice(0, n % urls.length)];
       const parts = this.cast.filter(({ crew }) => crew === n);
-      const orders = { seed: seed * CREWS + n, parts, urls: turned, secret: SECRET, everyMs };
+      const orders = { seed: seed * 100 + n, parts, urls: turned, secret: SECRET, everyMs };
       const crew = new Crew({ name, root, dataDir: this.dataDir, orders });
       mkdirSync(join(this.dataDir, name), { recursive: true });
       crew.start();

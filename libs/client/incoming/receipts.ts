@@ -7,7 +7,8 @@ export type ReceiptHandler = (receipt: Receipt) => unknown;
 
 /**
  * Tells the sender what became of its messages: through the message's own object where there is one, else through the
- * application's receipt handler (for messages of an earlier run, or long ago). The latter may see one receipt twice.
+ * application's receipt handler (for messages of an earlier run, or long ago), which hears of `delivered` and `rejected`
+ * only, and may see one receipt twice.
  */
 export class Receipts {
   readonly #outbox: Outbox;
@@ -19,9 +20,14 @@ export class Receipts {
     this.#error = error;
   }
 
-  /** @param confirm told true when the application knows, or nobody wants to */
+  /**
+   * `stored` for a message that the outbox has let go of is no news: its sender heard that, or more. Handed on, it could
+   * be a step back.
+   *
+   * @param confirm told true when the application knows, or nobody wants to
+   */
   arrived(receipt: Receipt, confirm: Confirm): void {
-    if (this.#outbox.receipt(receipt)) confirm(true);
+    if (this.#outbox.receipt(receipt) || receipt.state === 'stored') confirm(true);
     else void this.#hand(receipt, confirm);
   }
 

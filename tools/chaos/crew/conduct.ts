@@ -23,6 +23,8 @@ const AWAY = 3_000;
 const ACCEPT_WAIT = 8_000;
 /** How long somebody who leaves is there before the first message. */
 const HESITATE = 1_500;
+/** Between one who left and the next. */
+const BETWEEN = 2_000;
 const MAX_BURST = 12;
 
 /** Plays a part until it is time to settle; afterwards whoever stays is online. */
@@ -60,7 +62,7 @@ const plays: Record<Conduct, (scene: Play) => Promise<void>> = {
       if (client.status.state === 'online') await writeAndGo(actor, part.to ?? '', dice);
       actor.leave();
       await actor.close('abrupt');
-      await pause(dice.wait(scene.everyMs * MAX_BURST), settle);
+      await pause(dice.wait(BETWEEN), settle);
     }
   },
 
