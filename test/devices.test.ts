@@ -105,6 +105,34 @@ describe('two devices of one user', () => {
     expect((await emptyMailbox(alice)).receipts).toMatchObject([{ id: 'shared', state: 'delivered' }]);
   });
 
+  test.for([true, false])(
+    'where one is too late: the other settles it, the sender being there: %s',
+    async (there) => {
+      const [from, to] = [`alice-late-${there}`, `bob-late-${there}`];
+      await using alice = await connectAs(stack, one, from);
+      const phone = await connectAs(stack, one, to, { device: 'phone' });
+      await using laptop = await connectAs(stack, two, to, { device: 'laptop' });
+      alice.msg(to, 'late');
+      await phone.next('msg:N');
+      await laptop.next('msg:N');
+      await phone.terminate();
+      await alice.next('ack:N', { id: 'late', state: 'stored' });
+      expect(await mailboxOf(to)).toEqual([{ id: 'late' }]);
+      if (!there) await alice.close();
+      ack(laptop, from, 'late');
+      if (there) await alice.next('offline:N', isHint);
+      await until(async () => (await mailboxOf(to)).length === 0, { what: 'no copy to be left' });
+      expect((await laptop.pull()).messages).toEqual([]);
+
+      // What follows `stored` comes through the mailbox, so that it cannot be lost.
+      const state = await stack.sql('SELECT state FROM offline_receipts WHERE recipient = $1', [from]);
+      expect(state).toEqual([{ state: 'delivered' }]);
+      await using again = there ? alice : await connectAs(stack, two, from);
+      expect((await emptyMailbox(again)).receipts).toMatchObject([{ id: 'late', to, state: 'delivered' }]);
+      expect(alice.all('ack:N').map((receipt) => receipt.state)).toEqual(['stored']);
+    },
+  );
+
   test('where one is gone: the other gets the message and settles it', async () => {
     await using alice = await connectAs(stack, one, 'alice-4');
     const phone = await connectAs(stack, one, 'bob-4', { device: 'phone' });

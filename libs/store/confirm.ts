@@ -3,7 +3,7 @@ import { FORWARD } from './receipts.ts';
 
 /**
  * Deletes what a client confirmed: the exact keys, and only in its own mailbox. (Keys do not become visible in
- * order, so "everything up to this key" would delete what was never sent.)
+ * order, so "everything up to this key" would delete what was never sent.) Or, confirmed live, the exact message.
  */
 
 const CONFIRM_MESSAGES = {
@@ -82,4 +82,46 @@ export async function confirmEntries(
     told.push(...(await db.query<Told>(WAITING, [[...new Set(messages.users)]])));
   }
   return told;
+}
+
+const CONFIRM_COPIES = {
+  name: 'messages-confirm-copies',
+  text: `
+    WITH gone AS (
+      DELETE FROM offline_messages m
+      USING unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i (recipient, sender, id, at)
+      WHERE m.recipient = i.recipient AND m.sender = i.sender AND m.id = i.id
+      RETURNING m.sender, m.id, m.recipient, i.at
+    ), told AS (
+      INSERT INTO offline_receipts (recipient, id, peer, state, at)
+      SELECT sender, id, recipient, 'delivered', at FROM gone
+      ${FORWARD}
+    )
+    SELECT sender AS "from", id, recipient AS "to" FROM gone`,
+};
+
+/** A message that a device confirmed live. */
+export interface ConfirmedLive {
+  from: string;
+  id: string;
+  to: string;
+  at: number;
+}
+
+/**
+ * Deletes the mailbox's copies of messages; each becomes a `delivered` receipt in its sender's mailbox, in one statement.
+ *
+ * @returns those that had a copy
+ */
+export async function confirmCopies(
+  db: Database,
+  confirmed: readonly ConfirmedLive[],
+): Promise<Omit<ConfirmedLive, 'at'>[]> {
+  if (confirmed.length === 0) return [];
+  return db.query(CONFIRM_COPIES, [
+    confirmed.map(({ to }) => to),
+    confirmed.map(({ from }) => from),
+    confirmed.map(({ id }) => id),
+    confirmed.map(({ at }) => at),
+  ]);
 }

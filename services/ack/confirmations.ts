@@ -1,18 +1,56 @@
 import type { AckEntry } from '#libs/broker/entries.ts';
 import type { Item } from '#libs/broker/reader.ts';
+import { receiptsTotal } from '#libs/relay/metrics.ts';
 import { relayReceipts, type Relay } from '#libs/relay/receipts.ts';
+import { confirmCopies } from '#libs/store/confirm.ts';
+import { findSessions } from '#libs/store/presence.ts';
+
+type AckItem = Item<AckEntry>;
+
+const nameOf = ({ from, id, to }: Pick<AckEntry, 'from' | 'id' | 'to'>) => `${to} ${from} ${id}`;
 
 /**
  * Confirmations by devices, on their way to the senders of the messages: `delivered`. Where a message went to several
  * devices, the others are told that it is settled. Confirmations commute, so any instance may deal with any of them.
  */
-export async function relayConfirmations(relay: Relay, items: readonly Item<AckEntry>[]): Promise<void> {
+export async function relayConfirmations(relay: Relay, items: readonly AckItem[]): Promise<void> {
   for (const { entry, delivery } of items)
     for (const { gateway, session } of entry.others ?? [])
       relay.live.send(gateway, { kind: 'settled', session, from: entry.from, id: entry.id }, delivery);
-  const receipts = items.map(({ entry: { from, id, to, at }, delivery }) => ({
-    receipt: { user: from, id, to, state: 'delivered' as const, at },
-    delivery,
-  }));
+  const settled = await settleCopies(relay, items);
+  const receipts = items
+    .filter(({ entry }) => !settled.has(nameOf(entry)))
+    .map(({ entry: { from, id, to, at }, delivery }) => ({
+      receipt: { user: from, id, to, state: 'delivered' as const, at },
+      delivery,
+    }));
   await relayReceipts(relay, receipts);
+}
+
+/**
+ * Another device may have let its copy go back to the mailbox, and the sender was told `stored`. What follows that comes
+ * through the sender's mailbox (PROTOCOL: ack:N), and nothing is left to wait in the receiver's.
+ *
+ * @returns names of the messages that are dealt with
+ */
+async function settleCopies({ db, live, leaseMs }: Relay, items: readonly AckItem[]): Promise<Set<string>> {
+  const shared = items.filter(({ entry: { others } }) => others !== undefined && others.length > 0);
+  const copies = await confirmCopies(
+    db,
+    shared.map(({ entry }) => entry),
+  );
+  receiptsTotal.inc({ outcome: 'stored' }, copies.length);
+  const senders = await findSessions(
+    db,
+    copies.map(({ from }) => from),
+    leaseMs,
+  );
+  const settled = new Set(copies.map(nameOf));
+  const causes = new Map(
+    shared
+      .filter(({ entry }) => settled.has(nameOf(entry)))
+      .map(({ entry, delivery }) => [entry.from, delivery]),
+  );
+  for (const [sender, sessions] of senders) live.hint(sessions, causes.get(sender));
+  return settled;
 }
