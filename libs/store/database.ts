@@ -16,8 +16,8 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const QUERY_TIMEOUT_MS = 15_000;
 const PING_MS = 2_000;
 
-/** SQLSTATE classes that say the data is at fault: 22 data exception, 23 integrity constraint violation. */
-const DATA_FAULT = /^2[23]/;
+/** SQLSTATE classes that say the data is at fault: 22 data exception, 23 constraint violation, 54 too much of it. */
+const DATA_FAULT = /^(2[23]|54)/;
 
 /**
  * Whether a failure passes by itself. When in doubt it does: to wait is safe, to give up a good message is not.
