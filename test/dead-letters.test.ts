@@ -1,4 +1,3 @@
-import type { ConfirmChannel } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   ACK_QUEUE,
@@ -8,7 +7,7 @@ import {
   RETURNED_QUEUE,
   routeQueue,
 } from '#libs/broker/topology.ts';
-import { takeAll, withChannel } from './harness/queues.ts';
+import { type Letter, publishTo, takeLetters, withChannel } from './harness/queues.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
 import type { ServiceHandle } from './harness/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
@@ -17,12 +16,6 @@ import { until } from './harness/wait.ts';
 /** What nobody can read or deal with goes to `sixfold.dead`, and is in nobody's way (G6). */
 
 const PARTITIONS = 8;
-
-interface Letter {
-  reason: string;
-  content: string;
-  queue: string;
-}
 
 let stack: Stack;
 let services: ServiceHandle[];
@@ -69,28 +62,9 @@ const garbage: [what: string, content: string | Buffer, reason: RegExp][] = [
   ['no kind', '[{"user":"bob"}]', /kind/],
 ];
 
-const publish = async (channel: ConfirmChannel, queue: string, ...contents: (string | Buffer)[]) => {
-  for (const content of contents) channel.sendToQueue(queue, Buffer.from(content), { persistent: true });
-  await channel.waitForConfirms();
-};
-
 async function deadTotal(): Promise<number> {
   const metrics = await Promise.all(services.map((handle) => stack.metrics(handle)));
   return metrics.reduce((sum, one) => sum + one.value('sixfold_dead_total'), 0);
-}
-
-/** Waits for so many letters and takes them; letters travel in groups, like all entries. */
-async function takeLetters(channel: ConfirmChannel, count: number): Promise<Letter[]> {
-  const letters: Letter[] = [];
-  await until(
-    async () => {
-      for (const text of await takeAll(channel, DEAD_QUEUE)) letters.push(...(JSON.parse(text) as Letter[]));
-      return letters.length >= count;
-    },
-    { what: `${count} dead letters` },
-  );
-  expect(letters).toHaveLength(count);
-  return letters;
 }
 
 /** Puts garbage between good entries, and returns the letters that came of it. */
@@ -99,8 +73,8 @@ async function poison(queue: string, entries: { good: unknown[]; bad: unknown[] 
   const [first, ...others] = entries.good.map((entry) => JSON.stringify(entry));
   const bad = entries.bad.map((entry) => JSON.stringify(entry));
   return withChannel(stack, async (channel) => {
-    await publish(channel, queue, `[${first ?? ''}]`, ...garbage.map(([, content]) => content));
-    await publish(channel, queue, `[${[...bad, ...others].join(',')}]`); // readable ones beside unreadable ones
+    await publishTo(channel, queue, `[${first ?? ''}]`, ...garbage.map(([, content]) => content));
+    await publishTo(channel, queue, `[${[...bad, ...others].join(',')}]`); // readable ones beside unreadable ones
     const expected = garbage.length + bad.length;
     const letters = await takeLetters(channel, expected);
     expect(await deadTotal()).toBe(before + expected);
@@ -160,7 +134,7 @@ describe('garbage', () => {
     await poison(RETURNED_QUEUE, {
       good: [returned('returned-1'), returned('returned-2')],
       bad: [
-        { ...returned('bad'), returned: 'whim' },
+        { ...returned('bad'), body: {} },
         { ...returned('bad'), session: '' },
       ],
     });
@@ -193,7 +167,7 @@ test('what fits the schema and cannot be dealt with is buried alone, and the res
   ];
   await withChannel(stack, async (channel) => {
     const entries = [messageFrom('batch-1', 'bob'), ...hopeless, messageFrom('batch-2', 'bob')];
-    await publish(channel, routeQueue(partitionOf('bob', PARTITIONS)), JSON.stringify(entries));
+    await publishTo(channel, routeQueue(partitionOf('bob', PARTITIONS)), JSON.stringify(entries));
     for (const id of ['batch-1', 'batch-2']) await bob.next('msg:N', { id });
     const letters = await takeLetters(channel, hopeless.length);
     expect(letters.map(({ content }) => JSON.parse(content) as unknown)).toEqual(
@@ -208,7 +182,7 @@ test('a gateway whose name is longer than a name may be in AMQP is no gateway', 
   const name = 'é'.repeat(199);
   const queue = routeQueue(partitionOf('bob', PARTITIONS));
   await withChannel(stack, async (channel) => {
-    await publish(channel, queue, JSON.stringify([{ kind: 'lease', gateway: name, first: true }]));
+    await publishTo(channel, queue, JSON.stringify([{ kind: 'lease', gateway: name, first: true }]));
     const [letter] = await takeLetters(channel, 1);
     expect(letter?.content).toContain(name);
     await until(async () => (await channel.checkQueue(queue)).messageCount === 0, { what: 'an empty queue' });
@@ -222,7 +196,7 @@ test('a tombstone in the queue of a gateway that is alive, under load: a new epo
   const sent = Array.from({ length: 60 }, (_, n) => `z${n}`);
   for (const id of sent.slice(0, 30)) alice.msg('dora', id);
   await dora.next('msg:N', { id: 'z29' });
-  await withChannel(stack, (channel) => publish(channel, gatewayQueue(gateway), '[{"kind":"tombstone"}]'));
+  await withChannel(stack, (channel) => publishTo(channel, gatewayQueue(gateway), '[{"kind":"tombstone"}]'));
   // Answers whose way to the broker is under way while the connection goes.
   for (const id of sent.slice(0, 30)) dora.send({ type: 'ack:R', id, from: 'alice' });
   for (const id of sent.slice(30)) alice.msg('dora', id);

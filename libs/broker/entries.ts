@@ -4,7 +4,7 @@ import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } fro
 /**
  * What travels in the queues. An AMQP message is a JSON array of entries for one queue. The schemas are also the
  * guard against what somebody else may have put there: what does not fit goes to `sixfold.dead`.
- * Unknown fields are dropped, unknown kinds are dead, so that two versions can run side by side.
+ * Two versions can run side by side: fields that this one does not know are dropped, kinds are dead.
  */
 
 /** `<gateway id>.<epoch>` */
@@ -62,10 +62,13 @@ export const ReturnReason = z.enum([
   'session_full',
   'gateway_full',
   'draining',
+  /** One that another version gives, and this one does not know. */
+  'other',
 ]);
 export type ReturnReason = z.infer<typeof ReturnReason>;
 
-const returned = { returned: ReturnReason.optional() };
+/** It only names a counter: no message is given up for it. */
+const returned = { returned: ReturnReason.catch('other').optional() };
 
 /** routing, ack -> gateway; and what could not be handed over live, in `sixfold.returned`. */
 export const GatewayEntry = z.discriminatedUnion('kind', [

@@ -1,5 +1,15 @@
 import amqp, { type Channel, type ConfirmChannel } from 'amqplib';
+import { expect } from 'vitest';
+import { DEAD_QUEUE } from '#libs/broker/topology.ts';
 import type { Stack } from './running-stack.ts';
+import { until } from './wait.ts';
+
+/** What lies in `sixfold.dead`, put there by one of ours. */
+export interface Letter {
+  reason: string;
+  content: string;
+  queue: string;
+}
 
 /** Looks into the stack's queues, or puts something there that no service would. */
 export async function withChannel<T>(stack: Stack, use: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
@@ -35,4 +45,28 @@ export async function takeAll(channel: Channel, queue: string): Promise<string[]
     if (message === false) return contents;
     contents.push(message.content.toString());
   }
+}
+
+/** Puts contents into a queue, and waits until the broker has them. */
+export async function publishTo(
+  channel: ConfirmChannel,
+  queue: string,
+  ...contents: (string | Buffer)[]
+): Promise<void> {
+  for (const content of contents) channel.sendToQueue(queue, Buffer.from(content), { persistent: true });
+  await channel.waitForConfirms();
+}
+
+/** Waits for so many letters and takes them; letters travel in groups, like all entries. */
+export async function takeLetters(channel: ConfirmChannel, count: number): Promise<Letter[]> {
+  const letters: Letter[] = [];
+  await until(
+    async () => {
+      for (const text of await takeAll(channel, DEAD_QUEUE)) letters.push(...(JSON.parse(text) as Letter[]));
+      return letters.length >= count;
+    },
+    { what: `${count} dead letters` },
+  );
+  expect(letters).toHaveLength(count);
+  return letters;
 }
