@@ -34,6 +34,7 @@ async function login(gateway: Gateway, connection: Connection, { token, device }
     answer(gateway, session);
     return;
   }
+  connection.loginSince = Date.now(); // what the token took is not the registration's time
   await register(gateway, gateway.openSession(identity, device, connection));
 }
 
