@@ -8,6 +8,7 @@ import { rabbitMqCluster } from '../stack/rabbitmq-cluster.ts';
 import { rabbitMq } from '../stack/rabbitmq.ts';
 import { service, type ServiceKind } from '../stack/service.ts';
 import { TcpProxy } from '../stack/tcp-proxy.ts';
+import { until } from '../stack/until.ts';
 import { castOf, type Part } from './cast.ts';
 import { Crew } from './crew.ts';
 import type { ChaosOptions } from './options.ts';
@@ -69,7 +70,7 @@ export class World {
     return this.#amqpUrls;
   }
 
-  /** Starts broker, database, services and clients, in this order. */
+  /** Starts broker, database, services and clients, in this order, and waits until all clients have logged in. */
   async start(): Promise<void> {
     chmodSync(this.dataDir, 0o755); // the database runs as somebody else
     const { gateways, routing, ack, ground } = this.#options;
@@ -83,6 +84,8 @@ export class World {
     );
     this.members.sort((a, b) => a.process.name.localeCompare(b.process.name));
     this.#startClients();
+    const arrived = () => this.crews.every(({ tally }) => tally.arrived);
+    await until(arrived, { what: 'the clients to log in', timeoutMs: 60_000, intervalMs: 100 });
   }
 
   /** Ends everything that still runs, whatever state it is in. @throws AggregateError when something had crashed */

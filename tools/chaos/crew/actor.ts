@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, connect, MemoryStorage, type Storage, type Tuning } from '#libs/client/index.ts';
 import { LevelStorage } from '#libs/client/storage/level.ts';
 import { signToken } from '../../stack/token.ts';
+import type { Dice } from '../dice.ts';
 import type { ClientEvent, Packet } from '../history.ts';
 import { type Recorder, recordedSocket } from './recorded-socket.ts';
 
@@ -32,6 +34,11 @@ const TUNING: Partial<Tuning> = {
 /** Numbers of messages and connections of one run of the process; the next run goes on behind them. */
 const PER_RUN = 1_000_000;
 
+/** Now and then the application takes its time over a message. */
+const BUSY = { chance: 0.1, ms: 500 };
+/** And sometimes it fails. */
+const FAILS = 0.03;
+
 type Happening = ClientEvent extends infer E ? (E extends ClientEvent ? Omit<E, 't' | 'who'> : never) : never;
 
 /** A user on a device with the reference client, who writes everything down. */
@@ -39,15 +46,17 @@ export class Actor {
   readonly user: string;
   readonly #device: string;
   readonly #ground: Ground;
+  readonly #dice: Dice;
   #connections = 0;
   #sent = 0;
   #client: Client | undefined;
   #terminate: () => void = () => undefined;
 
-  constructor(user: string, device: string, ground: Ground) {
+  constructor(user: string, device: string, ground: Ground, dice: Dice) {
     this.user = user;
     this.#device = device;
     this.#ground = ground;
+    this.#dice = dice;
   }
 
   get online(): boolean {
@@ -75,10 +84,12 @@ export class Actor {
       tuning: TUNING,
     });
     client.onError(() => undefined); // what the server refuses is in the packets
-    client.onMessage(({ from, id, body, again }) => {
+    client.onMessage(async ({ from, id, body, again }) => {
+      if (this.#dice.chance(FAILS)) throw new Error('the application fails: the server keeps the message');
       const { to, id: said } = body as { to?: unknown; id?: unknown };
       const intact = to === this.user && said === id;
       this.#note({ is: 'handed', from, id, to: this.user, intact, again: again ?? false });
+      if (this.#dice.chance(BUSY.chance)) await delay(this.#dice.whole(0, BUSY.ms));
     });
     client.onOutgoing(({ id, to, state, reason }) => {
       if (state === 'stored' || state === 'delivered' || state === 'rejected')

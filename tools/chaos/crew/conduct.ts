@@ -95,8 +95,8 @@ async function write({ part, dice, everyMs }: Play, actor: Actor, until: AbortSi
   }
 }
 
-function enter({ part, ground, onStage }: Play, user: string): Actor {
-  const actor = new Actor(user, part.device, ground);
+function enter({ part, ground, dice, onStage }: Play, user: string): Actor {
+  const actor = new Actor(user, part.device, ground, dice);
   onStage(actor);
   return actor;
 }

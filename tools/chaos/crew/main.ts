@@ -57,6 +57,7 @@ const reporting = setInterval(() => {
   const staying = [...stage].filter(([{ conduct }]) => conduct === 'stays' || conduct === 'comes-and-goes');
   tally.waiting = staying.reduce((sum, [, actor]) => sum + actor.waiting, 0);
   tally.offline = staying.filter(([, actor]) => !actor.online).length;
+  tally.arrived ||= tally.offline === 0;
   process.send?.(tally);
 }, REPORT_MS);
 

@@ -12,6 +12,8 @@ export class Tally {
   waiting = 0;
   /** How many of those who stay are not connected. */
   offline = 0;
+  /** Those who stay were all connected at some moment. */
+  arrived = false;
   /** Nobody sends any more. */
   settled = false;
 
