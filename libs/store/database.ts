@@ -11,10 +11,13 @@ export interface Statement {
 
 /** A batch holds a connection for a few milliseconds; more of them than this only compete for the same cores. */
 const POOL_SIZE = 5;
-const CONNECT_TIMEOUT_MS = 3_000;
-/** A query that hangs is given up after this long; the same on the server, so that it does not run on alone. */
-const QUERY_TIMEOUT_MS = 15_000;
+export const CONNECT_TIMEOUT_MS = 3_000;
 const PING_MS = 2_000;
+
+export interface DatabaseOptions {
+  DATABASE_URL: string;
+  DATABASE_TIMEOUT_MS: number;
+}
 
 /** SQLSTATE classes that say the data is at fault: 22 data exception, 23 constraint violation, 54 too much of it. */
 const DATA_FAULT = /^(2[23]|54)/;
@@ -36,15 +39,16 @@ export class Database {
   #connected = false;
   #lastSuccess = 0;
 
-  constructor(url: string, service: string, log: Logger) {
+  constructor({ DATABASE_URL, DATABASE_TIMEOUT_MS }: DatabaseOptions, service: string, log: Logger) {
     this.#log = log;
     this.#pool = new pg.Pool({
-      connectionString: url,
+      connectionString: DATABASE_URL,
       application_name: `sixfold-${service}`,
       max: POOL_SIZE,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: QUERY_TIMEOUT_MS,
-      statement_timeout: QUERY_TIMEOUT_MS,
+      // A query that hangs closes its connection; the same on the server, so that it does not run on alone.
+      query_timeout: DATABASE_TIMEOUT_MS,
+      statement_timeout: DATABASE_TIMEOUT_MS,
       keepAlive: true,
     });
     this.#pool.on('error', (error) => log.warn({ err: error }, 'idle database connection lost'));

@@ -2,7 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import { Backoff, pause } from '#libs/runtime/backoff.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
-import { isTransient } from './database.ts';
+import { CONNECT_TIMEOUT_MS, isTransient } from './database.ts';
+
+/** A step that takes longer (its connection may be dead) is tried again, milliseconds; another instance may be at it. */
+const STEP_TIMEOUT_MS = 60_000;
 
 /**
  * Brings the schema up to date: numbered SQL files, each once, behind an advisory lock, so that any number of
@@ -15,7 +18,11 @@ export async function migrate(databaseUrl: string, log: Logger, signal?: AbortSi
   for (;;) {
     try {
       await runner({
-        databaseUrl,
+        databaseUrl: {
+          connectionString: databaseUrl,
+          connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+          query_timeout: STEP_TIMEOUT_MS,
+        },
         dir: fileURLToPath(new URL('./sql', import.meta.url)),
         direction: 'up',
         migrationsTable: 'sixfold_migrations',

@@ -22,7 +22,7 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('http', () => probes.close());
 
   await migrate(config.DATABASE_URL, log, lifecycle.signal);
-  const db = new Database(config.DATABASE_URL, 'ack', log);
+  const db = new Database(config, 'ack', log);
   lifecycle.onStop('database', () => db.close());
   probes.require('the database is not connected', () => db.connected);
 

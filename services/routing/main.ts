@@ -26,7 +26,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('http', () => probes.close());
 
   await migrate(config.DATABASE_URL, log, lifecycle.signal);
-  const db = new Database(config.DATABASE_URL, 'routing', log);
+  const db = new Database(config, 'routing', log);
   lifecycle.onStop('database', () => db.close());
   probes.require('the database is not connected', () => db.connected);
 

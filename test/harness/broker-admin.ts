@@ -33,6 +33,21 @@ export async function deleteVirtualHost(addresses: Addresses, name: string): Pro
   await evaluate(addresses, [`rabbit_vhost:delete(<<"${name}">>, <<"test">>)`]);
 }
 
+const ALARMS = {
+  memory: { on: 'vm_memory_monitor:set_vm_memory_high_watermark({absolute, 1000000})', off: '1073741824' },
+  disk: { on: 'rabbit_disk_monitor:set_disk_free_limit(1000000000000000)', off: '1000000' },
+};
+
+/** Raises a resource alarm, by a limit that is exceeded at once, or clears it. */
+export async function setAlarm(
+  addresses: Addresses,
+  kind: keyof typeof ALARMS,
+  raise: boolean,
+): Promise<void> {
+  const { on, off } = ALARMS[kind];
+  await evaluate(addresses, [raise ? on : on.replace(/\d+/, off)]);
+}
+
 /** The quorum queues of a virtual host. @param ask which node to ask */
 export async function quorumQueues(
   addresses: Addresses,

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { freePort } from '../../tools/stack/ports.ts';
 import type { ServiceKind } from '../../tools/stack/service.ts';
 import { signToken } from '../../tools/stack/token.ts';
-import { deleteVirtualHost, quorumQueues, type QueueState } from './broker-admin.ts';
+import { deleteVirtualHost, quorumQueues, type QueueState, setAlarm } from './broker-admin.ts';
 import { dropDatabase } from './database-admin.ts';
 import type { Addresses, Infrastructure } from './infrastructure.ts';
 import { type Metrics, readMetrics } from './metrics.ts';
@@ -86,6 +86,12 @@ export class Stack implements AsyncDisposable {
   /** What the broker knows of the stack's queues. @param ask which node to ask, such as `sixfold2@localhost` */
   queues(ask?: string): Promise<QueueState[]> {
     return quorumQueues(this.#ground.addresses, this.#ground.name, ask);
+  }
+
+  /** Raises or clears a resource alarm of the stack's own broker, which then takes nothing from publishers. */
+  alarm(kind: 'memory' | 'disk', raise: boolean): Promise<void> {
+    this.#own(); // not of the one that all share
+    return setAlarm(this.#ground.addresses, kind, raise);
   }
 
   /** A token for `user`; `expires` in seconds from now (default 3,600, may be negative). */

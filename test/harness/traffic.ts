@@ -6,6 +6,8 @@ import { until } from './wait.ts';
 /** How long the sender waits for the msg:A before it sends a message again, milliseconds. */
 const RESEND_MS = 3_000;
 
+let streams = 0;
+
 /**
  * A steady stream of messages from one client to another, which answers each. A message is sent again until it is
  * accepted, and never after: from then on it is the server's.
@@ -14,11 +16,13 @@ export class Traffic {
   readonly #sender: RawClient;
   readonly #receiver: RawClient;
   readonly #to: string;
+  /** Begins the ids of its messages. */
+  readonly #prefix = `t${++streams}-`;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   /** When each message was last sent, or that it was accepted. */
   readonly #sent = new Map<string, number | 'accepted'>();
-  readonly #read = { sender: 0, receiver: 0 };
+  readonly #read: { sender: number; receiver: number };
   readonly #arrived = new Set<string>();
   readonly #delivered = new Set<string>();
 
@@ -27,13 +31,15 @@ export class Traffic {
     this.#sender = sender;
     this.#receiver = receiver;
     this.#to = to;
+    this.#read = { sender: sender.packets.length, receiver: receiver.packets.length };
     this.#running = this.#run(intervalMs);
   }
 
   /** Resolves when a message that is first sent from now on was confirmed by the receiver, live. @returns milliseconds */
   async flows(timeoutMs: number): Promise<number> {
     const [start, before] = [Date.now(), this.#sent.size];
-    const isNew = (id: string) => Number(id.slice(1)) >= before;
+    const { length } = this.#prefix;
+    const isNew = (id: string) => id.startsWith(this.#prefix) && Number(id.slice(length)) >= before;
     const delivered = () =>
       this.#sender.all('ack:N', ({ id, state }) => state === 'delivered' && isNew(id)).length;
     try {
@@ -75,7 +81,7 @@ export class Traffic {
 
   async #run(intervalMs: number): Promise<void> {
     for (let n = 0; !this.#stop.signal.aborted; n++) {
-      this.#send(`t${n}`);
+      this.#send(`${this.#prefix}${n}`);
       await delay(intervalMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       this.#take();
     }
