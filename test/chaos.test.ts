@@ -18,6 +18,7 @@ const RUN: ChaosOptions = {
   ack: 2,
   cluster: false,
   faults: FAULT_NAMES,
+  atOnce: 3,
   only: '',
   patienceMs: 90_000,
   root: REPOSITORY,

@@ -69,6 +69,11 @@ await new Command('npm run chaos --')
       .argParser(faults)
       .default(FAULT_NAMES, 'all'),
   )
+  .addOption(
+    new Option('--at-once <n>', 'faults at the same time, at most; with 1, waits are told for each kind')
+      .argParser(whole(1, 100))
+      .default(3),
+  )
   .option('--only <text>', 'hurt only those whose name holds this, such as gateway-1', '')
   .addOption(
     new Option('--crews <n>', 'processes that the clients live in').argParser(whole(1, 100)).default(4),

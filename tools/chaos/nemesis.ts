@@ -5,8 +5,6 @@ import type { FaultEvent } from './history.ts';
 import type { ChaosOptions } from './options.ts';
 import type { World } from './world.ts';
 
-/** Faults at the same time, at most. */
-const MAX_WOUNDS = 3;
 /** Mean time between two faults, milliseconds. */
 const PAUSE = 800;
 /** Now and then everything is healed, and nothing is done for a while, so that it shows what works when nothing fails. */
@@ -17,14 +15,14 @@ export class Nemesis {
   /** What it did, in the order in which it began. */
   readonly events: FaultEvent[] = [];
   readonly #world: World;
-  readonly #options: Pick<ChaosOptions, 'faults' | 'only'>;
+  readonly #options: Pick<ChaosOptions, 'faults' | 'only' | 'atOnce'>;
   readonly #dice: Dice;
   /** What is to be healed, by whom it hurts. */
   readonly #wounds = new Map<string, Promise<void>>();
   /** Faults drawn without putting them back, so that each gets its turn. */
   #bag: FaultName[] = [];
 
-  constructor(world: World, options: Pick<ChaosOptions, 'faults' | 'only'>, dice: Dice) {
+  constructor(world: World, options: Pick<ChaosOptions, 'faults' | 'only' | 'atOnce'>, dice: Dice) {
     this.#world = world;
     this.#options = options;
     this.#dice = dice;
@@ -44,7 +42,7 @@ export class Nemesis {
   async run(until: number): Promise<void> {
     while (this.#options.faults.length > 0 && Date.now() < until) {
       await this.#step(until);
-      if (this.#wounds.size >= MAX_WOUNDS) await Promise.race(this.#wounds.values());
+      if (this.#wounds.size >= this.#options.atOnce) await Promise.race(this.#wounds.values());
     }
     await delay(Math.max(0, until - Date.now()));
     await Promise.all(this.#wounds.values());

@@ -20,6 +20,8 @@ export interface ChaosOptions {
   /** A broker (with a virtual host) and a database that are there already; they cannot be killed then. */
   ground?: { amqpUrl: string; databaseUrl: string };
   faults: readonly FaultName[];
+  /** Most faults at the same time. */
+  atOnce: number;
   /** Only those are hurt whose name holds this text. */
   only: string;
   /** How long everything may take to come to rest after the last fault, milliseconds. */

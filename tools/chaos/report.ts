@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { Verdict, Counts } from './check/check.ts';
 import type { Violation } from './check/guarantees.ts';
+import type { Waits } from './check/recovery.ts';
 import type { FaultEvent } from './history.ts';
 
 const number = (value: number) => value.toLocaleString('en');
@@ -9,15 +10,19 @@ const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
 /** At most so many violations of one kind are told with their whole story. */
 const MAX_STORIES = 3;
 
+export interface ReportedRun {
+  faults: readonly FaultEvent[];
+  /** Until everything had come to rest, milliseconds. */
+  restMs: number;
+  /** Faults came one at a time. */
+  oneByOne: boolean;
+}
+
 /** Lines about a run: what was done to it, what was counted, the ledger, and each guarantee. */
-export function reportOf(
-  { counts, violations }: Verdict,
-  faults: readonly FaultEvent[],
-  restMs: number,
-): string {
+export function reportOf({ counts, violations }: Verdict, { faults, restMs, oneByOne }: ReportedRun): string {
   return [
     '',
-    ...faultLines(faults),
+    ...(oneByOne ? waitLines(counts.waits) : faultLines(faults)),
     '',
     ...countLines(counts, restMs),
     '',
@@ -31,6 +36,18 @@ function faultLines(faults: readonly FaultEvent[]): string[] {
   const kinds = Map.groupBy(faults, ({ fault }) => fault);
   const list = [...kinds].map(([fault, events]) => `${fault} ×${events.length}`);
   return [`Faults: ${faults.length}`, ...(list.length > 0 ? [`  ${list.join(', ')}`] : [])];
+}
+
+function waitLines(waits: readonly Waits[]): string[] {
+  const row = (name: string, ...cells: string[]) =>
+    `  ${name.padEnd(16)}${cells.map((cell) => cell.padStart(14)).join('')}`;
+  return [
+    'Longest wait of a message, by fault:',
+    row('', 'times', 'from the fault', 'after healing'),
+    ...waits.map(({ fault, times, sinceStruck, sinceHealed }) =>
+      row(fault, String(times), seconds(sinceStruck), seconds(Math.max(0, sinceHealed))),
+    ),
+  ];
 }
 
 function countLines(counts: Counts, restMs: number): string[] {

@@ -64,7 +64,7 @@ async function runIn(dataDir: string, options: ChaosOptions, progress: Progress)
     await Promise.all(world.crews.map((crew) => crew.end()));
     await world.stop().catch((error: unknown) => crashes.push(String(error)));
     crashes.push(...nemesis.failures);
-    return verdictOf({ world, nemesis, rest, crashes });
+    return verdictOf({ world, nemesis, rest, crashes, oneByOne: options.atOnce === 1 });
   } finally {
     await world.stop().catch(() => undefined); // what is wrong was said already
   }
@@ -92,9 +92,10 @@ interface Run {
   nemesis: Nemesis;
   rest: Awaited<ReturnType<typeof settle>>;
   crashes: string[];
+  oneByOne: boolean;
 }
 
-function verdictOf({ world, nemesis: { events: faults }, rest, crashes }: Run): ChaosResult {
+function verdictOf({ world, nemesis: { events: faults }, rest, crashes, oneByOne }: Run): ChaosResult {
   const { dataDir, cast, crews } = world;
   const histories = crews.map((crew) => crew.history());
   const steady = cast.filter(({ conduct }) => conduct === 'stays').map(({ user }) => user);
@@ -108,6 +109,6 @@ function verdictOf({ world, nemesis: { events: faults }, rest, crashes }: Run): 
   const stories = storiesOf(verdict.violations, (message) =>
     timelineOf(message, { histories, faults, logs }),
   );
-  const report = reportOf(verdict, faults, rest.tookMs);
+  const report = reportOf(verdict, { faults, restMs: rest.tookMs, oneByOne });
   return { ...verdict, dataDir, report: stories === '' ? report : `${report}\n\n${stories}` };
 }

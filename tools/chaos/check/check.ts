@@ -2,7 +2,7 @@ import type { FaultEvent } from '../history.ts';
 import type { Facts, Message } from './facts.ts';
 import { checkMessage, fateOf, isInMailbox, states, type Remains, type Violation } from './guarantees.ts';
 import { checkOrder } from './order.ts';
-import { longestRecovery } from './recovery.ts';
+import { longestRecovery, type Waits, waitsByFault } from './recovery.ts';
 
 /** Refusals that the protocol provides for while something is down. Others are somebody's mistake. */
 const HONEST_ERRORS = ['unavailable', 'rate_limited', 'window_full'];
@@ -37,6 +37,8 @@ export interface Counts {
   inversions: number;
   orderPromised: number;
   longestRecoveryMs: number;
+  /** Of receivers who are there all the time; says something where faults came one at a time. */
+  waits: Waits[];
 }
 
 export interface Verdict {
@@ -48,6 +50,7 @@ export interface Verdict {
 export function check(evidence: Evidence): Verdict {
   const { facts, faults, remains } = evidence;
   const accepted = facts.messages.filter((message) => message.accepted.length > 0);
+  const toSteady = accepted.filter(({ to }) => evidence.steady.has(to));
   const order = checkOrder(facts, faults);
   const violations = [
     ...accepted.flatMap((message) => checkMessage(message, facts, remains)),
@@ -76,10 +79,8 @@ export function check(evidence: Evidence): Verdict {
     handedAgain: sum(({ handed }) => handed.filter(({ again }) => again).length),
     inversions: order.inversions,
     orderPromised: order.promised,
-    longestRecoveryMs: longestRecovery(
-      accepted.filter(({ to }) => evidence.steady.has(to)),
-      faults,
-    ),
+    longestRecoveryMs: longestRecovery(toSteady, faults),
+    waits: waitsByFault(toSteady, faults),
   };
   return { counts, violations };
 }
