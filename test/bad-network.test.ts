@@ -140,3 +140,11 @@ test('the database stands still, and then its connections are lost', async () =>
   );
   for (const share of shares) expect(share).toBeLessThan(MOST_CPU);
 }, 60_000);
+
+test('a service ends in order though its database connections are lost', async () => {
+  await using proxy = await TcpProxy.listen(Number(new URL(stack.databaseUrl).port));
+  const extra = await stack.addAck({ DATABASE_URL: through(proxy, stack.databaseUrl) });
+  await until(() => proxy.connections > 0, { what: 'a connection to the database' });
+  proxy.lose();
+  await extra.stop(); // throws when it does not end with exit code 0
+});

@@ -13,19 +13,29 @@ const RUN: ChaosOptions = {
   pairs: 20,
   crews: 4,
   rate: 80,
+  failing: 0.002,
   gateways: 2,
   routing: 2,
   ack: 2,
   cluster: false,
   faults: FAULT_NAMES,
-  atOnce: 3,
+  atOnce: 2,
   only: '',
   patienceMs: 90_000,
   root: REPOSITORY,
 };
 
 /** As little as shows a bug. */
-const SMALL = { seed: 1, crews: 2, gateways: 1, ack: 1, rate: 80, seconds: 12, patienceMs: 6_000 };
+const SMALL = {
+  seed: 1,
+  failing: 0.03,
+  crews: 2,
+  gateways: 1,
+  ack: 1,
+  rate: 80,
+  seconds: 12,
+  patienceMs: 6_000,
+};
 
 const silent = { say: () => undefined };
 
@@ -44,6 +54,7 @@ describe.concurrent('the nemesis', { timeout: 300_000 }, () => {
     expect(result.counts.accepted).toBeGreaterThan(1_000);
     expect(result.counts.duplicatesOnTheWire).toBeGreaterThan(0);
     expect(result.counts.inMailbox).toBeGreaterThan(0);
+    expect(result.counts.orderPromised).toBeGreaterThan(0);
   });
 
   test.for<[string, PlantedBug & { faults: FaultName[]; only?: string; caught: RegExp }]>([

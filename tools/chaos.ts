@@ -8,6 +8,8 @@ import { whole } from './whole.ts';
 
 /** After the last fault everything must have come through within this time, milliseconds. */
 const PATIENCE_MS = 90_000;
+/** Share of the messages on which the receiving application fails. */
+const FAILING = 0.002;
 /** Without a terminal the progress line is printed so often, milliseconds. */
 const PRINT_EVERY = 10_000;
 
@@ -37,15 +39,16 @@ function progress() {
   };
 }
 
-async function chaos(options: Omit<ChaosOptions, 'root' | 'patienceMs'>): Promise<void> {
+async function chaos(options: Omit<ChaosOptions, 'root' | 'patienceMs' | 'failing'>): Promise<void> {
   const { seconds, seed, pairs, rate, cluster } = options;
   console.log(
     `${pairs} pairs, ${rate} messages/s, ${seconds} s, ${cluster ? 'three broker nodes' : 'one broker node'}, seed ${seed}`,
   );
   const line = progress();
-  const result = await runChaos({ ...options, patienceMs: PATIENCE_MS, root: REPOSITORY }, line).finally(
-    line.done,
-  );
+  const result = await runChaos(
+    { ...options, patienceMs: PATIENCE_MS, failing: FAILING, root: REPOSITORY },
+    line,
+  ).finally(line.done);
   console.log(result.report);
   if (result.violations.length === 0) return;
   console.log(`\nLogs and histories: ${result.dataDir}\nThe same again: --seed ${seed}`);
@@ -72,7 +75,7 @@ await new Command('npm run chaos --')
   .addOption(
     new Option('--at-once <n>', 'faults at the same time, at most; with 1, waits are told for each kind')
       .argParser(whole(1, 100))
-      .default(3),
+      .default(2),
   )
   .option('--only <text>', 'hurt only those whose name holds this, such as gateway-1', '')
   .addOption(

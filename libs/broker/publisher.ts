@@ -1,6 +1,15 @@
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import { BrokerError } from './errors.ts';
 
+/** A channel for one destination. */
+interface Lane {
+  readonly channel: Promise<ConfirmChannel>;
+  /** Messages without their confirm. */
+  unconfirmed: number;
+  /** Nothing more is published on it; closed with its last confirm. */
+  retired: boolean;
+}
+
 /**
  * Publishes with confirms. Every message is persistent and mandatory: it is confirmed only when a queue has it.
  * (RabbitMQ: an unroutable message is confirmed too, but its basic.return arrives before that.)
@@ -11,7 +20,7 @@ import { BrokerError } from './errors.ts';
  */
 export class Publisher {
   #connection: ChannelModel | undefined;
-  readonly #channels = new Map<string, Promise<ConfirmChannel>>();
+  readonly #lanes = new Map<string, Lane>();
   readonly #blocked: () => boolean;
   readonly #returned = new Set<string>();
   #waiting: (() => void)[] = [];
@@ -35,7 +44,7 @@ export class Publisher {
 
   close(): void {
     this.#connection = undefined;
-    this.#channels.clear();
+    this.#lanes.clear();
     this.#returned.clear();
   }
 
@@ -68,43 +77,50 @@ export class Publisher {
     if (this.#blocked()) throw new BrokerError('blocked');
     if (!this.#connection) throw new BrokerError('not_connected');
     const destination = nameOf(exchange, routingKey);
-    const channel = this.#channels.get(destination) ?? this.#open(this.#connection, destination);
+    const lane = this.#lanes.get(destination) ?? this.#open(this.#connection, destination);
+    lane.unconfirmed++;
     await new Promise<void>((resolve, reject) => {
       const late = setTimeout(() => {
         // The next message takes a fresh channel, which finds the queue's leader if there is one by then.
-        if (this.#channels.get(destination) === channel) this.release(exchange, routingKey);
+        this.#retire(destination, lane);
         reject(new BrokerError('timeout'));
       }, timeoutMs);
-      channel
+      lane.channel
         .then((open) => this.#send(open, exchange, routingKey, content))
         .then(resolve, (cause: unknown) =>
           reject(cause instanceof BrokerError ? cause : new BrokerError('closed', { cause })),
         )
-        .finally(() => clearTimeout(late));
+        .finally(() => {
+          clearTimeout(late);
+          lane.unconfirmed--;
+          if (lane.retired) this.#retire(destination, lane);
+        });
     });
   }
 
   /** Nothing more goes there for now. */
   release(exchange: string, routingKey: string): void {
     const destination = nameOf(exchange, routingKey);
-    const channel = this.#channels.get(destination);
-    this.#channels.delete(destination);
-    void channel?.then((open) => open.close()).catch(() => undefined); // closed already; or one that waits, closed later
+    const lane = this.#lanes.get(destination);
+    if (lane) this.#retire(destination, lane);
   }
 
-  #open(connection: ChannelModel, destination: string): Promise<ConfirmChannel> {
-    const opening = (async () => {
-      const channel = await connection.createConfirmChannel();
-      // A channel error closes the connection's whole set-up: simpler to reason about than a half-open link.
-      channel.on('error', () => void connection.close().catch(() => undefined));
-      channel.on('return', (message: Message) => this.#returned.add(String(message.properties.messageId)));
-      return channel;
-    })();
-    this.#channels.set(destination, opening);
-    opening.catch(() => {
-      if (this.#channels.get(destination) === opening) this.#channels.delete(destination);
-    });
-    return opening;
+  /** Others may still wait for confirms on it: a close would lose those. */
+  #retire(destination: string, lane: Lane): void {
+    lane.retired = true;
+    if (this.#lanes.get(destination) === lane) this.#lanes.delete(destination);
+    if (lane.unconfirmed > 0) return;
+    void lane.channel.then((open) => open.close()).catch(() => undefined); // closed already
+  }
+
+  #open(connection: ChannelModel, destination: string): Lane {
+    const channel = openChannel(connection, (message) =>
+      this.#returned.add(String(message.properties.messageId)),
+    );
+    const lane: Lane = { channel, unconfirmed: 0, retired: false };
+    this.#lanes.set(destination, lane);
+    channel.catch(() => this.#retire(destination, lane));
+    return lane;
   }
 
   #send(channel: ConfirmChannel, exchange: string, routingKey: string, content: Buffer): Promise<void> {
@@ -122,6 +138,17 @@ export class Publisher {
       });
     });
   }
+}
+
+async function openChannel(
+  connection: ChannelModel,
+  onReturn: (message: Message) => void,
+): Promise<ConfirmChannel> {
+  const channel = await connection.createConfirmChannel();
+  // A channel error closes the connection's whole set-up: simpler to reason about than a half-open link.
+  channel.on('error', () => void connection.close().catch(() => undefined));
+  channel.on('return', onReturn);
+  return channel;
 }
 
 const nameOf = (exchange: string, routingKey: string) => `${exchange} ${routingKey}`;

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { setInterval } from 'node:timers';
 import pg from 'pg';
 import type { Logger } from '#libs/runtime/logger.ts';
@@ -13,6 +14,8 @@ export interface Statement {
 const POOL_SIZE = 5;
 export const CONNECT_TIMEOUT_MS = 3_000;
 const PING_MS = 2_000;
+/** How long the server may take to end its connections when we close, milliseconds. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 export interface DatabaseOptions {
   DATABASE_URL: string;
@@ -36,6 +39,8 @@ export class Database {
   readonly #pool: pg.Pool;
   readonly #log: Logger;
   readonly #pinging: NodeJS.Timeout;
+  /** Also of connections that the pool has given up, and that may be half-open. */
+  readonly #sockets = new Set<Socket>();
   #connected = false;
   #lastSuccess = 0;
 
@@ -50,6 +55,7 @@ export class Database {
       query_timeout: DATABASE_TIMEOUT_MS,
       statement_timeout: DATABASE_TIMEOUT_MS,
       keepAlive: true,
+      stream: () => this.#socket(),
     });
     this.#pool.on('error', (error) => log.warn({ err: error }, 'idle database connection lost'));
     this.#pinging = setInterval(() => void this.#ping(), PING_MS);
@@ -74,6 +80,15 @@ export class Database {
   async close(): Promise<void> {
     clearInterval(this.#pinging);
     await this.#pool.end();
+    const late = setTimeout(() => this.#sockets.forEach((socket) => socket.destroy()), CLOSE_TIMEOUT_MS);
+    await Promise.all([...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end))));
+    clearTimeout(late);
+  }
+
+  #socket(): Socket {
+    const socket = new Socket();
+    this.#sockets.add(socket);
+    return socket.once('close', () => this.#sockets.delete(socket));
   }
 
   #reached(connected: boolean): void {

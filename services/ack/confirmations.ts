@@ -46,11 +46,8 @@ async function settleCopies({ db, live, leaseMs }: Relay, items: readonly AckIte
     leaseMs,
   );
   const settled = new Set(copies.map(nameOf));
-  const causes = new Map(
-    shared
-      .filter(({ entry }) => settled.has(nameOf(entry)))
-      .map(({ entry, delivery }) => [entry.from, delivery]),
-  );
-  for (const [sender, sessions] of senders) live.hint(sessions, causes.get(sender));
+  // Each confirmation is held by a hint: dealt with once more, it finds no copy, and goes live.
+  for (const { entry, delivery } of shared)
+    if (settled.has(nameOf(entry))) live.hint(senders.get(entry.from) ?? [], delivery);
   return settled;
 }

@@ -6,7 +6,7 @@
  *   6        the receiver comes and goes
  *   7        both come and go
  *   8        the receiver has two devices
- *   9        the receiver goes away and never comes back
+ *   9        the receiver goes away and never comes back; its mailbox fills up
  */
 export interface Part {
   user: string;
@@ -16,6 +16,8 @@ export interface Part {
   /** Whom it writes to, if it writes. */
   to?: string;
   conduct: Conduct;
+  /** How much more often than others it writes. */
+  pace?: number;
 }
 
 /** `leaves`: gone for good after a few messages, replaced by a new user; `absent`: never back after the first seconds. */
@@ -35,7 +37,10 @@ function pair(n: number, crews: number): Part[] {
   if (role === 6) return [sender, { ...receiver, conduct: 'comes-and-goes' }];
   if (role === 7) return [sender, receiver].map((part) => ({ ...part, conduct: 'comes-and-goes' }));
   if (role === 8) return [sender, receiver, { ...receiver, device: 'two', crew: (n + 2) % crews }];
-  return [sender, { ...receiver, conduct: 'absent' }];
+  return [
+    { ...sender, pace: 3 },
+    { ...receiver, conduct: 'absent' },
+  ];
 }
 
 /** The parts of `pairs` pairs of users, spread over `crews` client processes so that pairs do not share one. */

@@ -10,6 +10,8 @@ export interface ChaosOptions {
   pairs: number;
   /** Messages a second, of all senders together. */
   rate: number;
+  /** Share of the messages on which the receiving application fails, from 0 to 1: the server keeps them. */
+  failing: number;
   gateways: number;
   routing: number;
   ack: number;

@@ -3,10 +3,20 @@ import pg from 'pg';
 import { ACK_QUEUE, DEAD_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
 import { readMetrics } from '../stack/metrics.ts';
 import type { Remains } from './check/guarantees.ts';
-import type { World } from './world.ts';
+import { MAILBOX_QUOTA, type World } from './world.ts';
 
 /** Default of ROUTE_PARTITIONS, which chaos leaves alone. */
 const PARTITIONS = 8;
+
+/** Once the services have stopped, the queues must be empty: what a consumer never settled is back in them. */
+export async function leftBehind(world: World): Promise<string[]> {
+  const gateways = await withDatabase(world, (rows) => rows('SELECT gateway FROM gateways'));
+  const { inFlight } = await queuedAt(
+    world,
+    gateways.map(({ gateway }) => gateway ?? ''),
+  );
+  return inFlight === 0 ? [] : [`${inFlight} messages left in queues behind services that have stopped`];
+}
 
 /** What the server still holds, at one moment. */
 export interface Holdings extends Remains {
@@ -16,16 +26,25 @@ export interface Holdings extends Remains {
   dead: number;
 }
 
-/** Looks into the database, the queues and the metrics. @throws when one of them cannot be reached */
-export async function holdings(world: World): Promise<Holdings> {
-  const database = new pg.Client({ connectionString: world.databaseUrl, connectionTimeoutMillis: 2_000 });
+type Rows = (text: string) => Promise<Record<string, string>[]>;
+
+async function withDatabase<T>({ databaseUrl }: World, use: (rows: Rows) => Promise<T>): Promise<T> {
+  const database = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 2_000 });
   database.on('error', () => undefined); // the query fails with it
   await database.connect();
   try {
-    const rows = async (text: string) => (await database.query<Record<string, string>>(text)).rows;
+    return await use(async (text) => (await database.query<Record<string, string>>(text)).rows);
+  } finally {
+    await database.end();
+  }
+}
+
+/** Looks into the database, the queues and the metrics. @throws when one of them cannot be reached */
+export function holdings(world: World): Promise<Holdings> {
+  return withDatabase(world, async (rows) => {
     const messages = await rows('SELECT recipient, sender, id FROM offline_messages');
     const receipts = await rows('SELECT recipient, peer, id, state FROM offline_receipts');
-    const gateways = await rows('SELECT gateway FROM gateways WHERE NOT removed');
+    const gateways = await rows('SELECT gateway FROM gateways');
     const queued = await queuedAt(
       world,
       gateways.map(({ gateway }) => gateway ?? ''),
@@ -33,14 +52,18 @@ export async function holdings(world: World): Promise<Holdings> {
     return {
       ...queued,
       inFlight: queued.inFlight + (await heldByGateways(world)),
+      quota: MAILBOX_QUOTA,
+      held: countBy(messages.map(({ recipient }) => recipient ?? '')),
       mailbox: new Set(messages.map(({ recipient, sender, id }) => `${recipient} ${sender} ${id}`)),
       receipts: new Map(
         receipts.map(({ recipient, peer, id, state }) => [`${recipient} ${peer} ${id}`, state ?? '']),
       ),
     };
-  } finally {
-    await database.end();
-  }
+  });
+}
+
+function countBy(names: readonly string[]): Map<string, number> {
+  return new Map([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]));
 }
 
 async function heldByGateways({ members }: World): Promise<number> {

@@ -9,6 +9,7 @@ import { Dice } from './dice.ts';
 import { Nemesis } from './nemesis.ts';
 import type { ChaosOptions } from './options.ts';
 import { reportOf, storiesOf } from './report.ts';
+import { leftBehind } from './remains.ts';
 import { settle } from './settle.ts';
 import { World } from './world.ts';
 
@@ -62,11 +63,11 @@ async function runIn(dataDir: string, options: ChaosOptions, progress: Progress)
     const rest = await settle(world, options.patienceMs, (text) => progress.say(text));
     progress.say('checking');
     await Promise.all(world.crews.map((crew) => crew.end()));
-    await world.stop().catch((error: unknown) => crashes.push(String(error)));
-    crashes.push(...nemesis.failures);
+    crashes.push(...nemesis.failures, ...(await world.stopServices()));
+    rest.undone.push(...(await leftBehind(world)));
     return verdictOf({ world, nemesis, rest, crashes, oneByOne: options.atOnce === 1 });
   } finally {
-    await world.stop().catch(() => undefined); // what is wrong was said already
+    await world.stop(); // what is wrong was said already
   }
 }
 

@@ -3,7 +3,7 @@ import pg from 'pg';
 /** Rows that come into a mailbox keep their transaction open for up to so long at its end, seconds. */
 const LONGEST = 0.5;
 /** Share of the rows that do. */
-const SHARE = 0.2;
+const SHARE = 0.03;
 
 const BEGIN = `
   CREATE OR REPLACE FUNCTION chaos_slow() RETURNS trigger LANGUAGE plpgsql AS $$

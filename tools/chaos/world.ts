@@ -13,6 +13,8 @@ import { castOf, type Part } from './cast.ts';
 import { Crew } from './crew.ts';
 import type { ChaosOptions } from './options.ts';
 
+export const MAILBOX_QUOTA = 500;
+
 /** Shorter than the defaults, so that a fault of seconds shows what one of minutes does. */
 const SETTINGS = {
   LOG_LEVEL: 'trace',
@@ -24,7 +26,7 @@ const SETTINGS = {
   GATEWAY_LEASE_MS: '4000',
   PING_INTERVAL_MS: '2000',
   // Who never comes back shall reach it, and nobody else.
-  MAILBOX_QUOTA: '200',
+  MAILBOX_QUOTA: String(MAILBOX_QUOTA),
 };
 
 const SECRET = 'the secret of the chaos run, long enough for HS256';
@@ -88,22 +90,21 @@ export class World {
     await until(arrived, { what: 'the clients to log in', timeoutMs: 60_000, intervalMs: 100 });
   }
 
-  /** Ends everything that still runs, whatever state it is in. @throws AggregateError when something had crashed */
-  async stop(): Promise<void> {
-    const failures: unknown[] = [];
-    const settle = async (tasks: Promise<unknown>[]) => {
-      for (const outcome of await Promise.allSettled(tasks))
-        if (outcome.status === 'rejected') failures.push(outcome.reason);
-    };
-    const services = (...kinds: ServiceKind[]) =>
+  /** Ends the services in good order, gateways first. @returns what had crashed, or did not end well */
+  async stopServices(): Promise<string[]> {
+    const some = (...kinds: ServiceKind[]) =>
       this.members.filter(({ kind }) => kinds.includes(kind)).map(({ process }) => process.stop());
-    await settle(this.crews.map((crew) => crew.kill()));
-    await settle(services('gateway'));
-    await settle(services('routing', 'ack'));
-    await settle([...this.brokers, ...this.databases].map((handle) => handle.stop()));
+    return [...(await failuresOf(some('gateway'))), ...(await failuresOf(some('routing', 'ack')))];
+  }
+
+  /** Ends everything that still runs, whatever state it is in. @returns what had crashed, or did not end well */
+  async stop(): Promise<string[]> {
+    await Promise.all(this.crews.map((crew) => crew.kill()));
+    const failures = await this.stopServices();
+    failures.push(...(await failuresOf([...this.brokers, ...this.databases].map((handle) => handle.stop()))));
     const proxies = this.members.flatMap(({ clients, broker, database }) => [clients, ...broker, database]);
-    await settle(proxies.map((proxy) => proxy?.close() ?? Promise.resolve()));
-    if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('\n'));
+    await Promise.all(proxies.map((proxy) => proxy?.close() ?? Promise.resolve()));
+    return failures;
   }
 
   #logFile(name: string): string {
@@ -166,7 +167,7 @@ export class World {
   }
 
   #startClients(): void {
-    const { root, seed, rate, crews } = this.#options;
+    const { root, seed, rate, crews, failing } = this.#options;
     const urls = this.members.flatMap(({ clients }) => (clients ? `ws://127.0.0.1:${clients.port}/ws` : []));
     const senders = this.cast.filter(({ to }) => to !== undefined).length;
     const everyMs = (senders * 1_000) / rate;
@@ -174,13 +175,18 @@ export class World {
       const name = `clients-${n + 1}`;
       const turned = [...urls.slice(n % urls.length), ...urls.slice(0, n % urls.length)];
       const parts = this.cast.filter(({ crew }) => crew === n);
-      const orders = { seed: seed * 100 + n, parts, urls: turned, secret: SECRET, everyMs };
+      const orders = { seed: seed * 100 + n, parts, urls: turned, secret: SECRET, everyMs, failing };
       const crew = new Crew({ name, root, dataDir: this.dataDir, orders });
       mkdirSync(join(this.dataDir, name), { recursive: true });
       crew.start();
       this.crews.push(crew);
     }
   }
+}
+
+async function failuresOf(tasks: Promise<unknown>[]): Promise<string[]> {
+  const outcomes = await Promise.allSettled(tasks);
+  return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []));
 }
 
 const portOf = (url: string) => Number(new URL(url).port);

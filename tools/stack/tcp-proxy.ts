@@ -108,8 +108,7 @@ export class TcpProxy implements AsyncDisposable {
     });
     sink.on('drain', () => this.#flow(pair));
     source.on('end', () => {
-      if (pair.lost) source.destroy();
-      else sink.end();
+      if (!pair.lost) sink.end();
     });
     source.on('error', () => undefined); // 'close' follows
     source.on('close', (failed) => {

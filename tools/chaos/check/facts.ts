@@ -3,6 +3,8 @@ import type { ClientEvent, Packet } from '../history.ts';
 /** Where something was said: the client, the connection, and when (milliseconds since the epoch). */
 export interface Saying {
   t: number;
+  /** Its place in the history of its client process: milliseconds are too coarse to tell an order. */
+  n: number;
   who: string;
   connection: number;
 }
@@ -12,6 +14,7 @@ export interface Word extends Saying {
   state: string;
   /** In an ack:N, or in the mailbox. */
   via: 'live' | 'mailbox';
+  reason?: string;
 }
 
 /** All that is known of one message from the histories of the clients. */
@@ -25,7 +28,7 @@ export interface Message {
   accepted: Saying[];
   /** How it came to the receiver's devices. */
   arrived: (Saying & { via: 'live' | 'mailbox' })[];
-  handed: { t: number; who: string; intact: boolean; again: boolean }[];
+  handed: { t: number; n: number; who: string; intact: boolean; again: boolean }[];
   /** A device of the receiver said that it has it: ack:R, or offline:A. */
   confirmed: Saying[];
   words: Word[];
@@ -61,7 +64,7 @@ export function factsOf(histories: readonly (readonly ClientEvent[])[]): Facts {
   const gathering = new Gathering();
   // Who sent what comes first, so that the rest of another client's history finds it.
   for (const history of histories) for (const event of history) gathering.begin(event);
-  for (const history of histories) for (const event of history) gathering.add(event);
+  for (const history of histories) for (const [n, event] of history.entries()) gathering.add(event, n);
   return gathering.facts;
 }
 
@@ -88,7 +91,7 @@ class Gathering {
     this.facts.messages.push(message);
   }
 
-  add(event: ClientEvent): void {
+  add(event: ClientEvent, n: number): void {
     const { t, who } = event;
     const { facts } = this;
     switch (event.is) {
@@ -103,6 +106,7 @@ class Gathering {
       case 'handed':
         this.#find(event, event.from, event.id)?.handed.push({
           t,
+          n,
           who,
           intact: event.intact && userOf(who) === event.to,
           again: event.again,
@@ -112,21 +116,33 @@ class Gathering {
         this.#find(event, userOf(who), event.id)?.told.push(event.state);
         return;
       case 'in':
-        this.#arrived(event, event.packet, { t, who, connection: event.connection });
+        this.#arrived(event, event.packet, { t, n, who, connection: event.connection });
         return;
       case 'out':
-        this.#left(event, event.packet, { t, who, connection: event.connection });
+        this.#left(event, event.packet, { t, n, who, connection: event.connection });
         return;
     }
   }
 
   #arrived(event: ClientEvent, packet: Packet, saying: Saying): void {
     const user = userOf(saying.who);
-    const { type, id = '', from = '', state, code } = packet as Packet & Partial<Record<string, string>>;
+    const {
+      type,
+      id = '',
+      from = '',
+      state,
+      reason,
+      code,
+    } = packet as Packet & Partial<Record<string, string>>;
     if (type === 'msg:A') this.#find(event, user, id)?.accepted.push(saying);
     if (type === 'msg:N') this.#find(event, from, id)?.arrived.push({ ...saying, via: 'live' });
     if (type === 'ack:N')
-      this.#find(event, user, id)?.words.push({ ...saying, state: state ?? '', via: 'live' });
+      this.#find(event, user, id)?.words.push({
+        ...saying,
+        state: state ?? '',
+        via: 'live',
+        ...(reason !== undefined && { reason }),
+      });
     if (type === 'error') this.facts.errors.set(code ?? '', (this.facts.errors.get(code ?? '') ?? 0) + 1);
     if (type !== 'offline:N') return;
     const { messages, receipts } = packet as unknown as { messages: Entry[]; receipts: Entry[] };
@@ -142,7 +158,10 @@ class Gathering {
 
   #left(event: ClientEvent, packet: Packet, saying: Saying): void {
     const { type, id, from, keys } = packet as Packet & { id: string; from: string; keys: string[] };
-    if (type === 'ack:R') this.#find(event, from, id)?.confirmed.push(saying);
+    if (type === 'ack:R') {
+      const message = this.#find(event, from, id);
+      if (message?.to === userOf(saying.who)) message.confirmed.push(saying);
+    }
     if (type !== 'offline:A') return;
     for (const key of keys) this.#keys.get(`${userOf(saying.who)} ${key}`)?.confirmed.push(saying);
   }

@@ -4,6 +4,10 @@ import type { Facts, Message } from './facts.ts';
 export interface Remains {
   /** Messages in mailboxes, as `<receiver> <sender> <id>`. */
   mailbox: ReadonlySet<string>;
+  /** How many messages each mailbox holds. */
+  held: ReadonlyMap<string, number>;
+  /** Most messages of one mailbox. */
+  quota: number;
   /** Receipts in mailboxes: `<sender> <receiver> <id>` to the state. */
   receipts: ReadonlyMap<string, string>;
 }
@@ -26,6 +30,10 @@ export function states(message: Message, { receipts }: Remains): string[] {
   const waiting = receipts.get(`${message.from} ${message.to} ${message.id}`);
   return [...message.words.map(({ state }) => state), ...(waiting === undefined ? [] : [waiting])];
 }
+
+/** Nobody empties the mailbox of one who left: once full, it stays so. */
+const isFull = (user: string, { left }: Facts, { held, quota }: Remains) =>
+  left.has(user) && (held.get(user) ?? 0) >= quota;
 
 export const isInMailbox = ({ to, from, id }: Message, { mailbox }: Remains) =>
   mailbox.has(`${to} ${from} ${id}`);
@@ -75,6 +83,10 @@ export function checkMessage(message: Message, facts: Facts, remains: Remains): 
     if (times.filter(({ again }) => !again).length > 1) violated('G2', `handed to ${who} twice`);
 
   if (handed.length > 0 && known.includes('rejected')) violated('G3', 'rejected, and delivered all the same');
+  if (known.includes('rejected') && !isFull(message.to, facts, remains))
+    violated('G3', 'rejected, and the mailbox of its receiver was not full');
+  if (!facts.left.has(message.from) && known.includes(fate) && !told.includes(fate) && FINAL.includes(fate))
+    violated('G3', `the application was told ${told.join(', ') || 'nothing'}, and the wire said ${fate}`);
   const firstConfirmed = Math.min(...message.confirmed.map(({ t }) => t));
   const claimed = message.words.find(({ state, t }) => state === 'delivered' && !(firstConfirmed <= t));
   if (claimed) violated('G3', 'delivered, says the server, and no device had confirmed it');

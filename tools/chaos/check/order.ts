@@ -26,7 +26,7 @@ export function checkOrder(facts: Facts, faults: readonly FaultEvent[]): Order {
     ({ message, handed }) => `${message.from} ${handed.who}`,
   );
   for (const flow of flows.values()) {
-    flow.sort((a, b) => a.handed.t - b.handed.t);
+    flow.sort((a, b) => a.handed.n - b.handed.n);
     let highest = -1;
     for (const { message } of flow) {
       if (message.n < highest) order.inversions++;
@@ -38,7 +38,7 @@ export function checkOrder(facts: Facts, faults: readonly FaultEvent[]): Order {
     stream.sort((a, b) => a.n - b.n);
     for (const [n, message] of stream.entries()) {
       const next = stream[n + 1];
-      if (!next || !isCalm(faults, message.sentAt, arrival(next))) continue;
+      if (!next || !isCalm(faults, message.sentAt, next.arrived[0]?.t ?? Infinity)) continue;
       order.promised++;
       if (arrival(next) < arrival(message))
         order.violations.push({
@@ -58,4 +58,5 @@ const wasSmooth = ({ accepted, arrived }: Message) =>
 const streamOf = ({ from, accepted, arrived }: Message) =>
   [from, accepted[0]?.connection, arrived[0]?.who, arrived[0]?.connection].join(' ');
 
-const arrival = (message: Message) => message.arrived[0]?.t ?? Infinity;
+/** Both came to the same device, and so stand in the same history. */
+const arrival = (message: Message) => message.arrived[0]?.n ?? Infinity;

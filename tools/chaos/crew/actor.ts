@@ -15,6 +15,8 @@ export interface Ground {
   secret: string;
   /** Folder for the clients' storage. */
   dir: string;
+  /** Share of the messages on which the application fails: the server keeps them. */
+  failing: number;
   record(event: ClientEvent): void;
 }
 
@@ -36,8 +38,6 @@ const PER_RUN = 1_000_000;
 
 /** Now and then the application takes its time over a message. */
 const BUSY = { chance: 0.1, ms: 500 };
-/** And sometimes it fails. */
-const FAILS = 0.03;
 
 type Happening = ClientEvent extends infer E ? (E extends ClientEvent ? Omit<E, 't' | 'who'> : never) : never;
 
@@ -85,7 +85,8 @@ export class Actor {
     });
     client.onError(() => undefined); // what the server refuses is in the packets
     client.onMessage(async ({ from, id, body, again }) => {
-      if (this.#dice.chance(FAILS)) throw new Error('the application fails: the server keeps the message');
+      if (this.#dice.chance(this.#ground.failing))
+        throw new Error('the application fails: the server keeps the message');
       const { to, id: said } = body as { to?: unknown; id?: unknown };
       const intact = to === this.user && said === id;
       this.#note({ is: 'handed', from, id, to: this.user, intact, again: again ?? false });

@@ -91,7 +91,7 @@ async function write({ part, dice, everyMs }: Play, actor: Actor, until: AbortSi
   while (!until.aborted) {
     const burst = dice.chance(0.1) ? dice.whole(2, MAX_BURST) : 1;
     for (let n = 0; n < burst; n++) actor.send(part.to).accepted.catch(() => undefined);
-    await pause(dice.wait(everyMs * burst), until);
+    await pause(dice.wait((everyMs * burst) / (part.pace ?? 1)), until);
   }
 }
 

@@ -20,6 +20,8 @@ export interface Orders {
   /** Folder of this process: its history, and the storage of its clients. */
   dir: string;
   everyMs: number;
+  /** Share of the messages on which the receiving application fails. */
+  failing: number;
 }
 
 /** `settle`: send nothing more, and come back if you will ever; `end`: close everything and exit. */
