@@ -66,7 +66,7 @@ await new Command('npm run chaos --')
       .default(Math.floor(Math.random() * 1_000_000), 'at random'),
   )
   .addOption(new Option('--pairs <n>', 'pairs of users').argParser(whole(1, 10_000)).default(20))
-  .addOption(new Option('--rate <n>', 'messages a second').argParser(whole(1, 10_000)).default(100))
+  .addOption(new Option('--rate <n>', 'messages a second').argParser(whole(1, 10_000)).default(50))
   .addOption(
     new Option('--faults <names>', 'names or beginnings of names, separated by commas; none')
       .argParser(faults)

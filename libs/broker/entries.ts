@@ -84,7 +84,7 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('registered'), session: Session, mail: z.boolean() }),
   /** Another session took this one's place. */
   z.object({ kind: z.literal('replaced'), session: Session }),
-  /** Answer to session-up: whoever has its place logged in later, at `since`. A login that still waits tries again. */
+  /** Answer to session-up: whoever has its place logged in later, at `since`. A login that still waits is `unavailable`. */
   z.object({ kind: z.literal('late'), session: Session, since: At }),
   /** Another device of the user confirmed the message. */
   z.object({ kind: z.literal('settled'), session: Session, from: UserId, id: MessageId }),

@@ -14,9 +14,6 @@ import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts'
 /** Takes a message that a session cannot keep to the mailbox. */
 export type GiveBack = (message: LiveMessage, reason: ReturnReason, held: Pending) => void;
 
-/** `failed`: not in time. `late`: by the clock of another gateway, somebody else logged in later. */
-export type LoginOutcome = 'registered' | 'late' | 'failed';
-
 /** One user on one device on one connection: what the gateway knows about it. */
 export class Session implements WindowOwner {
   readonly id = randomUUID();
@@ -31,8 +28,8 @@ export class Session implements WindowOwner {
   /** Its connection is gone, or is told to go. */
   closed = false;
   expiresAt: number;
-  /** Waits for presence to know the session. */
-  onRegistered: ((outcome: LoginOutcome) => void) | undefined;
+  /** Waits for presence to know the session: false when that took too long, or when somebody logged in later. */
+  onRegistered: ((registered: boolean) => void) | undefined;
   /** msg:R without their msg:A. */
   accepting = 0;
   /** A hint was sent, and no offline:R came since. */

@@ -80,7 +80,10 @@ export async function changeSessions(db: Database, live: Live, items: readonly S
   }
 }
 
-/** A session that goes on elsewhere is over here. A login may be the later one all the same: clocks differ. */
+/**
+ * A session that goes on elsewhere is over here. A login may be the later one all the same, since clocks differ: its
+ * client is asked to send it again. One that its client has given up meanwhile is not sent again, and stays out.
+ */
 function tellLate(live: Live, { entry, delivery, than }: LateItem): void {
   const { gateway, session, again } = entry;
   live.send(

@@ -17,9 +17,13 @@ export interface CrewOptions {
   orders: Omit<Orders, 'run' | 'dir'>;
 }
 
+const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
+
 /** A process full of clients, as the nemesis and the checker see it. */
 export class Crew {
   readonly name: string;
+  /** Ends that nobody had asked for, in words. */
+  readonly crashes: string[] = [];
   readonly #options: CrewOptions;
   readonly #dir: string;
   #run = 0;
@@ -55,7 +59,7 @@ export class Crew {
     child.on('message', (tally: Tally) => (this.#tally = tally));
     child.on('exit', (code, signal) => {
       if (child === this.#child && !this.#ending)
-        console.error(`${this.name} ended by itself: ${String(code ?? signal)}; see ${logFile}`);
+        this.crashes.push(`${this.name} ended by itself: ${String(code ?? signal)}; see ${logFile}`);
     });
     if (this.#settling) this.#tell('settle');
   }
@@ -64,7 +68,7 @@ export class Crew {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child?.exitCode !== null) return;
+    if (!child || hasEnded(child)) return;
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
@@ -87,7 +91,7 @@ export class Crew {
   /** Closes all clients in good order. */
   async end(): Promise<void> {
     const child = this.#child;
-    if (child?.exitCode !== null) return;
+    if (!child || hasEnded(child)) return;
     this.#ending = true;
     const gone = once(child, 'exit');
     this.#tell('end');

@@ -63,7 +63,11 @@ async function runIn(dataDir: string, options: ChaosOptions, progress: Progress)
     const rest = await settle(world, options.patienceMs, (text) => progress.say(text));
     progress.say('checking');
     await Promise.all(world.crews.map((crew) => crew.end()));
-    crashes.push(...nemesis.failures, ...(await world.stopServices()));
+    crashes.push(
+      ...nemesis.failures,
+      ...world.crews.flatMap((crew) => crew.crashes),
+      ...(await world.stopServices()),
+    );
     rest.undone.push(...(await leftBehind(world)));
     return verdictOf({ world, nemesis, rest, crashes, oneByOne: options.atOnce === 1 });
   } finally {

@@ -60,30 +60,18 @@ async function verified(
 /** Announces the session, and waits for routing to say that it is registered, or for too long. */
 function register(gateway: Gateway, session: Session): Promise<void> {
   return new Promise((resolve) => {
-    session.onRegistered = (outcome) => {
+    session.onRegistered = (registered) => {
       session.onRegistered = undefined;
-      if (outcome === 'registered') answer(gateway, session);
-      else if (!session.closed) {
-        if (outcome === 'late') {
-          resolve(registerLater(gateway, session));
-          return;
-        }
-        refuse(gateway, session);
-      }
+      if (registered) answer(gateway, session);
+      else if (!session.closed) refuse(gateway, session);
       resolve();
     };
-    if (!gateway.epoch.ready) session.onRegistered('failed');
+    if (!gateway.epoch.ready) session.onRegistered(false);
     else gateway.announce(session, false);
   });
 }
 
 /** A session id is never announced twice by its client: what comes late for the first one must not hit the second. */
-function registerLater(gateway: Gateway, session: Session): Promise<void> {
-  const { device, connection } = session;
-  gateway.closeSession(session, 'disconnected');
-  return register(gateway, gateway.openSession(session, device, connection));
-}
-
 function refuse(gateway: Gateway, session: Session): void {
   const { connection } = session;
   gateway.closeSession(session, 'disconnected');
