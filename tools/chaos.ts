@@ -7,7 +7,7 @@ import { REPOSITORY } from './stack/environment.ts';
 import { whole } from './whole.ts';
 
 /** After the last fault everything must have come through within this time, milliseconds. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 180_000;
 /** Share of the messages on which the receiving application fails. */
 const FAILING = 0.002;
 /** Without a terminal the progress line is printed so often, milliseconds. */
@@ -65,8 +65,8 @@ await new Command('npm run chaos --')
       .argParser(whole(0, 2 ** 31 - 1))
       .default(Math.floor(Math.random() * 1_000_000), 'at random'),
   )
-  .addOption(new Option('--pairs <n>', 'pairs of users').argParser(whole(1, 10_000)).default(20))
-  .addOption(new Option('--rate <n>', 'messages a second').argParser(whole(1, 10_000)).default(50))
+  .addOption(new Option('--pairs <n>', 'pairs of users').argParser(whole(1, 10_000)).default(10))
+  .addOption(new Option('--rate <n>', 'messages a second').argParser(whole(1, 10_000)).default(30))
   .addOption(
     new Option('--faults <names>', 'names or beginnings of names, separated by commas; none')
       .argParser(faults)
@@ -79,7 +79,7 @@ await new Command('npm run chaos --')
   )
   .option('--only <text>', 'hurt only those whose name holds this, such as gateway-1', '')
   .addOption(
-    new Option('--crews <n>', 'processes that the clients live in').argParser(whole(1, 100)).default(4),
+    new Option('--crews <n>', 'processes that the clients live in').argParser(whole(1, 100)).default(2),
   )
   .addOption(new Option('--gateways <n>').argParser(whole(1, 20)).default(2))
   .addOption(new Option('--routing <n>').argParser(whole(1, 20)).default(2))
