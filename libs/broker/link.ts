@@ -1,3 +1,4 @@
+import type { SocketConstructorOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect, type ChannelModel } from 'amqplib';
 import { Backoff, pause } from '#libs/runtime/backoff.ts';
@@ -79,14 +80,10 @@ export class Link {
 
   /** One life of the connection: resolves when it is closed. */
   async #live(url: string, whenUp: () => void): Promise<void> {
-    const { name, heartbeatS, onUp, onDown, onChange } = this.#options;
+    const { heartbeatS, onUp, onDown, onChange } = this.#options;
     const address = new URL(url);
     address.searchParams.set('heartbeat', String(heartbeatS));
-    const connection = await connect(address.href, {
-      noDelay: true,
-      timeout: CONNECT_TIMEOUT_MS,
-      clientProperties: { connection_name: name },
-    });
+    const connection = await this.#connect(address.href);
     const closed = this.#watch(connection);
     try {
       if (this.#stop.signal.aborted) return;
@@ -109,6 +106,25 @@ export class Link {
       // Not the close is awaited but the event: amqplib never answers a close that the broker did not.
       endConnection(connection);
       await closed;
+    }
+  }
+
+  /** A stop does not wait for a broker that does not answer. */
+  async #connect(url: string): Promise<ChannelModel> {
+    const connecting = new AbortController();
+    const giveUp = () => connecting.abort();
+    // amqplib hands it on to the socket.
+    const socket = { signal: connecting.signal } satisfies SocketConstructorOpts;
+    this.#stop.signal.addEventListener('abort', giveUp);
+    try {
+      return await connect(url, {
+        noDelay: true,
+        timeout: CONNECT_TIMEOUT_MS,
+        ...socket,
+        clientProperties: { connection_name: this.#options.name },
+      });
+    } finally {
+      this.#stop.signal.removeEventListener('abort', giveUp);
     }
   }
 

@@ -185,6 +185,26 @@ describe('a program that dies', () => {
     write.open();
   });
 
+  test('and whose handler then fails: the mark stays until the message is handled', async () => {
+    const storage = new MemoryStorage();
+    const never = gate();
+    const first = await online({ storage });
+    first.client.onMessage(() => never.passed);
+    await first.connection.send(msgN('m1'));
+    const second = world({ storage: storage.clone() });
+    const handed: IncomingMessage[] = [];
+    second.client.onMessage((message) => {
+      handed.push(message);
+      if (handed.length < 3) throw new Error('mine');
+    });
+    const connection = await comeOnline(second);
+    await connection.send(msgN('m1'));
+    await connection.send(msgN('m1'));
+    connection.take('ack:R');
+    expect(handed).toMatchObject([{ again: true }, { again: true }, { again: true }]);
+    never.open();
+  });
+
   test('twice in a row: what the first run left is kept beside what the second got', async () => {
     const storage = new MemoryStorage();
     const never = gate();

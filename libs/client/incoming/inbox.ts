@@ -74,6 +74,8 @@ export class Inbox {
   readonly #options: InboxOptions;
   readonly #held = new Map<string, Held>();
   readonly #lanes: Lanes<Held>;
+  /** Left to the server though they may have been handled by an earlier run, by name: where storage keeps their mark. */
+  readonly #doubtful = new Map<string, number>();
   #handler: MessageHandler | undefined;
   #arrived: Held[] = [];
   #checking: Promise<void> | undefined;
@@ -130,7 +132,8 @@ export class Inbox {
       if (known.unrecorded) this.#record(known);
       return;
     }
-    const held: Held = { message, confirms: [confirm], n: 0, unrecorded: false };
+    const marked = this.#doubtful.has(nameOf(message)) ? { ...message, again: true as const } : message;
+    const held: Held = { message: marked, confirms: [confirm], n: 0, unrecorded: false };
     this.#held.set(nameOf(message), held);
     this.#arrived.push(held);
     this.#checking ??= this.#check();
@@ -167,8 +170,13 @@ export class Inbox {
 
   #keep(held: Held): void {
     held.n = ++this.#last;
+    const before = this.#doubtful.get(nameOf(held.message));
+    this.#doubtful.delete(nameOf(held.message));
     this.#options.journal.write(
-      [{ do: 'inbox.put', entry: { ...held.message, n: held.n } }],
+      [
+        { do: 'inbox.put', entry: { ...held.message, n: held.n } },
+        ...(before === undefined ? [] : [{ do: 'inbox.delete' as const, n: before }]),
+      ],
       'relaxed', // after a power cut the server still has it
       (error) => {
         if (error) this.#options.error(error);
@@ -189,9 +197,10 @@ export class Inbox {
     this.#leave(held);
   }
 
-  /** Not handed on: the server keeps it and brings it again. */
+  /** Not handed on: the server keeps it and brings it again. What an earlier run may have handled keeps its mark. */
   #leave(held: Held): void {
-    this.#options.journal.write([{ do: 'inbox.delete', n: held.n }], 'relaxed');
+    if (held.message.again) this.#doubtful.set(nameOf(held.message), held.n);
+    else this.#options.journal.write([{ do: 'inbox.delete', n: held.n }], 'relaxed');
     this.#release(held, false);
   }
 
