@@ -221,12 +221,14 @@ describe('the rate limit', () => {
   });
 
   test('nor one whose other device was faster', async () => {
-    await using phone = await connectAs(stack, plain, 'kay', { device: 'phone', autoAck: true });
+    await using phone = await connectAs(stack, plain, 'kay', { device: 'phone' });
     await using tablet = await connectAs(stack, limited, 'kay', { device: 'tablet' });
     const sent = ids(30, 'o');
     for (const id of sent) alice.msg('kay', id);
+    for (const device of [phone, tablet])
+      await until(() => device.all('msg:N').length === sent.length, { what: 'all at both devices' });
+    for (const id of sent) ack(phone, id);
     await until(() => told('kay', 'delivered').length === sent.length, { what: 'delivered by the phone' });
-    await until(() => tablet.all('msg:N').length === sent.length, { what: 'all at the tablet' });
     await until(async () => (await stack.metrics(limited)).value('sixfold_inflight_messages') === 0, {
       what: 'all to be settled at the tablet',
     });
