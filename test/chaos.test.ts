@@ -8,11 +8,11 @@ import { createDatabase } from './harness/database-admin.ts';
 import { plant, type PlantedBug } from './harness/planted-bug.ts';
 
 const RUN: ChaosOptions = {
-  seconds: 50,
+  seconds: 40,
   seed: 6,
-  pairs: 20,
-  crews: 4,
-  rate: 80,
+  pairs: 10,
+  crews: 2,
+  rate: 30,
   failing: 0.002,
   gateways: 2,
   routing: 2,
@@ -21,7 +21,7 @@ const RUN: ChaosOptions = {
   faults: FAULT_NAMES,
   atOnce: 2,
   only: '',
-  patienceMs: 90_000,
+  patienceMs: 150_000,
   root: REPOSITORY,
 };
 
@@ -32,7 +32,7 @@ const SMALL = {
   crews: 2,
   gateways: 1,
   ack: 1,
-  rate: 80,
+  rate: 30,
   seconds: 12,
   patienceMs: 6_000,
 };
@@ -51,7 +51,7 @@ describe.concurrent('the nemesis', { timeout: 300_000 }, () => {
     const result = await runChaos(RUN, silent, dataDir);
     if (result.violations.length > 0) console.error(result.report);
     expect(kinds(result)).toEqual([]);
-    expect(result.counts.accepted).toBeGreaterThan(1_000);
+    expect(result.counts.accepted).toBeGreaterThan(300);
     expect(result.counts.duplicatesOnTheWire).toBeGreaterThan(0);
     expect(result.counts.inMailbox).toBeGreaterThan(0);
     expect(result.counts.orderPromised).toBeGreaterThan(0);

@@ -87,7 +87,7 @@ export class World {
     this.members.sort((a, b) => a.process.name.localeCompare(b.process.name));
     this.#startClients();
     const arrived = () => this.crews.every(({ tally }) => tally.arrived);
-    await until(arrived, { what: 'the clients to log in', timeoutMs: 60_000, intervalMs: 100 });
+    await until(arrived, { what: 'the clients to log in', timeoutMs: 180_000, intervalMs: 100 });
   }
 
   /** Ends the services in good order, gateways first. @returns what had crashed, or did not end well */
