@@ -43,8 +43,6 @@ export interface Facts {
   left: Set<string>;
   /** `error` packets by code. */
   errors: Map<string, number>;
-  /** Closes by the server, by code. */
-  closes: Map<number, number>;
   /** Messages that were handed on, or told of, and that nobody had sent. */
   unheardOf: ClientEvent[];
 }
@@ -73,7 +71,6 @@ class Gathering {
     messages: [],
     left: new Set(),
     errors: new Map(),
-    closes: new Map(),
     unheardOf: [],
   };
   readonly #byName = new Map<string, Message>();
@@ -101,8 +98,7 @@ class Gathering {
         facts.left.add(userOf(who));
         return;
       case 'closed':
-        facts.closes.set(event.code, (facts.closes.get(event.code) ?? 0) + 1);
-        return;
+        return; // for the timeline
       case 'handed':
         this.#find(event, event.from, event.id)?.handed.push({
           t,
