@@ -16,8 +16,8 @@ export default defineConfig({
           globalSetup: ['test/harness/global-setup.ts'],
           // Each file has a stack of several processes, and there may be two cores only: files take turns.
           fileParallelism: false,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
           // Tests of a file that run side by side have processes of their own.
           maxConcurrency: 3,
         },

@@ -135,10 +135,7 @@ test('nor does one that is delivered again, by itself', async () => {
 test('a login through a gateway whose clock is behind takes the place all the same', async () => {
   await using older = await connectAs(stack, one, 'cat');
   await stack.sql("UPDATE sessions SET since = since + 3600000 WHERE user_id = 'cat'");
-  await using newer = await connectRaw(two.url, { token: await stack.token('cat') });
-  newer.send({ type: 'login:R', token: await stack.token('cat') });
-  await newer.next('error', { code: 'unavailable' }); // one that nobody waits for any more stays out with that
-  await newer.login();
+  await using newer = await connectAs(stack, two, 'cat');
   expect((await older.closed).code).toBe(4409);
   expect(await presence('cat')).toMatchObject([{ session: sessionOf(newer) }]);
   await worksLive('cat', newer, 'after-late');
@@ -147,9 +144,16 @@ test('a login through a gateway whose clock is behind takes the place all the sa
 test('a login that its client has given up does not displace the one that came after it', async () => {
   await using newer = await connectAs(stack, two, 'eve');
   await stack.sql("UPDATE sessions SET since = since + 3600000 WHERE user_id = 'eve'");
-  // Its login:R stood in a queue meanwhile; it is not asked for again.
+  const [zombie, other] = stack.routing as [ServiceHandle, ServiceHandle];
+  await other.restart();
+  const before = await taken(zombie);
+  toDatabase.stall();
   await using givenUp = await connectRaw(one.url, { token: await stack.token('eve') });
+  const sent = Date.now();
   givenUp.send({ type: 'login:R', token: await stack.token('eve') });
+  await until(async () => (await taken(zombie)) > before, { what: 'the login to be in hand' });
+  await until(() => Date.now() - sent > 1_200, { what: 'it to be no login at the same moment' });
+  toDatabase.resume();
   await givenUp.next('error', { code: 'unavailable' });
   await worksLive('eve', newer, 'after-given-up');
   expect(givenUp.all('login:A')).toEqual([]);

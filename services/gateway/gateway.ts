@@ -86,7 +86,7 @@ export class Gateway implements ConnectionOwner {
     if (!this.sessions.delete(session.id)) return;
     this.withdraw(session);
     session.close(reason);
-    session.onRegistered?.(false);
+    session.onRegistered?.('failed');
     this.log.debug({ session: session.id, user: session.user, reason }, 'session closed');
   }
 
@@ -100,7 +100,7 @@ export class Gateway implements ConnectionOwner {
       {
         settled: (error) => {
           if (!error) return;
-          if (session.onRegistered) session.onRegistered(false);
+          if (session.onRegistered) session.onRegistered('failed');
           else setTimeout(() => this.#announceAgain(session, gateway), ANNOUNCE_RETRY_MS).unref();
         },
       },

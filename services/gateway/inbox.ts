@@ -113,7 +113,7 @@ export class Inbox implements EpochOwner {
         session.connection.send('ack:N', ackN(entry satisfies LiveReceipt));
         return;
       case 'registered':
-        if (session.onRegistered) session.onRegistered(true);
+        if (session.onRegistered) session.onRegistered('registered');
         else if (entry.mail) hint(session);
         return;
       case 'replaced':
@@ -123,7 +123,7 @@ export class Inbox implements EpochOwner {
         return;
       case 'late':
         this.#gateway.heardOfLogin(entry.since);
-        session.onRegistered?.(false);
+        session.onRegistered?.('late');
         return;
       case 'settled':
         session.window.settleElsewhere(entry.from, entry.id);

@@ -14,6 +14,9 @@ import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts'
 /** Takes a message that a session cannot keep to the mailbox. */
 export type GiveBack = (message: LiveMessage, reason: ReturnReason, held: Pending) => void;
 
+/** What came of announcing a session: in presence; somebody logged in later; not known, or its connection is gone. */
+export type Registration = 'registered' | 'late' | 'failed';
+
 /** One user on one device on one connection: what the gateway knows about it. */
 export class Session implements WindowOwner {
   readonly id = randomUUID();
@@ -28,8 +31,8 @@ export class Session implements WindowOwner {
   /** Its connection is gone, or is told to go. */
   closed = false;
   expiresAt: number;
-  /** Waits for presence to know the session: false when that took too long, or when somebody logged in later. */
-  onRegistered: ((registered: boolean) => void) | undefined;
+  /** Waits for presence to know the session. */
+  onRegistered: ((outcome: Registration) => void) | undefined;
   /** msg:R without their msg:A. */
   accepting = 0;
   /** A hint was sent, and no offline:R came since. */

@@ -27,7 +27,7 @@ function sweep(gateway: Gateway, inbox: Inbox, now = Date.now()): void {
       continue;
     }
     if (session?.registered) continue;
-    if (loginSince > 0 && now - loginSince > LOGIN_TIMEOUT_MS) session?.onRegistered?.(false);
+    if (loginSince > 0 && now - loginSince > LOGIN_TIMEOUT_MS) session?.onRegistered?.('failed');
     else if (loginSince === 0 && now > loginDeadline) connection.close('login_timeout');
   }
   for (const session of gateway.sessions.values()) {

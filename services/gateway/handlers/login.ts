@@ -3,9 +3,15 @@ import { encode } from '#libs/protocol/encode.ts';
 import { AuthError, type Identity } from '../auth.ts';
 import type { Connection } from '../connection.ts';
 import type { Gateway } from '../gateway.ts';
-import type { Session } from '../session.ts';
+import type { Registration, Session } from '../session.ts';
 
 const RE = { type: 'login:R' };
+
+/**
+ * How long a login that comes late may take the place all the same, milliseconds: gateways' clocks differ, and logins
+ * at the same moment may overtake each other. What took longer, its client may have given up for another connection.
+ */
+const SAME_MOMENT_MS = 1_000;
 
 /**
  * login:R: opens a session, or renews the expiry of the one there is. Resolves when it is answered, which for a new
@@ -34,8 +40,20 @@ async function login(gateway: Gateway, connection: Connection, { token, device }
     answer(gateway, session);
     return;
   }
-  connection.loginSince = Date.now(); // what the token took is not the registration's time
-  await register(gateway, gateway.openSession(identity, device, connection));
+  const start = Date.now(); // what the token took is not the registration's time
+  connection.loginSince = start;
+  for (;;) {
+    const opened = gateway.openSession(identity, device, connection);
+    const outcome = await register(gateway, opened);
+    if (outcome === 'registered' || opened.closed) return;
+    // A session id is announced as a login once only: what comes late for the first one must not hit the second.
+    gateway.closeSession(opened, 'disconnected');
+    connection.session = undefined;
+    if (outcome === 'late' && Date.now() - start < SAME_MOMENT_MS) continue;
+    connection.error('unavailable', 'the login could not be registered; send it again', RE);
+    connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
+    return;
+  }
 }
 
 async function verified(
@@ -57,27 +75,17 @@ async function verified(
   }
 }
 
-/** Announces the session, and waits for routing to say that it is registered, or for too long. */
-function register(gateway: Gateway, session: Session): Promise<void> {
+/** Announces the session, and waits for routing to say what came of it, or for too long. */
+function register(gateway: Gateway, session: Session): Promise<Registration> {
   return new Promise((resolve) => {
-    session.onRegistered = (registered) => {
+    session.onRegistered = (outcome) => {
       session.onRegistered = undefined;
-      if (registered) answer(gateway, session);
-      else if (!session.closed) refuse(gateway, session);
-      resolve();
+      if (outcome === 'registered') answer(gateway, session);
+      resolve(outcome);
     };
-    if (!gateway.epoch.ready) session.onRegistered(false);
+    if (!gateway.epoch.ready) session.onRegistered('failed');
     else gateway.announce(session, false);
   });
-}
-
-/** A session id is never announced twice by its client: what comes late for the first one must not hit the second. */
-function refuse(gateway: Gateway, session: Session): void {
-  const { connection } = session;
-  gateway.closeSession(session, 'disconnected');
-  connection.session = undefined;
-  connection.error('unavailable', 'the login could not be registered; send it again', RE);
-  connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
 }
 
 function answer(gateway: Gateway, session: Session): void {
