@@ -14,9 +14,10 @@ interface Lane {
  * Publishes with confirms. Every message is persistent and mandatory: it is confirmed only when a queue has it.
  * (RabbitMQ: an unroutable message is confirmed too, but its basic.return arrives before that.)
  *
- * Each destination has a channel of its own. RabbitMQ 3.10 lets a channel wait for a minute that publishes to a quorum
- * queue while that has no leader (its node was killed), also when there is a new leader at once, and everything else on
- * that channel waits with it.
+ * Each destination has a channel of its own, and another one when something was not confirmed. RabbitMQ 3.10 lets a
+ * channel wait for a minute that publishes to a quorum queue while that has no leader (its node was killed), also when
+ * there is a new leader at once, and everything else on that channel waits with it. A channel whose first publish goes
+ * to a leader that was just killed nacks that and all that follow, for as long as it lives.
  */
 export class Publisher {
   #connection: ChannelModel | undefined;
@@ -80,15 +81,16 @@ export class Publisher {
     const lane = this.#lanes.get(destination) ?? this.#open(this.#connection, destination);
     lane.unconfirmed++;
     await new Promise<void>((resolve, reject) => {
-      const late = setTimeout(() => {
+      const fail = (error: BrokerError) => {
         // The next message takes a fresh channel, which finds the queue's leader if there is one by then.
-        this.#retire(destination, lane);
-        reject(new BrokerError('timeout'));
-      }, timeoutMs);
+        if (error.code === 'timeout' || error.code === 'nacked') this.#retire(destination, lane);
+        reject(error);
+      };
+      const late = setTimeout(() => fail(new BrokerError('timeout')), timeoutMs);
       lane.channel
         .then((open) => this.#send(open, exchange, routingKey, content))
         .then(resolve, (cause: unknown) =>
-          reject(cause instanceof BrokerError ? cause : new BrokerError('closed', { cause })),
+          fail(cause instanceof BrokerError ? cause : new BrokerError('closed', { cause })),
         )
         .finally(() => {
           clearTimeout(late);
