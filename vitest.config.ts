@@ -14,12 +14,12 @@ export default defineConfig({
           name: 'system',
           include: ['test/**/*.test.ts'],
           globalSetup: ['test/harness/global-setup.ts'],
-          // Each file has a stack of several processes, and there may be two cores only: files take turns.
-          fileParallelism: false,
+          // Each file has a stack of several processes, which wait most of the time: two files at a time fill two cores.
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 120_000,
           // Tests of a file that run side by side have processes of their own.
-          maxConcurrency: 3,
+          maxConcurrency: 2,
         },
       },
     ],

@@ -27,7 +27,6 @@ const RUN: ChaosOptions = {
 
 /** As little as shows a bug. */
 const SMALL = {
-  seed: 1,
   failing: 0.03,
   crews: 2,
   gateways: 1,
@@ -36,6 +35,9 @@ const SMALL = {
   seconds: 12,
   patienceMs: 6_000,
 };
+
+/** Whether a bug does harm in so little time is a matter of luck: some need another run. */
+const SEEDS = [1, 2, 3];
 
 const silent = { say: () => undefined };
 
@@ -130,16 +132,25 @@ describe.concurrent('the nemesis', { timeout: 300_000 }, () => {
       },
     ],
   ])('is told apart from a bug: %s', async ([, { faults, only = '', caught, ...bug }]) => {
-    const { dataDir, ...addresses } = inject('infrastructure');
-    const name = `chaos_${Math.random().toString(36).slice(2)}`;
-    await createVirtualHost({ dataDir, ...addresses }, name);
-    const ground = {
-      amqpUrl: `${addresses.amqpUrl}/${name}`,
-      databaseUrl: await createDatabase(addresses.databaseUrl, name),
-    };
+    const { dataDir } = inject('infrastructure');
     const root = plant(bug, dataDir);
-    const options = { ...RUN, ...SMALL, ground, root, faults, only };
-    const result = await runChaos(options, silent, dataDir);
-    expect(kinds(result).join('\n')).toMatch(caught);
+    const found: string[] = [];
+    for (const seed of SEEDS) {
+      const options = { ...RUN, ...SMALL, seed, ground: await freshGround(), root, faults, only };
+      found.push(...kinds(await runChaos(options, silent, dataDir)));
+      if (caught.test(found.join('\n'))) return;
+    }
+    expect(found.join('\n')).toMatch(caught);
   });
 });
+
+/** A virtual host and a database of its own, on the servers that all tests share. */
+async function freshGround() {
+  const addresses = inject('infrastructure');
+  const name = `chaos_${Math.random().toString(36).slice(2)}`;
+  await createVirtualHost(addresses, name);
+  return {
+    amqpUrl: `${addresses.amqpUrl}/${name}`,
+    databaseUrl: await createDatabase(addresses.databaseUrl, name),
+  };
+}
