@@ -3,6 +3,7 @@ import type { ClientEvent } from '../history.ts';
 /** Counts of one client process since it was started, for whoever watches. The truth is in the history. */
 export class Tally {
   sent = 0;
+  /** Messages, however often each was sent. */
   accepted = 0;
   handed = 0;
   delivered = 0;
@@ -16,11 +17,15 @@ export class Tally {
   arrived = false;
   /** Nobody sends any more. */
   settled = false;
+  readonly #accepted = new Set<string>();
 
   count(event: ClientEvent): void {
     if (event.is === 'sent') this.sent++;
     if (event.is === 'handed') this.handed++;
-    if (event.is === 'in' && event.packet.type === 'msg:A') this.accepted++;
+    if (event.is === 'in' && event.packet.type === 'msg:A') {
+      this.#accepted.add(`${event.who} ${String(event.packet['id'])}`);
+      this.accepted = this.#accepted.size;
+    }
     if (event.is === 'told' && event.state === 'delivered') this.delivered++;
     if (event.is === 'told' && event.state === 'stored') this.stored++;
     if (event.is === 'told' && event.state === 'rejected') this.rejected++;
