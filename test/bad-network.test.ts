@@ -143,8 +143,13 @@ test('the database stands still, and then its connections are lost', async () =>
 
 test('a service ends in order though its database connections are lost', async () => {
   await using proxy = await TcpProxy.listen(Number(new URL(stack.databaseUrl).port));
-  const extra = await stack.addAck({ DATABASE_URL: through(proxy, stack.databaseUrl) });
+  const extra = await stack.addAck({
+    DATABASE_URL: through(proxy, stack.databaseUrl),
+    DATABASE_TIMEOUT_MS: '60000',
+    DRAIN_TIMEOUT_MS: '500',
+  });
   await until(() => proxy.connections > 0, { what: 'a connection to the database' });
   proxy.lose();
+  await delay(4_500); // an idle service asks the database every 2 to 4 s whether it is there: now it waits for that
   await extra.stop(); // throws when it does not end with exit code 0
 });

@@ -16,3 +16,14 @@ export const deadTotal = new Counter({
   name: 'sixfold_dead_total',
   help: 'Unreadable entries that went to sixfold.dead',
 });
+
+/** Open subscriptions. */
+export const consuming = new Set<{ readonly inHand: number }>();
+
+new Gauge({
+  name: 'sixfold_unacked_deliveries',
+  help: 'Deliveries received from RabbitMQ and not acknowledged yet',
+  collect() {
+    this.set(consuming.values().reduce((sum, { inHand }) => sum + inHand, 0));
+  },
+});

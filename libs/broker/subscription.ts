@@ -1,5 +1,6 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { Delivery, type DeliverySource } from './delivery.ts';
+import { consuming } from './metrics.ts';
 
 /** Takes deliveries; must not throw. */
 export type Receive = (delivery: Delivery, content: Buffer) => void;
@@ -39,10 +40,12 @@ export class Subscription implements DeliverySource {
     const lost = () => {
       if (subscription.#state === 'open') options.onLost();
       subscription.#state = 'closed';
+      consuming.delete(subscription);
       subscription.#idle?.();
     };
     channel.on('error', () => undefined); // a 'close' follows; that is what counts
     channel.on('close', lost);
+    consuming.add(subscription);
     await channel.prefetch(options.prefetch);
     await channel.consume(options.queue, (message) => {
       if (message === null) {

@@ -1,3 +1,4 @@
+import { within } from './backoff.ts';
 import { ConfigError } from './config.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { traceTo } from './trace.ts';
@@ -13,6 +14,8 @@ export class Lifecycle {
   readonly #log: Logger;
   readonly #abort = new AbortController();
   #stopping: Promise<void> | undefined;
+  /** Milliseconds of performance.now(). */
+  #stopBegan = 0;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -33,9 +36,15 @@ export class Lifecycle {
 
   /** Runs the releases, the newest first. One that fails is logged and does not keep the others from running. */
   stop(): Promise<void> {
+    if (!this.stopping) this.#stopBegan = performance.now();
     this.#abort.abort();
     this.#stopping ??= this.#release();
     return this.#stopping;
+  }
+
+  /** Waits for it until so many milliseconds after the stop began: releases that wait share one span of time. */
+  async inTime(ms: number, promise: Promise<unknown>): Promise<void> {
+    await within(Math.max(0, this.#stopBegan + ms - performance.now()), promise);
   }
 
   async #release(): Promise<void> {

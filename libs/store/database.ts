@@ -79,8 +79,9 @@ export class Database {
 
   async close(): Promise<void> {
     clearInterval(this.#pinging);
-    await this.#pool.end();
+    // The pool's end waits for statements under way, which may wait for a server that is out of reach.
     const late = setTimeout(() => this.#sockets.forEach((socket) => socket.destroy()), CLOSE_TIMEOUT_MS);
+    await this.#pool.end();
     await Promise.all([...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end))));
     clearTimeout(late);
   }

@@ -5,7 +5,6 @@ import { Reader } from '#libs/broker/reader.ts';
 import { Subscription } from '#libs/broker/subscription.ts';
 import { ACK_QUEUE } from '#libs/broker/topology.ts';
 import { Live } from '#libs/relay/live.ts';
-import { within } from '#libs/runtime/backoff.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
 import { Probes } from '#libs/runtime/probes.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
@@ -50,7 +49,7 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
     close: () => (subscription = undefined),
   });
   lifecycle.onStop('consuming', async () => {
-    await within(config.DRAIN_TIMEOUT_MS, Promise.all([reader.stop(), subscription?.close()]));
+    await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, Promise.all([reader.stop(), subscription?.close()]));
     await broker.stopConsuming();
   });
   const pruning = setInterval(() => live.prune(), PRUNE_MS);

@@ -1,6 +1,5 @@
 import { Broker } from '#libs/broker/broker.ts';
 import { DeadLetters } from '#libs/broker/dead-letters.ts';
-import { within } from '#libs/runtime/backoff.ts';
 import { closeHttp, createHttp, listen } from '#libs/runtime/http.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
 import { createVerifier } from './auth.ts';
@@ -28,10 +27,11 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   const gateway = new Gateway({ config, verify, out, epoch, log });
   const inbox = new Inbox(gateway, new DeadLetters(broker.publisher), broker.resetConsuming);
   epoch.ownedBy(inbox);
+  const longestDrainMs = config.DRAIN_TIMEOUT_MS + config.CONFIRM_TIMEOUT_MS; // the last packets need their confirm, too
   lifecycle.onStop('consuming', async () => {
     // What does not get through in time is the heirs': it is unacknowledged.
-    await within(
-      config.CONFIRM_TIMEOUT_MS,
+    await lifecycle.inTime(
+      longestDrainMs,
       epoch.leave().then(() => out.drained()),
     );
     await broker.stopConsuming();
@@ -58,7 +58,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   lifecycle.onStop('clients', async () => {
     entrance.close();
     await drain(gateway, config.DRAIN_TIMEOUT_MS, config.DRAIN_SPREAD_MS);
-    await within(config.CONFIRM_TIMEOUT_MS, out.drained());
+    await lifecycle.inTime(longestDrainMs, out.drained());
   });
   log.info({ port }, 'gateway listens');
 });

@@ -3,7 +3,6 @@ import { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
 import { Reader } from '#libs/broker/reader.ts';
 import { Live } from '#libs/relay/live.ts';
-import { within } from '#libs/runtime/backoff.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
 import { Probes } from '#libs/runtime/probes.ts';
 import { repeat } from '#libs/runtime/repeat.ts';
@@ -61,11 +60,11 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   broker.consume(consumers);
   lifecycle.onStop('consuming', async () => {
     // What does not get done in time goes back to the broker, unacknowledged.
-    await within(config.DRAIN_TIMEOUT_MS, consumers.leave());
+    await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, consumers.leave());
     await broker.stopConsuming();
   });
 
   const housekeeping = new Housekeeping({ config, broker, db, live, heirs, partitions, log });
   const stop = repeat(config.HOUSEKEEPING_MS, () => housekeeping.step());
-  lifecycle.onStop('housekeeping', () => within(config.DRAIN_TIMEOUT_MS, stop()));
+  lifecycle.onStop('housekeeping', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stop()));
 });

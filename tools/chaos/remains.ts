@@ -51,7 +51,7 @@ export function holdings(world: World): Promise<Holdings> {
     );
     return {
       ...queued,
-      inFlight: queued.inFlight + (await heldByGateways(world)),
+      inFlight: queued.inFlight + (await held(world)),
       quota: MAILBOX_QUOTA,
       held: countBy(messages.map(({ recipient }) => recipient ?? '')),
       mailbox: new Set(messages.map(({ recipient, sender, id }) => `${recipient} ${sender} ${id}`)),
@@ -66,10 +66,13 @@ function countBy(names: readonly string[]): Map<string, number> {
   return new Map([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]));
 }
 
-async function heldByGateways({ members }: World): Promise<number> {
-  const gateways = members.filter(({ kind }) => kind === 'gateway');
-  const metrics = await Promise.all(gateways.map(({ http }) => readMetrics(http)));
-  return metrics.reduce((sum, one) => sum + one.value('sixfold_inflight_messages'), 0);
+/** What services have in hand: out of the queues, and not settled. */
+async function held({ members }: World): Promise<number> {
+  const counts = members.map(async ({ kind, http }) => {
+    const name = kind === 'gateway' ? 'sixfold_inflight_messages' : 'sixfold_unacked_deliveries';
+    return (await readMetrics(http)).value(name);
+  });
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
 async function queuedAt({ amqpUrls }: World, gateways: readonly string[]) {
