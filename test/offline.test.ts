@@ -413,6 +413,20 @@ describe('the hint', () => {
     expect(idsOf((await emptyMailbox(alice)).receipts)).toEqual(['d']);
   });
 
+  test.for([
+    { what: 'messages', names: 'sender, body', values: `'alice', 'null'` },
+    { what: 'receipts', names: 'peer, state', values: `'alice', 'delivered'` },
+  ] as const)('comes for $what that nobody told of, as a process that died leaves them', async (late) => {
+    const user = `bob-${late.what}`;
+    await using bob = await connectAs(stack, one, user);
+    await stack.sql(
+      `INSERT INTO offline_${late.what} (recipient, id, at, stored_at, ${late.names})
+       VALUES ('${user}', 'late', 1, now() - interval '1 minute', ${late.values})`,
+    );
+    await hintAt(bob);
+    expect(idsOf((await emptyMailbox(bob))[late.what])).toEqual(['late']);
+  });
+
   test('comes to a receiver who is connected but did not answer in time', async () => {
     const impatient = await stack.addGateway({ ACK_TIMEOUT_MS: '200' });
     await using alice = await connectAs(stack, one, 'alice-19');

@@ -4,11 +4,12 @@ import type { Logger } from '#libs/runtime/logger.ts';
 import type { Database } from '#libs/store/database.ts';
 import { removeSilentGateways } from '#libs/store/gateways.ts';
 import { findSessions } from '#libs/store/presence.ts';
+import { findForgotten } from '#libs/store/reminders.ts';
 import { expire } from '#libs/store/retention.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
 import type { RoutingConfig } from './config.ts';
 import type { Heirs } from './heirs.ts';
-import { expiredTotal } from './metrics.ts';
+import { expiredTotal, remindersTotal } from './metrics.ts';
 import type { Partitions } from './partitions.ts';
 
 export interface HousekeepingParts {
@@ -23,6 +24,8 @@ export interface HousekeepingParts {
 
 /** Entries that one sweep of a mailbox table takes at a time. */
 const EXPIRE_AT_A_TIME = 1_000;
+/** Mail that a session did not come for in this time may be unknown to it, milliseconds: it is told again. */
+const FORGOTTEN_MS = 10_000;
 /** An epoch is given up after this many leases of silence. Its sessions count as away after the first. */
 const SILENT_LEASES = 2;
 
@@ -51,6 +54,7 @@ export class Housekeeping {
       if (now - this.#expiredAt >= config.RETENTION_SWEEP_MS) {
         this.#expiredAt = now;
         await expireMailboxes(db, live, config);
+        await remind(db, live, config);
       }
       this.#wellSince = broker.connected && broker.takes ? (this.#wellSince ?? now) : undefined;
     } catch (error) {
@@ -86,4 +90,11 @@ async function expireMailboxes(db: Database, live: Live, config: RoutingConfig):
     for (const sessions of present.values()) live.hint(sessions);
     if (senders.length < EXPIRE_AT_A_TIME && receipts < EXPIRE_AT_A_TIME) return;
   }
+}
+
+/** Who is there and has mail is told; one that was told already, and does not come for it, hears nothing twice. */
+async function remind(db: Database, live: Live, config: RoutingConfig): Promise<void> {
+  const sessions = await findForgotten(db, config.GATEWAY_LEASE_MS, FORGOTTEN_MS);
+  live.hint(sessions);
+  remindersTotal.inc(sessions.length);
 }

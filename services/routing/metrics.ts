@@ -30,6 +30,11 @@ export const expiredTotal = new Counter({
 });
 for (const what of ['message', 'receipt']) expiredTotal.inc({ what }, 0);
 
+export const remindersTotal = new Counter({
+  name: 'sixfold_reminders_total',
+  help: 'Sessions that were told of mail which they had not come for in a while',
+});
+
 export const partitionsActive = new Gauge({
   name: 'sixfold_partitions_active',
   help: 'Route partitions that this instance has received work from since it last subscribed',

@@ -1,0 +1,21 @@
+import type { Database } from './database.ts';
+import type { Where } from './presence.ts';
+
+const FORGOTTEN = {
+  name: 'mail-forgotten',
+  text: `
+    SELECT s.session, s.gateway FROM sessions s JOIN gateways g USING (gateway)
+    WHERE NOT g.removed AND g.last_seen > now() - $1::integer * interval '1 millisecond'
+      AND (EXISTS (SELECT FROM offline_messages m WHERE m.recipient = s.user_id
+                   AND m.stored_at < now() - $2::integer * interval '1 millisecond')
+        OR EXISTS (SELECT FROM offline_receipts r WHERE r.recipient = s.user_id
+                   AND r.stored_at < now() - $2::integer * interval '1 millisecond'))`,
+};
+
+/**
+ * Sessions whose mailbox has held something for at least `ageMs`. Whoever stores something tells those who are there;
+ * but the server may carry a statement out whose process is dead by then.
+ */
+export function findForgotten(db: Database, leaseMs: number, ageMs: number): Promise<Where[]> {
+  return db.query<Where>(FORGOTTEN, [leaseMs, ageMs]);
+}
