@@ -2,7 +2,7 @@ import type { Logger } from './logger.ts';
 
 let sink: Logger | undefined;
 
-/** From now on {@link trace} writes to this logger, if its level asks for that; once per process, at the start. */
+/** From now on {@link trace} writes to this logger, if its level asks for that; at the start of a process. */
 export function traceTo(log: Logger): void {
   sink = log.isLevelEnabled('trace') ? log : undefined;
 }

@@ -2,6 +2,7 @@ import { Broker } from '#libs/broker/broker.ts';
 import { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { closeHttp, createHttp, listen } from '#libs/runtime/http.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
+import { traceTo } from '#libs/runtime/trace.ts';
 import { createVerifier } from './auth.ts';
 import { readGatewayConfig } from './config.ts';
 import { drain } from './drain.ts';
@@ -19,6 +20,7 @@ import { WebSocketEntrance } from './server.ts';
  */
 await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle }) => {
   const log = root.child({ gateway: config.GATEWAY_ID });
+  traceTo(log);
   const verify = createVerifier(config);
   const broker = new Broker({ name: config.GATEWAY_ID, config, log });
   lifecycle.onStop('publishing', () => broker.stopPublishing());

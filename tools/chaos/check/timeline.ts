@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { detailsOf, stepsOf } from '../../trace/steps.ts';
 import type { ClientEvent, FaultEvent } from '../history.ts';
 import type { Message } from './facts.ts';
 
@@ -58,22 +59,12 @@ function brief(text: string, id: string): string {
   return `${text.slice(0, 20)}… ${text.slice(Math.max(0, at - 60), at + 140)} …`;
 }
 
-/** Fields of a log line that every line has, or that are clear. */
-const COMMON = ['time', 'level', 'pid', 'service', 'from', 'id', 'msg'];
-
-function serviceLines(path: string, { from, id }: Message): Line[] {
+function serviceLines(path: string, message: Message): Line[] {
   return [`${path}.1`, path].filter(existsSync).flatMap((file) =>
-    readFileSync(file, 'utf8')
-      .split('\n')
-      .filter((line) => line.includes(`"from":"${from}","id":"${id}"`))
-      .map((line) => {
-        const entry = JSON.parse(line) as Record<string, unknown>;
-        const more = Object.entries(entry).filter(([key]) => !COMMON.includes(key));
-        return {
-          t: Date.parse(String(entry['time'])),
-          who: basename(path, '.log'),
-          text: `[${String(entry['pid'])}] ${String(entry['msg'])}${more.map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join('')}`,
-        };
-      }),
+    stepsOf(readFileSync(file, 'utf8').split('\n'), message).map((step) => ({
+      t: step.t,
+      who: basename(path, '.log'),
+      text: `[${step.pid}] ${step.step}${detailsOf(step)}`,
+    })),
   );
 }
