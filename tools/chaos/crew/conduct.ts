@@ -56,11 +56,11 @@ const plays: Record<Conduct, (scene: Play) => Promise<void>> = {
     const { part, dice, settle, ground } = scene;
     for (let n = 1; !settle.aborted; n++) {
       const actor = enter(scene, `${part.user}.${ground.run}.${n}`);
+      actor.leave(); // said at once: who is killed before its time does not come back either
       const client = actor.open('in memory');
       await Promise.race([client.connected().catch(() => undefined), pause(Infinity, settle)]);
       await pause(dice.wait(HESITATE), settle);
       if (client.status.state === 'online') await writeAndGo(actor, part.to ?? '', dice);
-      actor.leave();
       await actor.close('abrupt');
       await pause(dice.wait(BETWEEN), settle);
     }
