@@ -61,7 +61,11 @@ beforeAll(async () => {
   const spki = await exportSPKI(key('ES256').publicKey);
   [pem, jwks] = await Promise.all([
     stack.addGateway({ ...login, AUTH_PUBLIC_KEY: spki.replaceAll('\n', '\\n') }), // as an env file writes it
-    stack.addGateway({ ...login, AUTH_JWKS_URL: `http://127.0.0.1:${port}/jwks.json` }),
+    stack.addGateway({
+      ...login,
+      AUTH_JWKS_URL: `http://127.0.0.1:${port}/jwks.json`,
+      AUTH_JWKS_COOLDOWN_MS: '100',
+    }),
   ]);
 });
 

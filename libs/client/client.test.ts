@@ -298,6 +298,21 @@ describe('failed', () => {
     expect(message.state).toBe('delivered');
   });
 
+  test('not for ever: a try whose msg:A was lost, before one that is refused, was accepted after all', async () => {
+    const made = await online();
+    const message = made.client.send('bob', 1, { id: 'm1' });
+    await settle();
+    await made.connection.close(1006);
+    await made.clock.advance(1_000);
+    const connection = await comeOnline(made);
+    expect(connection.takeIds()).toEqual(['m1']);
+    const re = { type: 'msg:R', id: 'm1' };
+    await connection.send({ type: 'error', code: 'forbidden', message: 'no', re });
+    expect(message).toMatchObject({ state: 'failed', reason: 'forbidden' });
+    await connection.send(ackN('m1', 'delivered'));
+    expect(message.state).toBe('delivered');
+  });
+
   test('when it is larger than the server takes, without the server closing the connection over it', async () => {
     const { client, connection } = await online({}, { limits: { maxPacketBytes: 200 } });
     const fits = client.send('bob', 'x'.repeat(140), { id: 'm1' });

@@ -30,6 +30,7 @@ export const CODES = {
     retry: 'no',
     meaning: 'the token is missing, malformed, without exp, expired, or not signed by a trusted key',
   },
+  forbidden: { as: 'error', retry: 'no', meaning: 'the sender may not write to this receiver' },
   login_timeout: { as: 'close', close: 4408, retry: 'reconnect', meaning: 'no login:R in time' },
   replaced: { as: 'bye', close: 4409, retry: 'no', meaning: 'the same user and device connected again' },
   rate_limited: {

@@ -1,16 +1,24 @@
 import { createPublicKey } from 'node:crypto';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { UserId } from '#libs/protocol/names.ts';
 import { ConfigError } from '#libs/runtime/config.ts';
-import type { GatewayConfig } from './config.ts';
+import type { Logger } from '#libs/runtime/logger.ts';
+import { type CanSend, readCanSend } from './authorize/can-send.ts';
+import { type GatewayConfig, isShortSecret } from './config.ts';
+import { KeySet, KeysOutOfReach } from './key-set.ts';
 
 export interface Identity {
   user: string;
   /** Milliseconds since the epoch */
   expiresAt: number;
+  /** Whom the user may write to; undefined: everybody. */
+  canSend: CanSend | undefined;
 }
 
-/** The token cannot be trusted; or (`unavailable`) it cannot be told, since the keys are out of reach. */
+/**
+ * The token cannot be trusted; or (`unavailable`) it cannot be told, since the keys are out of reach, or unusable: then
+ * there is a `cause` to be logged.
+ */
 export class AuthError extends Error {
   readonly code: 'unauthorized' | 'unavailable';
 
@@ -29,22 +37,54 @@ const ALGORITHMS: Record<string, string[]> = {
   ed25519: ['EdDSA', 'Ed25519'],
 };
 
-type Read = (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
+interface Reader {
+  read: (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>;
+  stop: () => void;
+}
 
-function reader({ AUTH_SECRET, AUTH_JWKS_URL, AUTH_PUBLIC_KEY }: GatewayConfig): Read {
+const NOTHING_TO_STOP = () => undefined;
+
+function reader(config: GatewayConfig, log: Logger): Reader {
+  const { AUTH_SECRET, AUTH_JWKS_URL, AUTH_PUBLIC_KEY } = config;
   if (AUTH_SECRET) {
+    if (isShortSecret(AUTH_SECRET))
+      log.warn('AUTH_SECRET has less than 32 bytes: who has a token can guess it by trying');
     const key = new TextEncoder().encode(AUTH_SECRET);
-    return async (token, options) =>
-      (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload;
+    return { read: withKey(key, ['HS256']), stop: NOTHING_TO_STOP };
   }
   if (AUTH_JWKS_URL) {
-    const keys = createRemoteJWKSet(new URL(AUTH_JWKS_URL));
-    const algorithms = Object.values(ALGORITHMS).flat();
-    return async (token, options) => (await jwtVerify(token, keys, { ...options, algorithms })).payload;
+    const { AUTH_JWKS_CACHE_MS: cacheMs, AUTH_JWKS_COOLDOWN_MS: cooldownMs } = config;
+    const keys = new KeySet({ url: AUTH_JWKS_URL, cacheMs, cooldownMs, log });
+    return { read: withKeySet(keys, Object.values(ALGORITHMS).flat()), stop: () => keys.stop() };
   }
   const { key, algorithms } = publicKey(AUTH_PUBLIC_KEY ?? '');
-  return async (token, options) => (await jwtVerify(token, key, { ...options, algorithms })).payload;
+  return { read: withKey(key, algorithms), stop: NOTHING_TO_STOP };
 }
+
+const withKey =
+  (key: Parameters<typeof jwtVerify>[1], algorithms: string[]): Reader['read'] =>
+  async (token, options) =>
+    (await jwtVerify(token, key, { ...options, algorithms })).payload;
+
+/** Of a set, jose takes only keys whose kind (and `alg` and `use`, if they say so) fits the token's algorithm. */
+const withKeySet =
+  (keys: KeySet, algorithms: string[]): Reader['read'] =>
+  async (token, options) => {
+    try {
+      return (await jwtVerify(token, keys.find, { ...options, algorithms })).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+      // The token does not say which of them (no `kid`).
+      for await (const key of error) {
+        try {
+          return (await jwtVerify(token, key, { ...options, algorithms })).payload;
+        } catch (other) {
+          if (!(other instanceof errors.JWSSignatureVerificationFailed)) throw other;
+        }
+      }
+      throw new errors.JWSSignatureVerificationFailed();
+    }
+  };
 
 function publicKey(pem: string) {
   try {
@@ -60,31 +100,50 @@ function publicKey(pem: string) {
   );
 }
 
-/** Failures that say nothing about the token. */
-const OUT_OF_REACH = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']);
+/** The token is at fault, not the keys or we. */
+const isVerdict = (error: unknown) =>
+  error instanceof errors.JOSEError && !(error instanceof errors.JWKSInvalid);
+
+/** What a token that can be trusted says. @throws AuthError */
+function identityOf(payload: JWTPayload): Identity {
+  const user = UserId.safeParse(payload.sub);
+  if (!user.success) throw new AuthError('unauthorized', "the token's sub is not a user id");
+  // The tolerance is for nbf only: a session ends when its token expires (PROTOCOL: login:R), so none begins later.
+  const expiresAt = (payload.exp ?? 0) * 1_000;
+  if (expiresAt <= Date.now()) throw new AuthError('unauthorized', 'the token has expired');
+  const canSend = readCanSend(payload['can_send']);
+  if (canSend === 'unreadable')
+    throw new AuthError('unauthorized', "the token's can_send is not a list of user ids and patterns");
+  return { user: user.data, expiresAt, canSend };
+}
 
 /**
  * Verifies tokens: a JWT with `sub` (the user id) and `exp` (PROTOCOL: login:R).
  *
- * @throws ConfigError at once; the verifier AuthError
+ * @throws ConfigError at once; `verify` AuthError
  */
-export function createVerifier(config: GatewayConfig): Verify {
-  const read = reader(config);
-  return async (token) => {
+export function createVerifier(config: GatewayConfig, log: Logger): { verify: Verify; stop: () => void } {
+  const { read, stop } = reader(config, log);
+  const options: JWTVerifyOptions = {
+    requiredClaims: ['sub', 'exp'],
+    clockTolerance: config.AUTH_CLOCK_TOLERANCE_S,
+    ...(config.AUTH_ISSUER !== undefined && { issuer: config.AUTH_ISSUER }),
+    ...(config.AUTH_AUDIENCE !== undefined && { audience: config.AUTH_AUDIENCE }),
+  };
+  const verify: Verify = async (token) => {
     let payload: JWTPayload;
     try {
-      payload = await read(token, { requiredClaims: ['sub', 'exp'] });
+      payload = await read(token, options);
     } catch (error) {
-      if (!(error instanceof errors.JOSEError) || OUT_OF_REACH.has(error.code))
+      if (!isVerdict(error))
         throw new AuthError('unavailable', 'the keys that tokens are checked with are out of reach', {
-          cause: error,
+          cause: error instanceof KeysOutOfReach ? undefined : error,
         });
       const why =
         error instanceof errors.JWTExpired ? 'the token has expired' : 'the token cannot be trusted';
       throw new AuthError('unauthorized', why, { cause: error });
     }
-    const user = UserId.safeParse(payload.sub);
-    if (!user.success) throw new AuthError('unauthorized', "the token's sub is not a user id");
-    return { user: user.data, expiresAt: (payload.exp ?? 0) * 1_000 };
+    return identityOf(payload);
   };
+  return { verify, stop };
 }

@@ -3,6 +3,16 @@ import { z } from 'zod';
 import { brokerConfig } from '#libs/broker/config.ts';
 import { common, ConfigError, decimal, integer, readConfig } from '#libs/runtime/config.ts';
 
+/** Size of a SHA-256 hash. */
+const SHA256_BYTES = 32;
+
+/** An address that is fetched. A password has no place in it: what fails would show it in the log. */
+const webAddress = z
+  .url({ protocol: /^https?$/, error: 'must be an address that begins with https:// (or http://)' })
+  .refine((text) => !URL.parse(text)?.username && !URL.parse(text)?.password, {
+    error: 'must not hold a user name or password',
+  });
+
 /** Every setting of the gateway; the unit stands in the name. */
 export const gatewayConfig = {
   ...common,
@@ -17,12 +27,33 @@ export const gatewayConfig = {
           .replace(/[^A-Za-z0-9_-]/g, '-')
           .slice(0, 48)}-${process.pid}`,
     ),
-  /** HS256 secret; its UTF-8 bytes, trimmed. One of the three AUTH_ settings must be set. */
+  /** HS256 secret; its UTF-8 bytes, trimmed. One of the three keys must be set. */
   AUTH_SECRET: z.string().trim().optional(),
+  /** Shortest AUTH_SECRET that is taken; RFC 7518, 3.2 asks for the 32 of SHA-256. */
+  AUTH_SECRET_MIN_BYTES: integer(SHA256_BYTES),
   /** Address of a JSON Web Key Set (RS256, ES256, EdDSA). */
-  AUTH_JWKS_URL: z.url({ error: 'must be an address' }).optional(),
+  AUTH_JWKS_URL: webAddress.optional(),
+  /** How old its keys may get before they are fetched again, and the least time between two fetches. */
+  AUTH_JWKS_CACHE_MS: integer(600_000, 100, 24 * 60 * 60 * 1_000),
+  AUTH_JWKS_COOLDOWN_MS: integer(3_000, 50, 60_000),
   /** A public key in PEM (RSA, P-256 or Ed25519). */
   AUTH_PUBLIC_KEY: z.string().optional(),
+  /** What a token must name as its `iss`, and among its `aud`. */
+  AUTH_ISSUER: z.string().optional(),
+  AUTH_AUDIENCE: z.string().optional(),
+  /** How far the issuer's clock may be ahead of ours: a token whose `nbf` is to come so soon is valid. */
+  AUTH_CLOCK_TOLERANCE_S: integer(5, 0, 300),
+  /** Where the operator says who may write to whom; unset, everybody may write to everybody. */
+  AUTHORIZE_URL: webAddress.optional(),
+  /** How long an answer is used, and most answers that are kept. */
+  AUTHORIZE_CACHE_MS: integer(30_000, 0),
+  AUTHORIZE_CACHE_ENTRIES: integer(50_000),
+  /** How long a message may wait for the answer before it gets `unavailable`. */
+  AUTHORIZE_TIMEOUT_MS: integer(2_000, 10, 60_000),
+  /** Most requests under way. */
+  AUTHORIZE_CONCURRENCY: integer(64, 1, 10_000),
+  /** Take http:// for AUTH_JWKS_URL and AUTHORIZE_URL of other machines. */
+  ALLOW_PLAIN_HTTP: z.stringbool({ error: 'must be true or false' }).default(false),
   /** Largest packet a client may send, bytes of UTF-8. */
   MAX_PACKET_BYTES: integer(65_536, 256, 4 * 1024 * 1024),
   PING_INTERVAL_MS: integer(25_000, 100),
@@ -72,5 +103,26 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv = process.env) {
     throw new ConfigError(
       'set exactly one of AUTH_SECRET, AUTH_JWKS_URL and AUTH_PUBLIC_KEY: no token can be trusted',
     );
+  const { AUTH_SECRET, AUTH_SECRET_MIN_BYTES } = config;
+  if (AUTH_SECRET && Buffer.byteLength(AUTH_SECRET) < AUTH_SECRET_MIN_BYTES)
+    throw new ConfigError(
+      `AUTH_SECRET must have at least ${AUTH_SECRET_MIN_BYTES} bytes: who has a token can guess a shorter one ` +
+        'by trying; `openssl rand -base64 32` makes one',
+    );
+  for (const name of ['AUTH_JWKS_URL', 'AUTHORIZE_URL'] as const)
+    if (!config.ALLOW_PLAIN_HTTP && isPlainHttpElsewhere(config[name]))
+      throw new ConfigError(
+        `${name} must begin with https://: whoever can change the answer on its way decides who may do what ` +
+          '(http:// is for this machine; in a network of your own set ALLOW_PLAIN_HTTP=true)',
+      );
   return config;
+}
+
+/** Whether the secret is shorter than what RFC 7518, 3.2 asks for. */
+export const isShortSecret = (secret: string): boolean => Buffer.byteLength(secret) < SHA256_BYTES;
+
+function isPlainHttpElsewhere(url: string | undefined): boolean {
+  if (url === undefined) return false;
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'http:' && !/^(127\.[\d.]+|\[::1\]|localhost)$/.test(hostname);
 }

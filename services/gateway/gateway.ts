@@ -5,6 +5,7 @@ import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Identity, Verify } from './auth.ts';
+import type { Authorizer } from './authorize/authorizer.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Connection, ConnectionOwner } from './connection.ts';
 import type { Epoch } from './epoch.ts';
@@ -20,6 +21,8 @@ import { Session } from './session.ts';
 export interface GatewayParts {
   config: GatewayConfig;
   verify: Verify;
+  /** Undefined: the tokens alone say who may write to whom. */
+  authorizer: Authorizer | undefined;
   out: Outboxes;
   epoch: Epoch;
   log: Logger;
@@ -34,6 +37,7 @@ const ANNOUNCE_RETRY_MS = 500;
 export class Gateway implements ConnectionOwner {
   readonly config: GatewayConfig;
   readonly verify: Verify;
+  readonly authorizer: Authorizer | undefined;
   readonly out: Outboxes;
   readonly epoch: Epoch;
   readonly log: Logger;
@@ -43,9 +47,10 @@ export class Gateway implements ConnectionOwner {
   /** Time of the latest login; each has its own. */
   #lastSince = 0;
 
-  constructor({ config, verify, out, epoch, log }: GatewayParts) {
+  constructor({ config, verify, authorizer, out, epoch, log }: GatewayParts) {
     this.config = config;
     this.verify = verify;
+    this.authorizer = authorizer;
     this.out = out;
     this.epoch = epoch;
     this.log = log;

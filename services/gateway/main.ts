@@ -4,6 +4,7 @@ import { closeHttp, createHttp, listen } from '#libs/runtime/http.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
 import { traceTo } from '#libs/runtime/trace.ts';
 import { createVerifier } from './auth.ts';
+import { createAuthorizer } from './authorize/authorizer.ts';
 import { readGatewayConfig } from './config.ts';
 import { drain } from './drain.ts';
 import { Epoch } from './epoch.ts';
@@ -21,12 +22,15 @@ import { WebSocketEntrance } from './server.ts';
 await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle }) => {
   const log = root.child({ gateway: config.GATEWAY_ID });
   traceTo(log);
-  const verify = createVerifier(config);
+  const { verify, stop } = createVerifier(config, log);
+  lifecycle.onStop('keys', stop);
+  const authorizer = createAuthorizer(config, log);
+  lifecycle.onStop('authorizer', () => authorizer?.stop());
   const broker = new Broker({ name: config.GATEWAY_ID, config, log });
   lifecycle.onStop('publishing', () => broker.stopPublishing());
   const out = new Outboxes(broker.publisher, config);
   const epoch = new Epoch(config, out, log);
-  const gateway = new Gateway({ config, verify, out, epoch, log });
+  const gateway = new Gateway({ config, verify, authorizer, out, epoch, log });
   const inbox = new Inbox(gateway, new DeadLetters(broker.publisher), broker.resetConsuming);
   epoch.ownedBy(inbox);
   const longestDrainMs = config.DRAIN_TIMEOUT_MS + config.CONFIRM_TIMEOUT_MS; // the last packets need their confirm, too

@@ -43,8 +43,33 @@ export const confirmSeconds = new Histogram({
   buckets: seconds,
 });
 
+export const keyFetches = new Counter({
+  name: 'sixfold_key_fetches_total',
+  help: 'Fetches of the keys that tokens are checked with, by outcome',
+  labelNames: ['outcome'],
+});
+
+export const keysFetchedAt = new Gauge({
+  name: 'sixfold_keys_fetched_seconds',
+  help: 'When the keys that tokens are checked with were last fetched, seconds since the epoch',
+});
+
+export const authorizeRequests = new Counter({
+  name: 'sixfold_authorize_requests_total',
+  help: 'Requests to the operator, who may write to whom, by outcome',
+  labelNames: ['outcome'],
+});
+
+export const authorizeSeconds = new Histogram({
+  name: 'sixfold_authorize_seconds',
+  help: 'How long the operator took to answer',
+  buckets: seconds,
+});
+
+type Measured = Pick<Gateway, 'sessions' | 'connections' | 'authorizer'>;
+
 /** Values that are read off at the moment of a scrape. */
-export function exportGauges({ sessions, connections }: Pick<Gateway, 'sessions' | 'connections'>): void {
+export function exportGauges({ sessions, connections, authorizer }: Measured): void {
   const gauge = (name: string, help: string, values: () => Iterable<number>) =>
     new Gauge({
       name,
@@ -64,4 +89,10 @@ export function exportGauges({ sessions, connections }: Pick<Gateway, 'sessions'
   gauge('sixfold_send_buffer_bytes', 'Bytes that wait for clients to read them', () =>
     connections.values().map(({ sendBufferBytes }) => sendBufferBytes),
   );
+  gauge(
+    'sixfold_authorize_waiting',
+    'Messages that wait for the operator to say whether they may be sent',
+    () => [authorizer?.waiting ?? 0],
+  );
+  gauge('sixfold_authorize_cached', 'Answers of the operator that are kept', () => [authorizer?.cached ?? 0]);
 }

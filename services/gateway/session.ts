@@ -6,6 +6,7 @@ import { MAX_PULL } from '#libs/protocol/limits.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Identity } from './auth.ts';
+import type { CanSend } from './authorize/can-send.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { Owed } from './owed.ts';
@@ -30,7 +31,9 @@ export class Session implements WindowOwner {
   registered = false;
   /** Its connection is gone, or is told to go. */
   closed = false;
+  /** Both as the latest token says. */
   expiresAt: number;
+  canSend: CanSend | undefined;
   /** Waits for presence to know the session. */
   onRegistered: ((outcome: Registration) => void) | undefined;
   /** msg:R without their msg:A. */
@@ -57,6 +60,7 @@ export class Session implements WindowOwner {
     this.user = identity.user;
     this.since = since;
     this.expiresAt = identity.expiresAt;
+    this.canSend = identity.canSend;
     this.device = device;
     this.owedAnswers = new Owed(config.RECEIVE_WINDOW);
     this.connection = connection;
@@ -75,6 +79,12 @@ export class Session implements WindowOwner {
       interval: 1_000,
     });
     this.#bucket.content = config.RATE_BURST;
+  }
+
+  /** A fresh token of the same user's came. */
+  renew({ expiresAt, canSend }: Identity): void {
+    this.expiresAt = expiresAt;
+    this.canSend = canSend;
   }
 
   /** The server's clock, strictly increasing within the session (PROTOCOL: `at`). */

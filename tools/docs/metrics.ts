@@ -15,7 +15,7 @@ export interface Metric {
 export async function metrics(): Promise<Metric[]> {
   for (const file of globSync('{libs,services}/**/metrics.ts', { cwd: REPOSITORY }))
     await import(join(REPOSITORY, file));
-  exportGauges({ sessions: new Map(), connections: new Set() });
+  exportGauges({ sessions: new Map(), connections: new Set(), authorizer: undefined });
   return register.getMetricsAsArray().map((metric) => ({
     name: metric.name,
     type: String(metric.type),

@@ -36,7 +36,7 @@ async function login(gateway: Gateway, connection: Connection, { token, device }
     return;
   }
   if (session) {
-    session.expiresAt = identity.expiresAt;
+    session.renew(identity);
     answer(gateway, session);
     return;
   }
@@ -67,7 +67,7 @@ async function verified(
     if (!(error instanceof AuthError)) throw error;
     if (error.code === 'unauthorized') connection.reject('unauthorized', error.message, RE);
     else {
-      gateway.log.warn({ err: error.cause }, 'tokens cannot be checked');
+      if (error.cause) gateway.log.warn({ err: error.cause }, 'tokens cannot be checked');
       connection.error('unavailable', error.message, RE);
       connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
     }

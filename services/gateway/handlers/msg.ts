@@ -2,6 +2,7 @@ import type { ReadMsgR } from '#libs/protocol/decode.ts';
 import { msgA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { trace } from '#libs/runtime/trace.ts';
+import type { Verdict } from '../authorize/authorizer.ts';
 import type { Gateway } from '../gateway.ts';
 import { acceptSeconds } from '../metrics.ts';
 import type { Session } from '../session.ts';
@@ -10,47 +11,70 @@ import type { Session } from '../session.ts';
 class Accepting implements Pending {
   readonly #session: Session;
   readonly #id: string;
-  readonly #at: number;
   readonly #started = performance.now();
+  #at = 0;
 
-  constructor(session: Session, id: string, at: number) {
+  constructor(session: Session, id: string) {
     this.#session = session;
     this.#id = id;
-    this.#at = at;
     session.accepting++;
+  }
+
+  publish({ out }: Gateway, { id, to, bodyText, seq }: ReadMsgR): void {
+    const from = this.#session.user;
+    this.#at = this.#session.nextAt();
+    out.route(to, { kind: 'message', from, id, to, body: bodyText, at: this.#at, seq }, this);
+  }
+
+  /** It is not published. Who is gone meanwhile sends it again on the next connection. */
+  refused(verdict: Verdict): void {
+    this.#session.accepting--;
+    if (verdict === 'forbidden') forbid(this.#session, this.#id);
+    else this.#unavailable('it cannot be told now whether you may write to this user; send it again');
   }
 
   settled(error?: Error): void {
     const { connection } = this.#session;
     this.#session.accepting--;
-    const { user, id: sessionId } = this.#session;
     if (error) {
-      trace('refused', user, this.#id, { session: sessionId });
-      connection.error('unavailable', 'the message was not confirmed; send it again', {
-        type: 'msg:R',
-        id: this.#id,
-      });
+      this.#unavailable('the message was not confirmed; send it again');
       return;
     }
     acceptSeconds.observe((performance.now() - this.#started) / 1_000);
-    trace('msg:A', user, this.#id, { session: sessionId });
+    trace('msg:A', this.#session.user, this.#id, { session: this.#session.id });
     connection.send('msg:A', msgA(this.#id, this.#at));
+  }
+
+  #unavailable(message: string): void {
+    trace('refused', this.#session.user, this.#id, { session: this.#session.id });
+    this.#session.connection.error('unavailable', message, { type: 'msg:R', id: this.#id });
   }
 }
 
-/** msg:R: into the route queue of its receiver. */
-export function msgR(gateway: Gateway, session: Session, { id, to, bodyText, seq }: ReadMsgR): void {
-  const { SEND_WINDOW } = gateway.config;
-  if (session.accepting >= SEND_WINDOW) {
-    const message = `more than ${SEND_WINDOW} messages without their msg:A`;
+function forbid({ connection, user, id: session }: Session, id: string): void {
+  trace('forbidden', user, id, { session });
+  connection.error('forbidden', 'you may not write to this user', { type: 'msg:R', id });
+}
+
+/** msg:R: into the route queue of its receiver, if its sender may write to them. */
+export function msgR(gateway: Gateway, session: Session, packet: ReadMsgR): void {
+  const { authorizer, config } = gateway;
+  const { id, to, bodyText } = packet;
+  if (session.accepting >= config.SEND_WINDOW) {
+    const message = `more than ${config.SEND_WINDOW} messages without their msg:A`;
     session.connection.error('window_full', message, { type: 'msg:R', id });
     return;
   }
-  const at = session.nextAt();
   trace('msg:R', session.user, id, { to, session: session.id });
-  gateway.out.route(
-    to,
-    { kind: 'message', from: session.user, id, to, body: bodyText, at, seq },
-    new Accepting(session, id, at),
-  );
+  if (session.canSend?.(to) === false) {
+    forbid(session, id);
+    return;
+  }
+  const accepting = new Accepting(session, id);
+  if (!authorizer) accepting.publish(gateway, packet);
+  else
+    authorizer.decide({ from: session.user, to, bodyText }, (verdict) => {
+      if (verdict === 'allowed' && !session.closed) accepting.publish(gateway, packet);
+      else accepting.refused(verdict);
+    });
 }

@@ -1,0 +1,169 @@
+import type { Logger } from '#libs/runtime/logger.ts';
+import type { GatewayConfig } from '../config.ts';
+import { authorizeRequests, authorizeSeconds } from '../metrics.ts';
+import { type Ask, askAt } from './operator.ts';
+import { Verdicts } from './verdicts.ts';
+
+/** `unknown`: nobody can tell now. */
+export type Verdict = 'allowed' | 'forbidden' | 'unknown';
+
+type Then = (verdict: Verdict) => void;
+
+export interface AuthorizerOptions {
+  ask: Ask;
+  /** How long a message may wait for its verdict, milliseconds. */
+  timeoutMs: number;
+  /** Most requests under way. */
+  concurrency: number;
+  /** How long an answer is used, milliseconds, and most answers that are kept. */
+  cacheMs: number;
+  cacheEntries: number;
+  log: Logger;
+}
+
+interface Question {
+  pair: string;
+  from: string;
+  to: string;
+  /** When whoever waits is told `unknown`, milliseconds of performance.now(). */
+  deadline: number;
+  waiting: Then[];
+}
+
+/** Text of messages that may wait for verdicts, all sessions together, UTF-16 units; for further ones it is `unknown`. */
+const MAX_WAITING = 16 * 1024 * 1024;
+/** What a message takes beside its text, about. */
+const MESSAGE_WEIGHT = 512;
+/** Failures are logged no more often than this, milliseconds. */
+const LOG_EVERY_MS = 10_000;
+
+/**
+ * Who may write to whom, as the operator says. One request for a pair at a time: whoever asks meanwhile waits for it,
+ * and is told in the order of asking. So the messages of one session to one receiver keep their order (PROTOCOL: G4).
+ *
+ * Questions wait for a free place in the order they came, and what they wait counts: whoever has a place has an earlier
+ * deadline, so each is dealt with by its own.
+ */
+export class Authorizer {
+  readonly #options: AuthorizerOptions;
+  readonly #verdicts: Verdicts;
+  readonly #questions = new Map<string, Question>();
+  /** Those that no request was made for yet. */
+  #queue: Question[] = [];
+  readonly #stop = new AbortController();
+  #underWay = 0;
+  #waitingWeight = 0;
+  #waiting = 0;
+  #failures = 0;
+  #loggedAt = -Infinity;
+
+  constructor(options: AuthorizerOptions) {
+    this.#options = options;
+    this.#verdicts = new Verdicts(options.cacheMs, options.cacheEntries);
+  }
+
+  /** Messages that wait for a verdict. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Answers that are kept. */
+  get cached(): number {
+    return this.#verdicts.size;
+  }
+
+  /** @param then called once: at once if the answer is known, else with the operator's */
+  decide({ from, to, bodyText }: { from: string; to: string; bodyText: string }, then: Then): void {
+    const pair = `${from} ${to}`;
+    const known = this.#verdicts.get(pair);
+    if (known !== undefined) {
+      then(known ? 'allowed' : 'forbidden');
+      return;
+    }
+    const weight = bodyText.length + MESSAGE_WEIGHT;
+    if (this.#waitingWeight + weight > MAX_WAITING || this.#stop.signal.aborted) {
+      then('unknown');
+      return;
+    }
+    this.#waiting++;
+    this.#waitingWeight += weight;
+    this.#question(pair, from, to).waiting.push((verdict) => {
+      this.#waiting--;
+      this.#waitingWeight -= weight;
+      then(verdict);
+    });
+  }
+
+  /** Asks no more; whoever waits is told that nobody can tell. */
+  stop(): void {
+    this.#stop.abort(new Error('the gateway stops'));
+  }
+
+  #question(pair: string, from: string, to: string): Question {
+    let question = this.#questions.get(pair);
+    if (!question) {
+      question = { pair, from, to, deadline: performance.now() + this.#options.timeoutMs, waiting: [] };
+      this.#questions.set(pair, question);
+      this.#queue.push(question);
+      this.#next();
+    }
+    return question;
+  }
+
+  #next(): void {
+    while (this.#underWay < this.#options.concurrency) {
+      const question = this.#queue.shift();
+      if (!question) return;
+      void this.#ask(question);
+    }
+  }
+
+  async #ask(question: Question): Promise<void> {
+    this.#underWay++;
+    const verdict = await this.#verdict(question);
+    this.#underWay--;
+    this.#questions.delete(question.pair);
+    if (verdict !== 'unknown') this.#verdicts.set(question.pair, verdict === 'allowed');
+    for (const then of question.waiting) then(verdict);
+    this.#next();
+  }
+
+  async #verdict({ from, to, deadline }: Question): Promise<Verdict> {
+    const { ask, timeoutMs } = this.#options;
+    const began = performance.now();
+    try {
+      if (began >= deadline) throw new Error('no place became free in time');
+      const left = AbortSignal.timeout(Math.ceil(deadline - began));
+      const allowed = await ask(from, to, AbortSignal.any([left, this.#stop.signal]));
+      authorizeRequests.inc({ outcome: allowed ? 'allow' : 'deny' });
+      authorizeSeconds.observe((performance.now() - began) / 1_000);
+      return allowed ? 'allowed' : 'forbidden';
+    } catch (error) {
+      authorizeRequests.inc({ outcome: 'failed' });
+      this.#failed(error, timeoutMs);
+      return 'unknown';
+    }
+  }
+
+  #failed(error: unknown, timeoutMs: number): void {
+    this.#failures++;
+    if (this.#stop.signal.aborted || performance.now() - this.#loggedAt < LOG_EVERY_MS) return;
+    const { log } = this.#options;
+    log.warn({ err: error, failures: this.#failures, timeoutMs }, 'nobody tells who may write to whom');
+    this.#loggedAt = performance.now();
+    this.#failures = 0;
+  }
+}
+
+/** As AUTHORIZE_URL says; without it, nobody is asked. */
+export function createAuthorizer(config: GatewayConfig, log: Logger): Authorizer | undefined {
+  if (config.AUTHORIZE_URL === undefined) return undefined;
+  return new Authorizer({
+    ask: askAt(config.AUTHORIZE_URL),
+    timeoutMs: config.AUTHORIZE_TIMEOUT_MS,
+    concurrency: config.AUTHORIZE_CONCURRENCY,
+    cacheMs: config.AUTHORIZE_CACHE_MS,
+    cacheEntries: config.AUTHORIZE_CACHE_ENTRIES,
+    log,
+  });
+}
