@@ -30,19 +30,39 @@ const STORE = {
         SELECT count(*) FROM (
           SELECT FROM offline_messages m WHERE m.recipient = r.recipient LIMIT $7::integer) AS held) AS free
       FROM (SELECT DISTINCT recipient FROM fresh) AS r
+    ), own_room AS (
+      SELECT s.recipient, s.sender, $8::integer - (
+        SELECT count(*) FROM (
+          SELECT FROM offline_messages m
+          WHERE m.recipient = s.recipient AND m.sender = s.sender LIMIT $8::integer) AS held) AS free
+      FROM (SELECT DISTINCT recipient, sender FROM fresh) AS s
+      WHERE $8::integer < $7::integer -- else the mailbox is full before
+    ), own AS (
+      SELECT f.*, coalesce(row_number() OVER (PARTITION BY recipient, sender ORDER BY n) <= o.free, true) AS fits
+      FROM fresh f LEFT JOIN own_room o USING (recipient, sender)
     ), ranked AS (
-      SELECT f.*, room.free, row_number() OVER (PARTITION BY recipient ORDER BY n) AS rank
-      FROM fresh f JOIN room USING (recipient)
+      -- What its sender has no room for takes nobody else's.
+      SELECT own.*, fits AND row_number() OVER (PARTITION BY recipient, fits ORDER BY n) <= room.free AS stored
+      FROM own JOIN room USING (recipient)
     ), written AS (
       INSERT INTO offline_messages (recipient, sender, id, body, at, seq)
-      SELECT recipient, sender, id, body, at, seq FROM ranked WHERE rank <= free ORDER BY n
+      SELECT recipient, sender, id, body, at, seq FROM ranked WHERE stored ORDER BY n
       ON CONFLICT DO NOTHING
     )
-    SELECT recipient AS "to", sender AS "from", id FROM ranked WHERE rank > free`,
+    SELECT recipient AS "to", sender AS "from", id, CASE WHEN fits THEN 'mailbox' ELSE 'sender' END AS quota
+    FROM ranked WHERE NOT stored`,
 };
 
-/** A message that did not fit. */
-export type Refused = Pick<StoredMessage, 'to' | 'from' | 'id'>;
+/** Most messages of one mailbox, and of one sender in it; the latter counts only if it is the smaller. */
+export interface Quotas {
+  mailbox: number;
+  sender: number;
+}
+
+/** A message that did not fit, and by which quota. */
+export interface Refused extends Pick<StoredMessage, 'to' | 'from' | 'id'> {
+  quota: keyof Quotas;
+}
 
 /** To count a full mailbox takes up to 10 ms: bounds the statement to a second or two. */
 const ROWS_AT_A_TIME = 200;
@@ -50,22 +70,21 @@ const ROWS_AT_A_TIME = 200;
 /**
  * Stores messages, each (recipient, sender, id) once: the copy of one that is there already changes nothing.
  *
- * @param quota most messages of one mailbox. Two instances that store for the same mailbox at the same moment may
- *   exceed it by a batch.
+ * @param quotas two instances that store for the same mailbox at the same moment may exceed them by a batch
  * @returns those that did not fit
  */
 export async function storeMessages(
   db: Database,
   messages: readonly StoredMessage[],
-  quota: number,
+  quotas: Quotas,
 ): Promise<Refused[]> {
   const refused: Refused[] = [];
   for (let from = 0; from < messages.length; from += ROWS_AT_A_TIME)
-    refused.push(...(await storeSome(db, messages.slice(from, from + ROWS_AT_A_TIME), quota)));
+    refused.push(...(await storeSome(db, messages.slice(from, from + ROWS_AT_A_TIME), quotas)));
   return refused;
 }
 
-function storeSome(db: Database, messages: readonly StoredMessage[], quota: number): Promise<Refused[]> {
+function storeSome(db: Database, messages: readonly StoredMessage[], quotas: Quotas): Promise<Refused[]> {
   return db.query(STORE, [
     messages.map((m) => m.to),
     messages.map((m) => m.from),
@@ -73,7 +92,8 @@ function storeSome(db: Database, messages: readonly StoredMessage[], quota: numb
     messages.map((m) => m.body),
     messages.map((m) => m.at),
     messages.map((m) => m.seq ?? null),
-    quota,
+    quotas.mailbox,
+    quotas.sender,
   ]);
 }
 

@@ -1,9 +1,9 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import { relayReceipts, type Relay } from '#libs/relay/receipts.ts';
 import { trace } from '#libs/runtime/trace.ts';
-import { storeMessages, type StoredMessage } from '#libs/store/messages.ts';
+import { type Quotas, storeMessages, type StoredMessage } from '#libs/store/messages.ts';
 import { findSessions } from '#libs/store/presence.ts';
-import { routedTotal } from './metrics.ts';
+import { mailboxFullTotal, routedTotal } from './metrics.ts';
 
 /** A message for somebody who cannot be reached live, and the delivery that it comes from. */
 export interface AwayItem {
@@ -12,8 +12,7 @@ export interface AwayItem {
 }
 
 export interface Mailbox extends Relay {
-  /** Most messages of one mailbox. */
-  quota: number;
+  quotas: Quotas;
 }
 
 const nameOf = ({ from, id, to }: Pick<StoredMessage, 'from' | 'id' | 'to'>) => `${to} ${from} ${id}`;
@@ -29,19 +28,14 @@ export async function storeAway(
   now = Date.now(),
 ): Promise<void> {
   if (items.length === 0) return;
-  const { db, live, leaseMs, quota } = mailbox;
-  const refused = new Set(
-    (
-      await storeMessages(
-        db,
-        items.map(({ entry }) => entry),
-        quota,
-      )
-    ).map(nameOf),
-  );
+  const { db, live, leaseMs, quotas } = mailbox;
+  const entries = items.map(({ entry }) => entry);
+  const refusals = await storeMessages(db, entries, quotas);
+  for (const { quota } of refusals) mailboxFullTotal.inc({ quota });
+  const refused = new Set(refusals.map(nameOf));
   const presence = await findSessions(
     db,
-    items.flatMap(({ entry }) => [entry.to, entry.from]),
+    entries.flatMap(({ to, from }) => [to, from]),
     leaseMs,
   );
   const hinted = new Set<string>();

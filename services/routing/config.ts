@@ -1,6 +1,7 @@
 import { brokerConfig } from '#libs/broker/config.ts';
 import { common, decimal, integer, readConfig } from '#libs/runtime/config.ts';
 import { storeConfig } from '#libs/store/config.ts';
+import type { Quotas } from '#libs/store/messages.ts';
 
 /** Every setting of the routing service; the unit stands in the name. */
 export const routingConfig = {
@@ -9,6 +10,8 @@ export const routingConfig = {
   ...storeConfig,
   /** Most messages in one mailbox; further ones are rejected as `mailbox_full`. */
   MAILBOX_QUOTA: integer(10_000),
+  /** Most messages of one sender in one mailbox; unset, one sender may fill it. */
+  MAILBOX_QUOTA_PER_SENDER: integer(1).unwrap().optional(),
   /** Days after which what nobody came for expires. */
   MAILBOX_RETENTION_DAYS: decimal(30),
   /** How often to look for what has expired. */
@@ -23,3 +26,11 @@ export const routingConfig = {
 /** @throws ConfigError */
 export const readRoutingConfig = (env: NodeJS.ProcessEnv = process.env) => readConfig(routingConfig, env);
 export type RoutingConfig = ReturnType<typeof readRoutingConfig>;
+
+export const quotasOf = ({
+  MAILBOX_QUOTA,
+  MAILBOX_QUOTA_PER_SENDER = MAILBOX_QUOTA,
+}: RoutingConfig): Quotas => ({
+  mailbox: MAILBOX_QUOTA,
+  sender: MAILBOX_QUOTA_PER_SENDER,
+});

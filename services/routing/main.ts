@@ -8,7 +8,7 @@ import { Probes } from '#libs/runtime/probes.ts';
 import { repeat } from '#libs/runtime/repeat.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
-import { readRoutingConfig } from './config.ts';
+import { quotasOf, readRoutingConfig } from './config.ts';
 import { Consumers } from './consumers.ts';
 import { Heirs } from './heirs.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -24,7 +24,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   const probes = await Probes.listen(config, log);
   lifecycle.onStop('http', () => probes.close());
 
-  await migrate(config.DATABASE_URL, log, lifecycle.signal);
+  await migrate(config, log, lifecycle.signal);
   const db = new Database(config, 'routing', log);
   lifecycle.onStop('database', () => db.close());
   probes.require('the database is not connected', () => db.connected);
@@ -36,7 +36,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
 
   const prefetch = config.ROUTING_PREFETCH;
   const live = new Live(publisher);
-  const mailbox = { db, live, leaseMs: config.GATEWAY_LEASE_MS, quota: config.MAILBOX_QUOTA };
+  const mailbox = { db, live, leaseMs: config.GATEWAY_LEASE_MS, quotas: quotasOf(config) };
   const reading = { maxEntries: 1_000, isTransient, dead: new DeadLetters(publisher), log };
 
   const inherit = new Returned(mailbox, { bury: (...queue) => heirs.bury(...queue) });

@@ -8,6 +8,13 @@ export const routedTotal = new Counter({
 });
 for (const outcome of ['live', 'stored', 'rejected']) routedTotal.inc({ outcome }, 0);
 
+export const mailboxFullTotal = new Counter({
+  name: 'sixfold_mailbox_full_total',
+  help: 'Messages rejected as mailbox_full, by the quota that they met: mailbox or sender',
+  labelNames: ['quota'],
+});
+for (const quota of ['mailbox', 'sender']) mailboxFullTotal.inc({ quota }, 0);
+
 export const returnedTotal = new Counter({
   name: 'sixfold_returned_total',
   help: 'Messages and receipts that could not be handed over live, by reason',

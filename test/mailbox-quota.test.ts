@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createLogger } from '#libs/runtime/logger.ts';
+import { Database } from '#libs/store/database.ts';
+import { type Quotas, storeMessages } from '#libs/store/messages.ts';
+import { connectAs } from './harness/raw-client.ts';
+import { type Stack, startStack } from './harness/stack.ts';
+
+/** A mailbox has room for so many messages, and for so many of one sender. */
+
+const OF_ONE_SENDER = 5;
+
+let stack: Stack;
+let database: Database;
+
+beforeAll(async () => {
+  const env = { MAILBOX_QUOTA: '20', MAILBOX_QUOTA_PER_SENDER: String(OF_ONE_SENDER) };
+  stack = await startStack({ gateways: 1, env });
+  const options = { DATABASE_URL: stack.databaseUrl, DATABASE_TIMEOUT_MS: 15_000 };
+  database = new Database(options, 'test', createLogger('test', 'warn'));
+});
+
+afterAll(async () => {
+  await database.close();
+  await stack.stop();
+});
+
+/** Stores messages named by sender and number, such as `a1`, for one receiver, at once. @returns what did not fit */
+async function store(to: string, names: string, quotas: Quotas): Promise<Record<string, string>> {
+  const messages = names.split(' ').map((id) => ({ to, from: id[0] ?? '', id, body: '1', at: 1 }));
+  return Object.fromEntries(
+    (await storeMessages(database, messages, quotas)).map(({ id, quota }) => [id, quota]),
+  );
+}
+
+const stored = async (to: string) =>
+  (await stack.sql('SELECT id FROM offline_messages WHERE recipient = $1 ORDER BY key', [to]))
+    .map(({ id }) => id)
+    .join(' ');
+
+const full = async () => {
+  const [routing] = stack.routing;
+  if (!routing) throw new Error('no routing');
+  const metrics = await stack.metrics(routing);
+  const by = (quota: string) => metrics.value('sixfold_mailbox_full_total', { quota });
+  return { sender: by('sender'), mailbox: by('mailbox') };
+};
+
+test('one sender cannot fill a mailbox: what is too much is rejected, and others still get through', async () => {
+  const [gateway] = stack.gateways;
+  await using mallory = await connectAs(stack, gateway, 'mallory');
+  await using alice = await connectAs(stack, gateway, 'alice');
+  for (let n = 0; n < OF_ONE_SENDER + 3; n++) mallory.msg('bob', `m${n}`);
+  for (let n = 0; n < OF_ONE_SENDER; n++) await mallory.next('ack:N', { id: `m${n}`, state: 'stored' });
+  for (let n = OF_ONE_SENDER; n < OF_ONE_SENDER + 3; n++)
+    await mallory.next('ack:N', { id: `m${n}`, state: 'rejected', reason: 'mailbox_full' });
+  expect(await full()).toEqual({ sender: 3, mailbox: 0 });
+
+  mallory.msg('carol', 'elsewhere');
+  await mallory.next('ack:N', { id: 'elsewhere', state: 'stored' });
+  alice.msg('bob', 'hello');
+  await alice.next('ack:N', { id: 'hello', state: 'stored' });
+
+  await using bob = await connectAs(stack, gateway, 'bob');
+  const [first] = (await bob.pull(1)).messages;
+  bob.send({ type: 'offline:A', keys: [first?.key ?? ''] });
+  await bob.pull(1); // comes after that
+  await bob.close();
+  await mallory.next('offline:N'); // m0 is delivered
+  expect(first?.id).toBe('m0');
+  mallory.msg('bob', 'again');
+  const { state } = await mallory.next('ack:N', ({ id }) => id === 'again');
+  expect(state).not.toBe('rejected');
+});
+
+test("what its sender has no room for takes nobody else's", async () => {
+  const quotas = { mailbox: 5, sender: 2 };
+  const refused = await store('dave', 'a1 a2 a3 a4 b1 b2 c1 c2 c3', quotas);
+  expect(refused).toEqual({ a3: 'sender', a4: 'sender', c2: 'mailbox', c3: 'sender' });
+  expect(await stored('dave')).toBe('a1 a2 b1 b2 c1');
+});
+
+test('what is stored already counts, and its copies do not', async () => {
+  const quotas = { mailbox: 100, sender: 3 };
+  expect(await store('erin', 'a1 a2 b1', quotas)).toEqual({});
+  expect(await store('erin', 'a1 a3 a1 a4 a2 b2', quotas)).toEqual({ a4: 'sender' });
+  expect(await stored('erin')).toBe('a1 a2 b1 a3 b2');
+});
+
+test("a quota for senders that is no smaller than the mailbox's changes nothing", async () => {
+  const quotas = { mailbox: 3, sender: 3 };
+  expect(await store('frank', 'a1 a2 a3 a4', quotas)).toEqual({ a4: 'mailbox' });
+  expect(await store('frank', 'b1', quotas)).toEqual({ b1: 'mailbox' });
+});
