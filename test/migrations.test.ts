@@ -15,7 +15,7 @@ const MIGRATE = `
   import { migrate } from '#libs/store/migrate.ts';
   import { createLogger } from '#libs/runtime/logger.ts';
   const log = createLogger('migration', 'warn');
-  const one = () => migrate(process.env.DATABASE_URL, log);
+  const one = () => migrate(process.env, log);
   await Promise.all(Array.from({ length: Number(process.env.AT_ONCE) }, one));
 `;
 

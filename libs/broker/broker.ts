@@ -1,4 +1,5 @@
 import type { ChannelModel } from 'amqplib';
+import { ConfigError } from '#libs/runtime/config.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { Link } from './link.ts';
 import { brokerConnected } from './metrics.ts';
@@ -8,7 +9,13 @@ import { declareTopology, type QueueType, type Topology } from './topology.ts';
 export interface BrokerOptions {
   /** Who connects; shown in RabbitMQ's management pages. */
   name: string;
-  config: { AMQP_URL: string[]; AMQP_HEARTBEAT_S: number; QUEUE_TYPE: QueueType; ROUTE_PARTITIONS: number };
+  config: {
+    AMQP_URL: string[];
+    AMQP_CA?: string | undefined;
+    AMQP_HEARTBEAT_S: number;
+    QUEUE_TYPE: QueueType;
+    ROUTE_PARTITIONS: number;
+  };
   log: Logger;
 }
 
@@ -29,9 +36,14 @@ export class Broker {
   readonly #publishing: Link;
   #consuming: Link | undefined;
 
+  /** @throws ConfigError when a CA is set for a connection that would not be encrypted */
   constructor(options: BrokerOptions) {
     this.#options = options;
-    const { QUEUE_TYPE, ROUTE_PARTITIONS } = options.config;
+    const { AMQP_URL, AMQP_CA, QUEUE_TYPE, ROUTE_PARTITIONS } = options.config;
+    if (AMQP_CA !== undefined && !AMQP_URL.every((url) => url.startsWith('amqps:')))
+      throw new ConfigError(
+        'AMQP_CA needs amqps:// addresses in AMQP_URL: with amqp:// nothing is encrypted',
+      );
     this.topology = { queueType: QUEUE_TYPE, partitions: ROUTE_PARTITIONS };
     this.publisher = new Publisher(() => this.#publishing.blocked);
     this.#publishing = this.#link('publish', {
@@ -82,6 +94,7 @@ export class Broker {
     return new Link({
       name: `${name} ${role}`,
       urls: config.AMQP_URL,
+      ca: config.AMQP_CA,
       heartbeatS: config.AMQP_HEARTBEAT_S,
       log,
       onUp: open,

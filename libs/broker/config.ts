@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { integer } from '#libs/runtime/config.ts';
+import { certificates, integer } from '#libs/runtime/config.ts';
 
 /** Settings of every service, for the broker. All services must have the same ROUTE_PARTITIONS and QUEUE_TYPE. */
 export const brokerConfig = {
@@ -11,6 +11,8 @@ export const brokerConfig = {
     .refine((urls) => urls.every((url) => /^amqps?:\/\/./.test(url) && URL.canParse(url)), {
       error: 'must be amqp:// or amqps:// addresses, separated by commas',
     }),
+  /** Path of a PEM file: the CAs whose certificates the nodes must show, each for its name in AMQP_URL. */
+  AMQP_CA: certificates(),
   /** `quorum`, or `classic` for a single node that wants it. */
   QUEUE_TYPE: z.enum(['quorum', 'classic']).default('quorum'),
   /** Number of route queues. */

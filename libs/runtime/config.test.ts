@@ -1,6 +1,10 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { address, ConfigError, decimal, integer, readConfig } from './config.ts';
+import { address, certificates, ConfigError, decimal, integer, readConfig } from './config.ts';
 
 const shape = {
   WINDOW: integer(128, 1, 1_000),
@@ -17,6 +21,17 @@ function errorOf(env: Record<string, string>): unknown {
     return error;
   }
 }
+
+test.each(['/nowhere/ca.pem', import.meta.filename])('%s is no file with certificates', (path) => {
+  expect(() => readConfig({ CA: certificates() }, { CA: path })).toThrow(/CA must be the path of a file/);
+});
+
+test('a file with certificates is taken by its path, and may be left out', () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'sixfold-ca-')), 'ca.pem');
+  writeFileSync(path, rootCertificates.slice(0, 2).join('\n'));
+  expect(readConfig({ CA: certificates() }, { CA: path })).toEqual({ CA: path });
+  expect(readConfig({ CA: certificates() }, {})).toEqual({});
+});
 
 describe('readConfig', () => {
   test('fills in defaults; an empty variable is an unset one', () => {

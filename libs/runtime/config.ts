@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 /** A setting that cannot be used: which one, and what it must be. Never quotes secrets. */
@@ -29,6 +31,21 @@ export const address = (fallback: string, ...schemes: string[]) =>
     .refine((value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)), {
       error: `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     });
+
+/** Path of a file with certificates in PEM. Optional. */
+export const certificates = () =>
+  z
+    .string()
+    .refine(holdsCertificate, { error: 'must be the path of a file with certificates in PEM' })
+    .optional();
+
+function holdsCertificate(path: string): boolean {
+  try {
+    return new X509Certificate(readFileSync(path)).subject !== '';
+  } catch {
+    return false; // what it must be says more than why it could not be read
+  }
+}
 
 /** Settings that every service has. */
 export const common = {

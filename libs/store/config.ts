@@ -1,8 +1,10 @@
-import { address, integer } from '#libs/runtime/config.ts';
+import { address, certificates, integer } from '#libs/runtime/config.ts';
 
 /** Settings of the services that use Postgres. */
 export const storeConfig = {
   DATABASE_URL: address('postgres://127.0.0.1:5432/sixfold', 'postgres', 'postgresql'),
+  /** Path of a PEM file: the CAs whose certificate the server must show, for the name in DATABASE_URL. */
+  DATABASE_CA: certificates(),
   /** How long a statement may take, milliseconds; then its connection is given up, and it is tried again. */
   DATABASE_TIMEOUT_MS: integer(15_000, 1_000),
   /** How long a gateway counts as alive after its last sign of life, milliseconds. */

@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { setInterval } from 'node:timers';
 import pg from 'pg';
 import type { Logger } from '#libs/runtime/logger.ts';
+import { connectionString, type DatabaseAddress } from './connection-string.ts';
 import { databaseConnected } from './metrics.ts';
 
 /** A statement with a name: prepared once on each connection. */
@@ -17,8 +18,7 @@ const PING_MS = 2_000;
 /** How long the server may take to end its connections when we close, milliseconds. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
-export interface DatabaseOptions {
-  DATABASE_URL: string;
+export interface DatabaseOptions extends DatabaseAddress {
   DATABASE_TIMEOUT_MS: number;
 }
 
@@ -44,10 +44,11 @@ export class Database {
   #connected = false;
   #lastSuccess = 0;
 
-  constructor({ DATABASE_URL, DATABASE_TIMEOUT_MS }: DatabaseOptions, service: string, log: Logger) {
+  constructor(options: DatabaseOptions, service: string, log: Logger) {
+    const { DATABASE_TIMEOUT_MS } = options;
     this.#log = log;
     this.#pool = new pg.Pool({
-      connectionString: DATABASE_URL,
+      connectionString: connectionString(options),
       application_name: `sixfold-${service}`,
       max: POOL_SIZE,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -72,7 +73,7 @@ export class Database {
       this.#reached(true);
       return rows;
     } catch (error) {
-      this.#reached(error instanceof pg.DatabaseError && !/^(08|57)/.test(error.code ?? ''));
+      this.#reached(error instanceof pg.DatabaseError && !/^(08|57)/.test(error.code ?? ''), error);
       throw error;
     }
   }
@@ -92,9 +93,10 @@ export class Database {
     return socket.once('close', () => this.#sockets.delete(socket));
   }
 
-  #reached(connected: boolean): void {
+  #reached(connected: boolean, error?: unknown): void {
     if (connected) this.#lastSuccess = performance.now();
-    if (connected !== this.#connected) this.#log.info({ connected }, 'database');
+    if (connected && !this.#connected) this.#log.info('database connected');
+    if (!connected && this.#connected) this.#log.warn({ err: error }, 'database lost');
     this.#connected = connected;
     databaseConnected.set(connected ? 1 : 0);
   }

@@ -1,40 +1,29 @@
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
-import { Backoff, pause } from '#libs/runtime/backoff.ts';
+import pg from 'pg';
+import { Backoff, pause, within } from '#libs/runtime/backoff.ts';
+import { ConfigError } from '#libs/runtime/config.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
+import { connectionString, type DatabaseAddress } from './connection-string.ts';
 import { CONNECT_TIMEOUT_MS, isTransient } from './database.ts';
 
 /** A step that takes longer (its connection may be dead) is tried again, milliseconds; another instance may be at it. */
 const STEP_TIMEOUT_MS = 60_000;
 
+/** How long the server may take to end the connection, milliseconds. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
 /**
  * Brings the schema up to date: numbered SQL files, each once, behind an advisory lock, so that any number of
  * instances may start at once. Waits for a database that is not there yet.
  *
- * @throws what is wrong with a migration itself
+ * @throws what is wrong with a migration itself, or with the role that runs it
  */
-export async function migrate(databaseUrl: string, log: Logger, signal?: AbortSignal): Promise<void> {
+export async function migrate(address: DatabaseAddress, log: Logger, signal?: AbortSignal): Promise<void> {
   const backoff = new Backoff({ baseMs: 200, maxMs: 3_000 });
   for (;;) {
     try {
-      await runner({
-        databaseUrl: {
-          connectionString: databaseUrl,
-          connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-          query_timeout: STEP_TIMEOUT_MS,
-        },
-        dir: fileURLToPath(new URL('./sql', import.meta.url)),
-        direction: 'up',
-        migrationsTable: 'sixfold_migrations',
-        advisoryLockMode: 'wait',
-        checkOrder: true,
-        logger: {
-          debug: (message) => log.debug(message),
-          info: (message) => log.debug(message),
-          warn: (message) => log.warn(message),
-          error: (message) => log.warn(message),
-        },
-      });
+      await migrateOnce(address, log);
       signal?.throwIfAborted();
       return;
     } catch (error) {
@@ -45,7 +34,48 @@ export async function migrate(databaseUrl: string, log: Logger, signal?: AbortSi
   }
 }
 
+async function migrateOnce(address: DatabaseAddress, log: Logger): Promise<void> {
+  const client = new pg.Client({
+    connectionString: connectionString(address),
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: STEP_TIMEOUT_MS,
+  });
+  client.on('error', () => undefined); // whatever is under way fails with it
+  try {
+    await client.connect();
+    await runner({
+      dbClient: client,
+      dir: fileURLToPath(new URL('./sql', import.meta.url)),
+      direction: 'up',
+      migrationsSchema: await schemaOf(client),
+      migrationsTable: 'sixfold_migrations',
+      advisoryLockMode: 'wait',
+      checkOrder: true,
+      logger: {
+        debug: (message) => log.debug(message),
+        info: (message) => log.debug(message),
+        warn: (message) => log.warn(message),
+        error: (message) => log.warn(message),
+      },
+    });
+  } finally {
+    await within(CLOSE_TIMEOUT_MS, client.end());
+  }
+}
+
+/** The schema in which the role's tables are made: `public`, or its own (deploy/postgres/role.sql). */
+async function schemaOf(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ schema: string | null }>('SELECT current_schema() AS schema');
+  const schema = rows[0]?.schema ?? null;
+  if (schema === null)
+    throw new ConfigError(
+      'DATABASE_URL: the role has no schema to make tables in (see deploy/postgres/role.sql)',
+    );
+  return schema;
+}
+
 /** SQLSTATE class 42: the migration does not fit the schema it found. Trying again would not help. */
 function isSchemaFault(error: unknown): boolean {
+  if (error instanceof ConfigError) return true;
   return error instanceof Error && 'code' in error && String(error.code).startsWith('42');
 }

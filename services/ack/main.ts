@@ -20,7 +20,7 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
   const probes = await Probes.listen(config, log);
   lifecycle.onStop('http', () => probes.close());
 
-  await migrate(config.DATABASE_URL, log, lifecycle.signal);
+  await migrate(config, log, lifecycle.signal);
   const db = new Database(config, 'ack', log);
   lifecycle.onStop('database', () => db.close());
   probes.require('the database is not connected', () => db.connected);

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { REPOSITORY } from '../../tools/stack/environment.ts';
+import { findRabbitMqServer } from '../../tools/stack/rabbitmq-install.ts';
 import type { Addresses } from './infrastructure.ts';
 
 const run = promisify(execFile);
@@ -26,6 +28,33 @@ export async function createVirtualHost(addresses: Addresses, name: string): Pro
     `rabbit_vhost:add(<<"${name}">>, <<"test">>)`,
     `rabbit_auth_backend_internal:set_permissions(${rights})`,
   ]);
+}
+
+/** Runs a script of the repository that uses `rabbitmqctl`, on this broker. @param input what it reads */
+export async function runWithRabbitmqctl(
+  { dataDir, epmdPort, brokerNode }: Addresses,
+  script: string,
+  args: readonly string[],
+  input: string,
+): Promise<void> {
+  const home = join(dataDir, 'rabbitmq');
+  const path = `${dirname(findRabbitMqServer())}:${process.env['PATH'] ?? ''}`;
+  const node = { RABBITMQ_NODENAME: brokerNode, ERL_EPMD_PORT: String(epmdPort), HOME: home };
+  const running = run(join(REPOSITORY, script), args, {
+    env: { PATH: path, LANG: 'C.UTF-8', RABBITMQ_CONF_ENV_FILE: '/dev/null', ...node },
+    timeout: 60_000,
+  });
+  running.child.stdin?.end(input);
+  await running;
+}
+
+/** Tags of a broker user, such as `administrator`. */
+export async function tagsOf(addresses: Addresses, user: string): Promise<string> {
+  return erlang(
+    addresses,
+    `{ok, User} = rpc:call('${addresses.brokerNode}', rabbit_auth_backend_internal, lookup_user, [<<"${user}">>]),
+     io:format("~p", [rpc:call('${addresses.brokerNode}', internal_user, get_tags, [User])])`,
+  );
 }
 
 /** Deletes a virtual host with its queues, and closes the connections to it. */

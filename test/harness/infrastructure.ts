@@ -7,7 +7,8 @@ import { postgres } from '../../tools/stack/postgres.ts';
 import { ProcessHandle } from '../../tools/stack/process-handle.ts';
 import { ensureRabbitMq } from '../../tools/stack/rabbitmq-install.ts';
 import { type RabbitMqCluster, rabbitMqCluster } from '../../tools/stack/rabbitmq-cluster.ts';
-import { rabbitMq } from '../../tools/stack/rabbitmq.ts';
+import { rabbitMq, type TlsListener } from '../../tools/stack/rabbitmq.ts';
+import type { Certificates } from './certificates.ts';
 import { watchLog } from './logs.ts';
 
 /** How a test reaches a broker and a database; plain data, so that it can cross process borders. */
@@ -16,6 +17,8 @@ export interface Addresses {
   dataDir: string;
   /** Without a virtual host. Of a cluster: the addresses of all nodes, separated by commas. */
   amqpUrl: string;
+  /** Set with `tls`: a broker address with TLS, for `localhost`. */
+  amqpsUrl?: string | undefined;
   /** Name of the (first) node, for administration. */
   brokerNode: string;
   /** Port of the broker's port mapper, for administration. */
@@ -43,26 +46,34 @@ export async function temporaryFolder(parent = tmpdir()): Promise<string> {
   return folder;
 }
 
+export interface InfrastructureOptions {
+  clusterNodes?: number | undefined;
+  /** Broker (a single node) and database also take connections with TLS. */
+  tls?: Certificates | undefined;
+}
+
 /** Starts a private RabbitMQ node and PostgreSQL server with their data in `dataDir` (about 7 s; a cluster takes 15). */
 export async function startInfrastructure(
   dataDir: string,
-  { clusterNodes }: { clusterNodes?: number } = {},
+  { clusterNodes, tls }: InfrastructureOptions = {},
 ): Promise<Infrastructure> {
   await ensureRabbitMq();
   const logFile = (name: string) => join(dataDir, 'logs', `${name}.log`);
+  const listener = tls && { ...tls, port: await freePort() };
   const broker = await (clusterNodes === undefined
-    ? singleNode(dataDir, logFile('rabbitmq'))
+    ? singleNode(dataDir, logFile('rabbitmq'), listener)
     : rabbitMqCluster({ dataDir, nodes: clusterNodes, logFile }));
-  const database = postgres({ dataDir, port: await freePort(), logFile: logFile('postgres') });
+  const database = postgres({ dataDir, port: await freePort(), logFile: logFile('postgres'), tls });
   for (const spec of [...broker.nodes, database]) watchLog(spec.name, spec.logFile);
   const [postgresHandle, first, ...others] = await Promise.all(
     [database, ...broker.nodes].map((spec) => ProcessHandle.start(spec)),
   );
   if (!postgresHandle || !first) throw new Error('a broker has at least one node');
   const amqpUrl = broker.nodes.map(({ url }) => url).join(',');
+  const amqpsUrl = listener && withTls(amqpUrl, listener.port);
   const [brokerNode, epmdPort] = [broker.nodes[0]?.node ?? '', broker.epmdPort];
   return {
-    addresses: { dataDir, amqpUrl, brokerNode, epmdPort, databaseUrl: database.url },
+    addresses: { dataDir, amqpUrl, amqpsUrl, brokerNode, epmdPort, databaseUrl: database.url },
     rabbitmq: [first, ...others],
     postgres: postgresHandle,
     stop: async () => {
@@ -71,7 +82,12 @@ export async function startInfrastructure(
   };
 }
 
-async function singleNode(dataDir: string, logFile: string): Promise<RabbitMqCluster> {
+async function singleNode(dataDir: string, logFile: string, tls?: TlsListener): Promise<RabbitMqCluster> {
   const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
-  return { nodes: [rabbitMq({ dataDir, port, distributionPort, epmdPort, logFile })], epmdPort };
+  return { nodes: [rabbitMq({ dataDir, port, distributionPort, epmdPort, logFile, tls })], epmdPort };
+}
+
+function withTls(amqpUrl: string, port: number): string {
+  const { username, password } = new URL(amqpUrl);
+  return `amqps://${username}:${password}@localhost:${port}`;
 }

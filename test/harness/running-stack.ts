@@ -58,6 +58,11 @@ export class Stack implements AsyncDisposable {
     return this.#own().rabbitmq;
   }
 
+  /** How to reach the broker and the database that the stack stands on. */
+  get addresses(): Addresses {
+    return this.#ground.addresses;
+  }
+
   /** The stack's own database server. @throws Error without `ownInfrastructure`. */
   get postgres(): ProcessHandle {
     return this.#own().postgres;

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { inject } from 'vitest';
 import { createVirtualHost } from './broker-admin.ts';
 import { createDatabase } from './database-admin.ts';
-import { type Infrastructure, startInfrastructure, temporaryFolder } from './infrastructure.ts';
+import type { Certificates } from './certificates.ts';
+import {
+  type Infrastructure,
+  type InfrastructureOptions,
+  startInfrastructure,
+  temporaryFolder,
+} from './infrastructure.ts';
 import { printLogsOfFailedTests } from './logs.ts';
 import { Stack } from './running-stack.ts';
 
@@ -23,6 +29,8 @@ export interface StackOptions {
   ownInfrastructure?: boolean;
   /** The same, with a broker of three nodes (about 15 s). */
   cluster?: boolean;
+  /** The same, with TLS as well: the services use it if `env` says so. */
+  tls?: Certificates;
   /** Folder with other services than ours, for tests of the harness itself. */
   servicesDir?: string;
 }
@@ -35,8 +43,11 @@ let stacks = 0;
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { gateways = 2, routing = 1, ack = 1, env = {}, servicesDir } = options;
-  const { ownInfrastructure = false, cluster = false } = options;
-  const own = ownInfrastructure || cluster ? await startOwn(cluster) : undefined;
+  const { ownInfrastructure = false, cluster = false, tls } = options;
+  const own =
+    ownInfrastructure || cluster || tls
+      ? await startOwn({ clusterNodes: cluster ? 3 : undefined, tls })
+      : undefined;
   const addresses = own?.addresses ?? inject('infrastructure');
   stacks += 1;
   const name = `t${process.pid}_${stacks}`;
@@ -60,8 +71,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 }
 
 /** Below the run's folder, so that the end of the run covers it too. */
-async function startOwn(cluster: boolean): Promise<Infrastructure> {
+async function startOwn(options: InfrastructureOptions): Promise<Infrastructure> {
   const parent = join(inject('infrastructure').dataDir, 'own');
   mkdirSync(parent, { recursive: true });
-  return startInfrastructure(await temporaryFolder(parent), cluster ? { clusterNodes: 3 } : {});
+  return startInfrastructure(await temporaryFolder(parent), options);
 }

@@ -1,5 +1,14 @@
-import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import pg from 'pg';
 import { type Child, describeExit, startChild } from './child.ts';
 import { childEnvironment } from './environment.ts';
@@ -16,6 +25,8 @@ export interface PostgresOptions {
   dataDir: string;
   port: number;
   logFile: string;
+  /** Also takes connections with TLS; files in PEM. */
+  tls?: { cert: string; key: string } | undefined;
 }
 
 const USER = 'sixfold';
@@ -34,7 +45,7 @@ const SETTINGS = {
 
 /** A private PostgreSQL server: loopback only, password from its data directory, never root. */
 export function postgres(options: PostgresOptions): ManagedProcess & { url: string } {
-  const { port, logFile } = options;
+  const { port, logFile, tls } = options;
   const files = prepareFolder(options);
   const url = `postgres://${USER}:${files.password}@127.0.0.1:${port}/postgres`;
   return {
@@ -49,7 +60,8 @@ export function postgres(options: PostgresOptions): ManagedProcess & { url: stri
     launch: async () => {
       await files.initialise();
       removeForeignPidFile(files.cluster);
-      const settings = Object.entries({ ...SETTINGS, port: String(port) });
+      const encryption = tls && { ssl: 'on', ssl_cert_file: tls.cert, ssl_key_file: files.own(tls.key) };
+      const settings = Object.entries({ ...SETTINGS, port: String(port), ...encryption });
       return files.run('postgres', [
         '-D',
         files.cluster,
@@ -84,6 +96,14 @@ function prepareFolder({ dataDir, logFile }: PostgresOptions) {
   const { uid, gid, prefix } = account;
   if (uid !== undefined && gid !== undefined) [folder, passwordFile].forEach((p) => chownSync(p, uid, gid));
 
+  /** A copy that nobody else may read: the server refuses any other key. */
+  const own = (file: string): string => {
+    const copy = join(folder, basename(file));
+    copyFileSync(file, copy);
+    chmodSync(copy, 0o600);
+    if (uid !== undefined && gid !== undefined) chownSync(copy, uid, gid);
+    return copy;
+  };
   const run = (program: 'initdb' | 'postgres', args: string[]): Promise<Child> => {
     const [command = '', ...rest] = [...prefix, binaries[program], ...args];
     const env = childEnvironment(dataDir, { LC_ALL: 'C' }, FOREIGN_SETTINGS);
@@ -101,7 +121,7 @@ function prepareFolder({ dataDir, logFile }: PostgresOptions) {
       throw new Error(`initdb: ${describeExit(exit)}\n${await logTail(logFile, 20, child.logStart)}`);
     renameSync(draft, cluster);
   };
-  return { cluster, password, run, initialise };
+  return { cluster, password, own, run, initialise };
 }
 
 /** The lines of the file in which a running server describes itself; undefined when there is none. */

@@ -18,8 +18,18 @@ export interface RabbitMqOptions {
   /** Port of the broker's own epmd, which the first node starts by itself. */
   epmdPort: number;
   logFile: string;
+  /** Also listens with TLS. */
+  tls?: TlsListener | undefined;
   /** Makes it one of the nodes of a cluster, which share a data directory and an epmd. */
   member?: Member;
+}
+
+/** Where, and with which files (PEM). */
+export interface TlsListener {
+  port: number;
+  ca: string;
+  cert: string;
+  key: string;
 }
 
 /** Which node of a cluster: `number` from 1 to `of`. */
@@ -43,7 +53,7 @@ const FOREIGN_SETTINGS = /^(RABBITMQ_|ERL_|NOTIFY_SOCKET)/;
  * Never touches an instance the system runs.
  */
 export function rabbitMq(options: RabbitMqOptions): BrokerNode {
-  const { port, epmdPort, logFile, member } = options;
+  const { port, epmdPort, logFile, tls, member } = options;
   const home = join(options.dataDir, 'rabbitmq');
   const dir = member ? join(home, `node-${member.number}`) : home;
   const password = readOrCreateSecret(join(home, 'password'));
@@ -61,7 +71,8 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
     launch: () => {
       mkdirSync(join(dir, 'conf.d'), { recursive: true });
       writeFileSync(join(dir, 'enabled_plugins'), '[].\n');
-      const settings = [...configuration(port, password), ...(member ? clusterSettings(member) : []), ''];
+      const more = [...(tls ? tlsSettings(tls) : []), ...(member ? clusterSettings(member) : [])];
+      const settings = [...configuration(port, password), ...more, ''];
       writeFileSync(join(dir, 'rabbitmq.conf'), settings.join('\n'), { mode: 0o600 });
       const env = childEnvironment(options.dataDir, nodeEnvironment(home, dir, options), FOREIGN_SETTINGS);
       return startChild({ command: findRabbitMqServer(), args: [], cwd: dir, env, logFile });
@@ -92,6 +103,15 @@ function configuration(port: number, password: string): string[] {
     'disk_free_limit.absolute = 100MB',
     // Default 512 MiB: a smaller log of the quorum queues keeps memory, disk and recovery time small.
     'raft.wal_max_size_bytes = 67108864',
+  ];
+}
+
+function tlsSettings({ port, ca, cert, key }: TlsListener): string[] {
+  return [
+    `listeners.ssl.1 = 127.0.0.1:${port}`,
+    `ssl_options.cacertfile = ${ca}`,
+    `ssl_options.certfile = ${cert}`,
+    `ssl_options.keyfile = ${key}`,
   ];
 }
 
