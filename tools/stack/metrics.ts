@@ -23,6 +23,11 @@ export class Metrics {
       .reduce((sum, sample) => sum + sample.value, 0);
   }
 
+  /** Labels of all samples of that name. */
+  labelsOf(name: string): Labels[] {
+    return this.#samples.filter((sample) => sample.name === name).map(({ labels }) => labels);
+  }
+
   /** All names seen, sorted. */
   names(): string[] {
     return [...new Set(this.#samples.map(({ name }) => name))].sort();

@@ -1,0 +1,87 @@
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { type AttackName, ATTACKS } from '../tools/attack/options.ts';
+import { BODY_BYTES } from '../tools/attack/raiders/slow-readers.ts';
+import { perConnection } from '../tools/attack/report.ts';
+import { type AttackResult, runAttacks } from '../tools/attack/run.ts';
+import { createVirtualHost } from './harness/broker-admin.ts';
+import { createDatabase } from './harness/database-admin.ts';
+
+/** Memory stays bounded, and honest users are served, whatever others do. The whole of it: npm run attack. */
+
+const CONNECTIONS = 300;
+const ROUNDS = 2;
+const PAIRS = 4;
+const MAX_UNSETTLED_BYTES = 1024 * 1024;
+const MAX_SEND_BUFFER_BYTES = 1024 * 1024;
+const MIB = 1024 * 1024;
+
+const results = new Map<AttackName, AttackResult>();
+
+beforeAll(async () => {
+  const addresses = inject('infrastructure');
+  const name = `attack_${process.pid}`;
+  await createVirtualHost(addresses, name);
+  const databaseUrl = await createDatabase(addresses.databaseUrl, name);
+  const options = {
+    attacks: ATTACKS,
+    connections: CONNECTIONS,
+    rounds: ROUNDS,
+    raiders: 8,
+    pairs: PAIRS,
+    seconds: 1.5,
+    ground: { amqpUrl: `${addresses.amqpUrl}/${name}`, databaseUrl },
+    env: {
+      MAX_UNSETTLED_BYTES: String(MAX_UNSETTLED_BYTES),
+      MAX_SEND_BUFFER_BYTES: String(MAX_SEND_BUFFER_BYTES),
+    },
+  };
+  for (const result of await runAttacks(options, () => undefined, addresses.dataDir))
+    results.set(result.attack, result);
+});
+
+function resultOf(attack: AttackName): AttackResult {
+  const result = results.get(attack);
+  if (!result) throw new Error(`${attack} was not run`);
+  return result;
+}
+
+describe.each(ATTACKS)('under attack by %s', (attack) => {
+  test('honest users are served all the while', () => {
+    const { calm, attacked } = resultOf(attack);
+    expect(calm.failed + attacked.failed).toBe(0);
+    // Pairs write one message after the other: a stall of a second shows.
+    expect(attacked.trips.length).toBeGreaterThan(PAIRS * 3);
+  });
+
+  test('the gateway forgets the attackers', () => {
+    const { before, after } = resultOf(attack).memory;
+    expect(after - before).toBeLessThan(16 * MIB);
+  });
+});
+
+test('a connection that idles costs little', () => {
+  const idle = resultOf('idle');
+  expect(idle.counts['connections']).toBe(CONNECTIONS);
+  expect(perConnection(idle)).toBeLessThan(100 * 1024);
+});
+
+test('what clients do not read is bounded, for one and for all together', () => {
+  const { counts, inflightMessages, sendBufferBytes } = resultOf('slow-readers');
+  expect(counts['messages']).toBeGreaterThan((2 * MAX_UNSETTLED_BYTES) / BODY_BYTES / 2);
+  expect(inflightMessages * BODY_BYTES).toBeLessThan(MAX_UNSETTLED_BYTES * 1.25);
+  expect(sendBufferBytes).toBeLessThan((counts['readers'] ?? 0) * MAX_SEND_BUFFER_BYTES);
+});
+
+test('a flood is refused, and who goes on is thrown out', () => {
+  const { counts, errors } = resultOf('flood');
+  expect(errors).toMatchObject({
+    rate_limited: expect.any(Number) as number,
+    bad_packet: expect.any(Number) as number,
+    unauthorized: expect.any(Number) as number,
+  });
+  expect(counts['connections']).toBeGreaterThan(8);
+});
+
+test('every client of a storm gets in', () => {
+  expect(resultOf('storm').counts['logins']).toBe(ROUNDS * CONNECTIONS);
+});
