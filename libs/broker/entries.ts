@@ -84,8 +84,11 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('registered'), session: Session, mail: z.boolean() }),
   /** Another session took this one's place. */
   z.object({ kind: z.literal('replaced'), session: Session }),
-  /** Answer to session-up: whoever has its place logged in later, at `since`. A login that still waits is `unavailable`. */
-  z.object({ kind: z.literal('late'), session: Session, since: At }),
+  /**
+   * Answer to session-up: whoever has its place logged in later, at `since`. A login that still waits is `unavailable`.
+   * `full`: there is no place, the user has as many sessions as may be.
+   */
+  z.object({ kind: z.literal('late'), session: Session, since: At, full: z.literal(true).optional() }),
   /** Another device of the user confirmed the message. */
   z.object({ kind: z.literal('settled'), session: Session, from: UserId, id: MessageId }),
   /** Something was stored for the user of this session. */

@@ -37,7 +37,7 @@ export const CODES = {
     as: 'error',
     close: 4429,
     retry: 'later',
-    meaning: 'too many packets a second on this session; closes when it goes on',
+    meaning: 'too many packets a second on this session, or logins from one address; closes when it goes on',
   },
   window_full: { as: 'error', retry: 'later', meaning: 'too many msg:R without their msg:A' },
   slow_consumer: {
@@ -51,7 +51,12 @@ export const CODES = {
     retry: 'yes',
     meaning: 'the broker cannot take the packet now, or did not confirm it in time',
   },
-  overloaded: { as: 'close', close: 1013, retry: 'later', meaning: 'the gateway takes no more connections' },
+  overloaded: {
+    as: 'close',
+    close: 1013,
+    retry: 'later',
+    meaning: 'the gateway takes no more connections, or the user has as many sessions as may be',
+  },
   draining: { as: 'bye', close: 1012, retry: 'reconnect', meaning: 'deploy or shutdown' },
 } as const satisfies Record<string, CodeRule>;
 

@@ -1,5 +1,7 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import express from 'express';
 import { collectDefaultMetrics, register } from 'prom-client';
 import { within } from './backoff.ts';
@@ -13,10 +15,14 @@ export interface HttpOptions {
   port: number;
   /** Why the service cannot work now, a line each; empty when it is ready. */
   notReady: () => string[];
+  /** What is asked of those who connect; Node's own defaults where nothing is said. */
+  limits?: ServerOptions;
+  /** Set: HTTPS. */
+  tls?: TlsOptions | undefined;
 }
 
 /** /metrics, /healthz (the process lives) and /readyz (it can work), the same in every service. */
-export function createHttp({ notReady }: Pick<HttpOptions, 'notReady'>): Server {
+export function createHttp({ notReady, limits = {}, tls }: Omit<HttpOptions, 'host' | 'port'>): Server {
   const app = express().disable('x-powered-by').disable('etag');
   app.get('/healthz', (_request, response) => {
     response.type('text').send('ok\n');
@@ -31,7 +37,7 @@ export function createHttp({ notReady }: Pick<HttpOptions, 'notReady'>): Server 
   app.get('/metrics', async (_request, response) => {
     response.type(register.contentType).send(await register.metrics());
   });
-  return createServer(app);
+  return tls ? createTlsServer({ ...limits, ...tls }, app) : createServer(limits, app);
 }
 
 /**

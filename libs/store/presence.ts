@@ -20,49 +20,64 @@ const REGISTER = {
     WITH input AS (
       SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
         AS i (user_id, device, session, gateway, since)
+    ), counted AS (
+      SELECT user_id, count(*) AS sessions FROM sessions WHERE user_id = ANY ($1::text[]) GROUP BY user_id
     ), held AS (
       SELECT s.* FROM sessions s JOIN input USING (user_id, device) ORDER BY user_id, device FOR UPDATE OF s
+    ), fresh AS (
+      -- On devices that have no session yet; nth: how many sessions the user has with this one.
+      SELECT i.session, coalesce(c.sessions, 0) + row_number() OVER (PARTITION BY user_id ORDER BY i.since, i.session) AS nth
+      FROM input i LEFT JOIN counted c USING (user_id) LEFT JOIN held h USING (user_id, device)
+      WHERE h.session IS NULL
     ), written AS (
       INSERT INTO sessions (user_id, device, session, gateway, since)
-      SELECT i.* FROM input i LEFT JOIN held h USING (user_id, device)
-      WHERE h.session IS NULL OR h.session = i.session OR h.since < i.since
+      SELECT i.* FROM input i LEFT JOIN held h USING (user_id, device) LEFT JOIN fresh f ON f.session = i.session
+      WHERE f.nth <= $6 OR h.session = i.session OR h.since < i.since
       ORDER BY user_id, device
       ON CONFLICT (user_id, device)
       DO UPDATE SET session = excluded.session, gateway = excluded.gateway, since = excluded.since
       WHERE sessions.session = excluded.session OR sessions.since < excluded.since
       RETURNING user_id, device, session
     )
-    SELECT h.session, h.gateway, NULL AS since FROM held h JOIN written w USING (user_id, device)
+    SELECT h.session, h.gateway, NULL AS since, false AS full FROM held h JOIN written w USING (user_id, device)
     WHERE h.session <> w.session
     UNION ALL
-    SELECT i.session, i.gateway, coalesce(h.since, i.since) FROM input i LEFT JOIN held h USING (user_id, device)
+    SELECT i.session, i.gateway, coalesce(h.since, i.since), coalesce(f.nth > $6, false)
+    FROM input i LEFT JOIN held h USING (user_id, device) LEFT JOIN fresh f ON f.session = i.session
     WHERE i.session NOT IN (SELECT session FROM written)`,
 };
 
 /** What registering came to: who lost their place, and who did not get one. */
 export interface Registered {
   replaced: Where[];
-  /** `since`: when the session that has the place logged in. */
-  late: Pick<Session, 'session' | 'since'>[];
+  /** `since`: when the session that has the place logged in. `full`: the user has as many sessions as may be. */
+  late: (Pick<Session, 'session' | 'since'> & { full: boolean })[];
 }
 
 /**
  * Registers sessions; each (user, device) at most once in a call. Who logged in later has the place, whatever the order
  * of the calls: one that was overtaken (its process hung with it in hand) cannot take the place from its successor.
+ *
+ * @param most sessions of one user. One that takes the place of another on its device always may.
  */
-export async function registerSessions(db: Database, sessions: readonly Session[]): Promise<Registered> {
+export async function registerSessions(
+  db: Database,
+  sessions: readonly Session[],
+  most: number,
+): Promise<Registered> {
   const outcome: Registered = { replaced: [], late: [] };
   if (sessions.length === 0) return outcome;
-  const rows = await db.query<Where & { since: string | null }>(REGISTER, [
+  const rows = await db.query<Where & { since: string | null; full: boolean }>(REGISTER, [
     sessions.map((s) => s.user),
     sessions.map((s) => s.device),
     sessions.map((s) => s.session),
     sessions.map((s) => s.gateway),
     sessions.map((s) => s.since),
+    most,
   ]);
-  for (const { session, gateway, since } of rows)
+  for (const { session, gateway, since, full } of rows)
     if (since === null) outcome.replaced.push({ session, gateway });
-    else outcome.late.push({ session, since: Number(since) });
+    else outcome.late.push({ session, since: Number(since), full });
   return outcome;
 }
 

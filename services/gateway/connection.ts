@@ -24,6 +24,8 @@ const STALL_MS = 3_000;
 /** A client's WebSocket: text frames in, packets out, and the errors and closes of the code table. */
 export class Connection implements Corkable {
   readonly openedAt = Date.now();
+  /** What limits by address take it for. */
+  readonly address: string;
   session: Session | undefined;
   /** When the current login:R was read, milliseconds; 0 when none is pending. */
   loginSince = 0;
@@ -50,8 +52,10 @@ export class Connection implements Corkable {
     socket: Socket,
     corker: Corker,
     owner: ConnectionOwner,
+    address: string,
     limits: { maxSendBuffer: number; loginTimeoutMs: number },
   ) {
+    this.address = address;
     this.#ws = ws;
     this.#socket = socket;
     this.#corker = corker;

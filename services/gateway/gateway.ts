@@ -8,6 +8,7 @@ import type { Identity, Verify } from './auth.ts';
 import type { Authorizer } from './authorize/authorizer.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Connection, ConnectionOwner } from './connection.ts';
+import { Admission } from './entrance/admission.ts';
 import type { Epoch } from './epoch.ts';
 import { ackR } from './handlers/ack.ts';
 import { loginR } from './handlers/login.ts';
@@ -41,6 +42,7 @@ export class Gateway implements ConnectionOwner {
   readonly out: Outboxes;
   readonly epoch: Epoch;
   readonly log: Logger;
+  readonly admission: Admission;
   readonly connections = new Set<Connection>();
   /** Logged in, or about to be, by session id. */
   readonly sessions = new Map<string, Session>();
@@ -54,6 +56,13 @@ export class Gateway implements ConnectionOwner {
     this.out = out;
     this.epoch = epoch;
     this.log = log;
+    this.admission = new Admission(config);
+  }
+
+  /** A new connection: takes it in, or closes it. */
+  opened(connection: Connection): void {
+    if (this.admission.enter(connection)) this.connections.add(connection);
+    else connection.close('overloaded');
   }
 
   receive(connection: Connection, text: string): Promise<void> | undefined {
@@ -124,6 +133,7 @@ export class Gateway implements ConnectionOwner {
 
   closed(connection: Connection): void {
     this.connections.delete(connection);
+    this.admission.left(connection);
     if (connection.session) this.closeSession(connection.session, 'disconnected');
   }
 

@@ -7,6 +7,7 @@ import { ackN, offlineN } from '#libs/protocol/encode.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { EpochOwner } from './epoch.ts';
 import type { Gateway } from './gateway.ts';
+import { countRefusal } from './metrics.ts';
 import type { Session } from './session.ts';
 
 /** Share of the prefetch from which on the oldest deliveries go back, and share of those that do. */
@@ -103,6 +104,16 @@ export class Inbox implements EpochOwner {
     delivery.settled();
   }
 
+  /** No place for one more session of this user; nor for one that goes on, when others came while it did not count. */
+  #full(session: Session): void {
+    if (session.onRegistered) {
+      session.onRegistered('full');
+      return;
+    }
+    countRefusal('sessions_per_user');
+    session.connection.close('overloaded');
+  }
+
   #forSession(
     session: Session,
     entry: Exclude<GatewayEntry, { kind: 'message' | 'lease-granted' | 'tombstone' }>,
@@ -122,8 +133,11 @@ export class Inbox implements EpochOwner {
         session.connection.leave('replaced');
         return;
       case 'late':
-        this.#gateway.heardOfLogin(entry.since);
-        session.onRegistered?.('late');
+        if (entry.full) this.#full(session);
+        else {
+          this.#gateway.heardOfLogin(entry.since);
+          session.onRegistered?.('late');
+        }
         return;
       case 'settled':
         session.window.settleElsewhere(entry.from, entry.id);

@@ -7,6 +7,8 @@ import { createVerifier } from './auth.ts';
 import { createAuthorizer } from './authorize/authorizer.ts';
 import { readGatewayConfig } from './config.ts';
 import { drain } from './drain.ts';
+import { httpLimits } from './entrance/sockets.ts';
+import { followCredentials, readCredentials } from './entrance/tls.ts';
 import { Epoch } from './epoch.ts';
 import { Gateway } from './gateway.ts';
 import { Inbox } from './inbox.ts';
@@ -26,6 +28,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   lifecycle.onStop('keys', stop);
   const authorizer = createAuthorizer(config, log);
   lifecycle.onStop('authorizer', () => authorizer?.stop());
+  const tls = readCredentials(config);
   const broker = new Broker({ name: config.GATEWAY_ID, config, log });
   lifecycle.onStop('publishing', () => broker.stopPublishing());
   const out = new Outboxes(broker.publisher, config);
@@ -52,6 +55,8 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
       ...(broker.connected ? [] : ['the broker is not connected']),
       ...(epoch.ready ? [] : ['no lease: routing has not answered']),
     ],
+    limits: httpLimits(config),
+    tls,
   });
   const entrance = new WebSocketEntrance(server, gateway);
   const port = await listen(server, {
@@ -61,10 +66,11 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   });
   broker.consume(epoch); // only now: a gateway that cannot listen leaves no queue behind
   lifecycle.onStop('http', () => closeHttp(server));
+  if (tls) lifecycle.onStop('certificate', followCredentials(server, config, tls, log));
   lifecycle.onStop('clients', async () => {
     entrance.close();
     await drain(gateway, config.DRAIN_TIMEOUT_MS, config.DRAIN_SPREAD_MS);
     await lifecycle.inTime(longestDrainMs, out.drained());
   });
-  log.info({ port }, 'gateway listens');
+  log.info({ port, tls: tls !== undefined }, 'gateway listens');
 });

@@ -29,6 +29,42 @@ export const errorsTotal = new Counter({
 });
 for (const code of Object.keys(CODES)) errorsTotal.inc({ code }, 0);
 
+/** Why somebody did not get in, or was cut off at the entrance. */
+const REFUSALS = [
+  'connections',
+  'unauthenticated_connections',
+  'connections_per_address',
+  'logins_per_address',
+  'sessions_per_user',
+  'http_connections',
+  'idle',
+  'header_bytes',
+  'request_timeout',
+  'bad_request',
+  'path',
+  'subprotocol',
+  'origin',
+  'draining',
+  'tls_timeout',
+  'tls',
+] as const;
+
+export type Refusal = (typeof REFUSALS)[number];
+
+const refusedTotal = new Counter({
+  name: 'sixfold_refused_total',
+  help: 'Connections and logins that were refused or cut off at the entrance, by reason',
+  labelNames: ['reason'],
+});
+for (const reason of REFUSALS) refusedTotal.inc({ reason }, 0);
+
+export const countRefusal = (reason: Refusal): void => refusedTotal.inc({ reason });
+
+export const tlsExpires = new Gauge({
+  name: 'sixfold_tls_expires_seconds',
+  help: 'When the TLS certificate expires, seconds since the epoch; 0 without TLS',
+});
+
 const seconds = [0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1, 2, 5, 10];
 
 export const acceptSeconds = new Histogram({
@@ -83,6 +119,7 @@ export function exportGauges({ sessions, connections, authorizer }: Measured): v
   gauge('sixfold_sessions', 'Sessions that are logged in', () =>
     sessions.values().map(({ registered }) => Number(registered)),
   );
+  gauge('sixfold_connections', 'WebSockets, logged in or not', () => [connections.size]);
   gauge('sixfold_inflight_messages', 'Messages with clients or waiting for them, unconfirmed', () =>
     sessions.values().map(({ window }) => window.size),
   );

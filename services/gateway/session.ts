@@ -15,8 +15,11 @@ import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts'
 /** Takes a message that a session cannot keep to the mailbox. */
 export type GiveBack = (message: LiveMessage, reason: ReturnReason, held: Pending) => void;
 
-/** What came of announcing a session: in presence; somebody logged in later; not known, or its connection is gone. */
-export type Registration = 'registered' | 'late' | 'failed';
+/**
+ * What came of announcing a session: in presence; somebody logged in later; the user has too many sessions; not known, or
+ * its connection is gone.
+ */
+export type Registration = 'registered' | 'late' | 'full' | 'failed';
 
 /** One user on one device on one connection: what the gateway knows about it. */
 export class Session implements WindowOwner {

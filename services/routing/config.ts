@@ -8,6 +8,8 @@ export const routingConfig = {
   ...common,
   ...brokerConfig,
   ...storeConfig,
+  /** Most sessions of one user, each on a device of its own, at all gateways together. */
+  MAX_SESSIONS_PER_USER: integer(32),
   /** Most messages in one mailbox; further ones are rejected as `mailbox_full`. */
   MAILBOX_QUOTA: integer(10_000),
   /** Most messages of one sender in one mailbox; unset, one sender may fill it. */

@@ -47,7 +47,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
     handle: inherit.handle,
   });
   const heirs = new Heirs({ db, publisher, prefetch, receive: returned.receive, log });
-  const { handle } = new Router(mailbox, heirs.adopt);
+  const { handle } = new Router(mailbox, config.MAX_SESSIONS_PER_USER, heirs.adopt);
   const router = new Reader({ ...reading, stage: 'routing', schema: RouteEntry, handle });
   const partitions = new Partitions({
     partitions: config.ROUTE_PARTITIONS,

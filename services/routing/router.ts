@@ -25,20 +25,28 @@ const ADOPT_TIMEOUT_MS = 2_000;
  */
 export class Router {
   readonly #mailbox: Mailbox;
+  readonly #maxSessions: number;
   readonly #adopt: (gateway: string) => Promise<boolean>;
 
-  /** @param adopt makes this instance an heir of a gateway's queue */
-  constructor(mailbox: Mailbox, adopt: (gateway: string) => Promise<boolean>) {
+  /**
+   * @param maxSessions of one user
+   * @param adopt makes this instance an heir of a gateway's queue
+   */
+  constructor(mailbox: Mailbox, maxSessions: number, adopt: (gateway: string) => Promise<boolean>) {
     this.#mailbox = mailbox;
+    this.#maxSessions = maxSessions;
     this.#adopt = adopt;
   }
 
   readonly handle = async (items: readonly Item<RouteEntry>[], again: boolean): Promise<void> => {
-    const { db, live } = this.#mailbox;
+    const { db } = this.#mailbox;
     for (const item of select(items, 'lease')) await this.#lease(item);
     const left = [...new Set(select(items, 'leave').map(({ entry }) => entry.gateway))];
     if (left.length > 0) await removeGateways(db, left);
-    await changeSessions(db, live, select(items, 'session-up', 'session-down'));
+    await changeSessions(
+      { ...this.#mailbox, maxSessions: this.#maxSessions },
+      select(items, 'session-up', 'session-down'),
+    );
     await confirm(this.#mailbox, select(items, 'confirm'), again);
     await routeMessages(this.#mailbox, select(items, 'message'));
     await pull(this.#mailbox, select(items, 'pull'));

@@ -15,9 +15,18 @@ interface UpItem {
   delivery: Delivery;
 }
 
-/** A session that did not get its place, and since when another one has it. */
+/** A session that did not get its place: since when another one has it, or since its user has too many. */
 interface LateItem extends UpItem {
   than: number;
+  full?: boolean;
+}
+
+/** What sessions are registered with. */
+export interface Presence {
+  db: Database;
+  live: Live;
+  /** Most of one user. */
+  maxSessions: number;
 }
 
 /** What a batch of session changes comes to. */
@@ -56,12 +65,16 @@ export function summarize(items: readonly SessionItem[]): SessionChanges {
 /**
  * Brings presence up to date. A gateway is told `registered` only after the commit: from then on its login:A is true.
  */
-export async function changeSessions(db: Database, live: Live, items: readonly SessionItem[]): Promise<void> {
+export async function changeSessions(
+  { db, live, maxSessions }: Presence,
+  items: readonly SessionItem[],
+): Promise<void> {
   const { ups, replaced, late, downs } = summarize(items);
   if (downs.length > 0) await removeSessions(db, downs);
   const outcome = await registerSessions(
     db,
     ups.map(({ entry }) => entry),
+    maxSessions,
   );
   const [first] = ups;
   for (const { gateway, session } of outcome.replaced)
@@ -71,11 +84,11 @@ export async function changeSessions(db: Database, live: Live, items: readonly S
   for (const item of late) tellLate(live, item);
   const again = ups.filter(({ entry }) => entry.again).map(({ entry }) => entry.user);
   const mail = await withMail(db, again);
-  const lost = new Map(outcome.late.map(({ session, since }) => [session, since]));
+  const lost = new Map(outcome.late.map((one) => [one.session, one]));
   for (const { entry, delivery } of ups) {
     const { session, gateway, user } = entry;
-    const than = lost.get(session);
-    if (than !== undefined) tellLate(live, { entry, delivery, than });
+    const late = lost.get(session);
+    if (late) tellLate(live, { entry, delivery, than: late.since, full: late.full });
     else live.send(gateway, { kind: 'registered', session, mail: mail.has(user) }, delivery);
   }
 }
@@ -84,11 +97,13 @@ export async function changeSessions(db: Database, live: Live, items: readonly S
  * A session that goes on elsewhere is over here. A login may be the later one all the same, since clocks differ: its
  * client is asked to send it again. One that its client has given up meanwhile is not sent again, and stays out.
  */
-function tellLate(live: Live, { entry, delivery, than }: LateItem): void {
+function tellLate(live: Live, { entry, delivery, than, full = false }: LateItem): void {
   const { gateway, session, again } = entry;
   live.send(
     gateway,
-    again ? { kind: 'replaced', session } : { kind: 'late', session, since: than },
+    again && !full
+      ? { kind: 'replaced', session }
+      : { kind: 'late', session, since: than, ...(full && { full }) },
     delivery,
   );
 }

@@ -1,3 +1,5 @@
+import { get } from 'node:http';
+import { get as getSecurely } from 'node:https';
 import { join } from 'node:path';
 import { startChild } from './child.ts';
 import { childEnvironment, REPOSITORY } from './environment.ts';
@@ -27,8 +29,8 @@ const DRAIN_TIMEOUT_MS = 10_000;
 /** A service process: Node itself runs its `main.ts`, so the pid is the service's own. */
 export function service(options: ServiceOptions): ManagedProcess & { http: string } {
   const { kind, name, port, dataDir, logFile, servicesDir = join(REPOSITORY, 'services') } = options;
-  const http = `http://127.0.0.1:${port}`;
   const env = childEnvironment(dataDir, { ...options.env, HOST: '127.0.0.1', PORT: String(port) });
+  const http = `${kind === 'gateway' && env['TLS_CERT'] ? 'https' : 'http'}://127.0.0.1:${port}`;
   const drainMs = Number(env['DRAIN_TIMEOUT_MS'] ?? DRAIN_TIMEOUT_MS);
   return {
     name,
@@ -51,9 +53,16 @@ export function service(options: ServiceOptions): ManagedProcess & { http: strin
   };
 }
 
-/** Whether the service at `http` says that it is ready. */
-export async function isReady(http: string): Promise<boolean> {
-  const response = await fetch(`${http}/readyz`, { signal: AbortSignal.timeout(2_000) });
-  await response.arrayBuffer();
-  return response.ok;
+/** Where clients connect to the gateway at `http`. */
+export const webSocketUrl = (http: string): string => `${http.replace('http', 'ws')}/ws`;
+
+/** Whether the service at `http` says that it is ready. Its certificate names the address of its clients, not this one. */
+export function isReady(http: string): Promise<boolean> {
+  const options = { rejectUnauthorized: false, agent: false, signal: AbortSignal.timeout(2_000) };
+  return new Promise((resolve, reject) => {
+    (http.startsWith('https:') ? getSecurely : get)(`${http}/readyz`, options, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    }).on('error', reject);
+  });
 }

@@ -4,6 +4,7 @@ import { acceptsQueries } from './postgres.ts';
 import { type Report, reported } from './progress.ts';
 import { ensureRabbitMq, locateRabbitMqServer } from './rabbitmq-install.ts';
 import { acceptsConnections } from './rabbitmq.ts';
+import { webSocketUrl } from './service.ts';
 import type { StackFile } from './stack-file.ts';
 import type { Supervisor } from './supervisor.ts';
 import { until } from './until.ts';
@@ -62,7 +63,7 @@ export function describeStack(supervisor: Supervisor): StackFile {
     .toSorted((a, b) => rank(a.name) - rank(b.name) || byNumber(a.name, b.name));
   const gateways = processes.filter(({ name }) => name.startsWith('gateway'));
   return {
-    gateways: gateways.map(({ port }) => `ws://127.0.0.1:${port}/ws`),
+    gateways: gateways.flatMap(({ http }) => (http === undefined ? [] : [webSocketUrl(http)])),
     processes: [...processes, { name: 'supervisor', pid: process.pid }],
   };
 }

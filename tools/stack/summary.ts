@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import { styleText } from 'node:util';
 import type { LocalOptions } from './plan.ts';
 import { secretFromEnvironment, usesPublicKey } from './secret.ts';
+import { webSocketUrl } from './service.ts';
 import type { StackFile } from './stack-file.ts';
 
 /** Rows of cells as lines, each column as wide as its widest cell. */
@@ -16,7 +17,7 @@ export function table(rows: readonly (readonly string[])[]): string {
 /** What a user wants to know when everything is up: what runs where, and what to do now. */
 export function summary(stack: StackFile, options: LocalOptions, detached: boolean): string {
   const address = ({ name, http, port }: StackFile['processes'][number]) => {
-    if (name.startsWith('gateway')) return `ws://127.0.0.1:${port ?? ''}/ws`;
+    if (name.startsWith('gateway') && http !== undefined) return webSocketUrl(http);
     return http ?? (port === undefined ? '' : `127.0.0.1:${port}`);
   };
   const rows = stack.processes.map((process) => [process.name, String(process.pid), address(process)]);

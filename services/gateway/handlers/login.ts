@@ -3,6 +3,7 @@ import { encode } from '#libs/protocol/encode.ts';
 import { AuthError, type Identity } from '../auth.ts';
 import type { Connection } from '../connection.ts';
 import type { Gateway } from '../gateway.ts';
+import { countRefusal } from '../metrics.ts';
 import type { Registration, Session } from '../session.ts';
 
 const RE = { type: 'login:R' };
@@ -18,6 +19,10 @@ const SAME_MOMENT_MS = 1_000;
  * session is when presence knows it: any message routed later comes here, any stored earlier is found by offline:R.
  */
 export async function loginR(gateway: Gateway, connection: Connection, packet: LoginR): Promise<void> {
+  if (!connection.session && !gateway.admission.mayLogIn(connection)) {
+    connection.reject('rate_limited', 'too many logins from this address', RE);
+    return;
+  }
   connection.loginSince = Date.now();
   connection.loginTried = true;
   try {
@@ -30,6 +35,7 @@ export async function loginR(gateway: Gateway, connection: Connection, packet: L
 async function login(gateway: Gateway, connection: Connection, { token, device }: LoginR): Promise<void> {
   const identity = await verified(gateway, connection, token);
   if (!identity || !connection.open) return;
+  gateway.admission.authenticated(connection);
   const { session } = connection;
   if (session && (session.user !== identity.user || session.device !== device)) {
     connection.error('bad_packet', 'this connection is logged in as another user or device', RE);
@@ -49,6 +55,11 @@ async function login(gateway: Gateway, connection: Connection, { token, device }
     // A session id is announced as a login once only: what comes late for the first one must not hit the second.
     gateway.closeSession(opened, 'disconnected');
     connection.session = undefined;
+    if (outcome === 'full') {
+      countRefusal('sessions_per_user');
+      connection.close('overloaded');
+      return;
+    }
     if (outcome === 'late' && Date.now() - start < SAME_MOMENT_MS) continue;
     connection.error('unavailable', 'the login could not be registered; send it again', RE);
     connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;

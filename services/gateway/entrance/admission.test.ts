@@ -1,0 +1,72 @@
+import { register } from 'prom-client';
+import { expect, test } from 'vitest';
+import { Admission } from './admission.ts';
+
+const NONE = {
+  MAX_CONNECTIONS: 100,
+  MAX_UNAUTHENTICATED_CONNECTIONS: 100,
+  MAX_CONNECTIONS_PER_ADDRESS: 0,
+  LOGINS_PER_ADDRESS_PER_MIN: 0,
+};
+
+async function refused(reason: string): Promise<number> {
+  const { values } = (await register.getSingleMetric('sixfold_refused_total')?.get()) ?? { values: [] };
+  return values.find(({ labels }) => labels['reason'] === reason)?.value ?? 0;
+}
+
+test('as many connections as may be; who leaves makes room, once', async () => {
+  const admission = new Admission({ ...NONE, MAX_CONNECTIONS: 2 });
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((address) => ({ address })) as [
+    Client,
+    Client,
+    Client,
+    Client,
+  ];
+  expect([a, b, c].map((client) => admission.enter(client))).toEqual([true, true, false]);
+  expect(await refused('connections')).toBe(1);
+  admission.left(c); // never got in
+  expect(admission.enter(c)).toBe(false);
+  admission.left(a);
+  admission.left(a);
+  expect([c, d].map((client) => admission.enter(client))).toEqual([true, false]);
+});
+
+interface Client {
+  address: string;
+}
+
+test('who showed a good token does not count as unauthenticated any more', async () => {
+  const admission = new Admission({ ...NONE, MAX_UNAUTHENTICATED_CONNECTIONS: 2 });
+  const [first, second, third] = [{ address: 'a' }, { address: 'a' }, { address: 'a' }];
+  expect([first, second, third].map((client) => admission.enter(client))).toEqual([true, true, false]);
+  expect(await refused('unauthenticated_connections')).toBe(1);
+  admission.authenticated(first);
+  expect(admission.enter(third)).toBe(true);
+  admission.left(second);
+  expect(admission.enter({ address: 'a' })).toBe(true);
+  expect(admission.enter({ address: 'a' })).toBe(false);
+});
+
+test('as many connections of one address as may be, and each address its own', async () => {
+  const admission = new Admission({ ...NONE, MAX_CONNECTIONS_PER_ADDRESS: 2 });
+  const first = { address: 'a' };
+  const enter = (address: string) => admission.enter({ address });
+  expect(admission.enter(first)).toBe(true);
+  expect([enter('a'), enter('a'), enter('b')]).toEqual([true, false, true]);
+  expect(await refused('connections_per_address')).toBe(1);
+  admission.authenticated(first);
+  expect(enter('a')).toBe(false);
+  admission.left(first);
+  expect([enter('a'), enter('a')]).toEqual([true, false]);
+});
+
+test('logins by address', async () => {
+  const admission = new Admission({ ...NONE, LOGINS_PER_ADDRESS_PER_MIN: 2 });
+  expect(['a', 'a', 'a', 'b'].map((address) => admission.mayLogIn({ address }))).toEqual([
+    true,
+    true,
+    false,
+    true,
+  ]);
+  expect(await refused('logins_per_address')).toBe(1);
+});
