@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { isJson } from '#libs/protocol/json.ts';
+import { MAX_KEY_LENGTH, MAX_PULL } from '#libs/protocol/limits.ts';
 import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } from '#libs/protocol/names.ts';
 
 /**
@@ -11,8 +13,19 @@ import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } fro
 const Gateway = z.string().regex(/^[A-Za-z0-9_-]{1,64}\.[0-9a-z]{1,16}$/);
 const Session = z.string().regex(/^[A-Za-z0-9-]{1,64}$/);
 
+/** Names a mailbox entry; a gateway writes it into a packet as it is. */
+const Key = z.string().regex(new RegExp(`^[A-Za-z0-9_-]{1,${MAX_KEY_LENGTH}}$`));
+
+/** Clocks differ by less than this, milliseconds. A login that is later still would keep its place for as long. */
+const MAX_CLOCK_DIFFERENCE_MS = 86_400_000;
+const Since = At.refine((since) => since < Date.now() + MAX_CLOCK_DIFFERENCE_MS, {
+  error: 'is in the future',
+});
+
 /** A message as accepted; `body` is the text of the JSON value that the sender wrote. */
 const message = { from: UserId, id: MessageId, to: UserId, body: z.string(), at: At, seq: Seq.optional() };
+/** On its last way: the gateway writes the body into a packet as it is, and one forged text would spoil that for ever. */
+const checked = { ...message, body: z.string().refine(isJson, { error: 'is not JSON' }) };
 const receipt = { id: MessageId, to: UserId, state: DeliveryState, at: At, reason: RejectReason.optional() };
 
 /** Where else a message went: the receiver's other devices. The first one that confirms settles it for all. */
@@ -29,13 +42,13 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     session: Session,
     gateway: Gateway,
     /** When it logged in, milliseconds since the epoch; what comes later takes the place of what came before. */
-    since: At,
+    since: Since,
     /** Not a login but a session that goes on: its client does not ask for its mailbox by itself. */
     again: z.boolean(),
   }),
   z.object({ kind: z.literal('session-down'), user: UserId, session: Session }),
   z.object({ kind: z.literal('pull'), user: UserId, session: Session, gateway: Gateway, limit: z.int() }),
-  z.object({ kind: z.literal('confirm'), user: UserId, keys: z.array(z.string()) }),
+  z.object({ kind: z.literal('confirm'), user: UserId, keys: z.array(z.string()).max(MAX_PULL) }),
   /** A gateway's heartbeat; `first` registers a new epoch. */
   z.object({ kind: z.literal('lease'), gateway: Gateway, first: z.boolean() }),
   /** An epoch is over, in order. */
@@ -75,7 +88,7 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('message'),
     session: Session,
-    ...message,
+    ...checked,
     others: z.array(Target).optional(),
     ...returned,
   }),
@@ -88,7 +101,7 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
    * Answer to session-up: whoever has its place logged in later, at `since`. A login that still waits is `unavailable`.
    * `full`: there is no place, the user has as many sessions as may be.
    */
-  z.object({ kind: z.literal('late'), session: Session, since: At, full: z.literal(true).optional() }),
+  z.object({ kind: z.literal('late'), session: Session, since: Since, full: z.literal(true).optional() }),
   /** Another device of the user confirmed the message. */
   z.object({ kind: z.literal('settled'), session: Session, from: UserId, id: MessageId }),
   /** Something was stored for the user of this session. */
@@ -97,8 +110,8 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('mailbox'),
     session: Session,
-    messages: z.array(z.object({ key: z.string(), ...message })),
-    receipts: z.array(z.object({ key: z.string(), ...receipt })),
+    messages: z.array(z.object({ key: Key, ...checked })),
+    receipts: z.array(z.object({ key: Key, ...receipt })),
     more: z.boolean(),
   }),
   /**

@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { CLIENT_PACKETS } from './client-packets.ts';
-import { CLOSE_TOO_LARGE, CLOSE_UNSUPPORTED_DATA, CODES, type CodeRule } from './codes.ts';
+import {
+  CLOSE_NOT_UTF8,
+  CLOSE_PROTOCOL_ERROR,
+  CLOSE_TOO_LARGE,
+  CLOSE_TOO_MANY_FRAMES,
+  CLOSE_UNSUPPORTED_DATA,
+  CODES,
+  type CodeRule,
+} from './codes.ts';
 import { MAX_BAD_PACKETS } from './limits.ts';
 import { SERVER_PACKETS } from './server-packets.ts';
 
@@ -88,7 +96,8 @@ describe('## Error codes and close codes', () => {
   });
 
   test('names the close codes of WebSocket itself, and how many bad packets close', () => {
-    for (const code of [CLOSE_TOO_LARGE, CLOSE_UNSUPPORTED_DATA]) expect(text).toContain(String(code));
+    const codes = [CLOSE_PROTOCOL_ERROR, CLOSE_UNSUPPORTED_DATA, CLOSE_NOT_UTF8, CLOSE_TOO_MANY_FRAMES];
+    for (const code of [...codes, CLOSE_TOO_LARGE]) expect(text).toContain(String(code));
     expect(documented.get('bad_packet')?.[0]).toContain(`after ${MAX_BAD_PACKETS} `);
   });
 });

@@ -23,6 +23,16 @@ export function bodyFault(value: unknown, depth = 0): string | undefined {
   return undefined;
 }
 
+/** Whether a text is one JSON value. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 

@@ -16,6 +16,16 @@ export interface ConnectionOwner {
   closed(connection: Connection): void;
 }
 
+export interface ConnectionLimits {
+  /** Most that may wait for the client, bytes. */
+  maxSendBuffer: number;
+  loginTimeoutMs: number;
+  /** Most WebSocket pings and pongs within CONTROL_WINDOW_MS. */
+  maxControlFrames: number;
+}
+
+export const CONTROL_WINDOW_MS = 10_000;
+
 /** Share of the send buffer that messages may fill; the rest is for answers, which do not wait. */
 const MESSAGE_SHARE = 0.25;
 /** How long a client with too much to read may take none of it, milliseconds. */
@@ -37,12 +47,17 @@ export class Connection implements Corkable {
   readonly #socket: Socket;
   readonly #corker: Corker;
   readonly #owner: ConnectionOwner;
-  readonly #maxSendBuffer: number;
+  readonly #limits: ConnectionLimits;
   #badPackets = 0;
   #busy = false;
   #backlog: string[] = [];
   /** Ping intervals in which nothing came. */
   #silent = 0;
+  /** Pings and pongs since a moment, milliseconds. */
+  #controlFrames = 0;
+  #controlSince = 0;
+  /** What the latest ping carried that was not answered yet. */
+  #pinged: Buffer | undefined;
   /** Since when too much waits and none of it is read, milliseconds, and how much that was. */
   #stalledSince = 0;
   #stalledBytes = 0;
@@ -53,18 +68,18 @@ export class Connection implements Corkable {
     corker: Corker,
     owner: ConnectionOwner,
     address: string,
-    limits: { maxSendBuffer: number; loginTimeoutMs: number },
+    limits: ConnectionLimits,
   ) {
     this.address = address;
     this.#ws = ws;
     this.#socket = socket;
     this.#corker = corker;
     this.#owner = owner;
-    this.#maxSendBuffer = limits.maxSendBuffer;
+    this.#limits = limits;
     this.loginDeadline = this.openedAt + limits.loginTimeoutMs;
     ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
-    ws.on('pong', () => (this.#silent = 0));
-    ws.on('ping', () => (this.#silent = 0));
+    ws.on('pong', () => this.#onControlFrame());
+    ws.on('ping', (data) => this.#onControlFrame(data));
     ws.on('error', (error: Error & { code?: string }) => errorsTotal.inc({ code: frameFault(error) }));
     ws.on('close', () => owner.closed(this));
     socket.on('drain', () => this.session?.window.pump());
@@ -80,7 +95,7 @@ export class Connection implements Corkable {
 
   /** There is room for messages. */
   get writable(): boolean {
-    return this.sendBufferBytes < this.#maxSendBuffer * MESSAGE_SHARE;
+    return this.sendBufferBytes < this.#limits.maxSendBuffer * MESSAGE_SHARE;
   }
 
   send(type: ServerType, text: string): void {
@@ -95,8 +110,10 @@ export class Connection implements Corkable {
   }
 
   flush(): void {
+    if (this.#pinged && this.open) this.#ws.pong(this.#pinged);
+    this.#pinged = undefined;
     this.#socket.uncork();
-    if (this.sendBufferBytes > this.#maxSendBuffer) this.close('slow_consumer');
+    if (this.sendBufferBytes > this.#limits.maxSendBuffer) this.close('slow_consumer');
   }
 
   /**
@@ -106,7 +123,8 @@ export class Connection implements Corkable {
    */
   checkStall(waitingBytes: number, now: number): void {
     const bytes = this.sendBufferBytes;
-    const stalled = bytes > 0 && bytes + waitingBytes > this.#maxSendBuffer && bytes >= this.#stalledBytes;
+    const stalled =
+      bytes > 0 && bytes + waitingBytes > this.#limits.maxSendBuffer && bytes >= this.#stalledBytes;
     if (!stalled || this.#stalledSince === 0) this.#stalledSince = stalled ? now : 0;
     else if (now - this.#stalledSince >= STALL_MS) this.close('slow_consumer');
     this.#stalledBytes = stalled ? bytes : 0;
@@ -170,6 +188,23 @@ export class Connection implements Corkable {
     }
   }
 
+  /** Of pings that come together the latest is answered (RFC 6455, 5.5.3). Too many, and the client must go. */
+  #onControlFrame(ping?: Buffer): void {
+    this.#silent = 0;
+    if (!this.open) return;
+    const now = Date.now();
+    if (now - this.#controlSince > CONTROL_WINDOW_MS) {
+      this.#controlFrames = 0;
+      this.#controlSince = now;
+    }
+    if (++this.#controlFrames > this.#limits.maxControlFrames)
+      this.reject('rate_limited', 'too many WebSocket pings and pongs');
+    else if (ping) {
+      this.#pinged = ping;
+      this.#corker.cork(this);
+    }
+  }
+
   #onMessage(data: RawData, isBinary: boolean): void {
     this.#silent = 0;
     if (!this.open) return;
@@ -200,5 +235,8 @@ export class Connection implements Corkable {
 
 /** Faults of the WebSocket layer, which ws answers with the close code itself. */
 function frameFault({ code }: { code?: string }): string {
-  return code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? 'too_large' : 'websocket';
+  return code !== undefined && TOO_LARGE.has(code) ? 'too_large' : 'websocket';
 }
+
+/** A message above the limit, and a frame whose length no program can count. */
+const TOO_LARGE = new Set(['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH']);

@@ -41,7 +41,11 @@ const REFUSALS = [
   'header_bytes',
   'request_timeout',
   'bad_request',
+  'http_version',
+  'bad_upgrade',
   'path',
+  'method',
+  'version',
   'subprotocol',
   'origin',
   'draining',
@@ -116,6 +120,7 @@ export function exportGauges({ sessions, connections, authorizer }: Measured): v
         this.set(sum);
       },
     });
+  gauge('sixfold_connections', 'WebSockets, logged in or not', () => [connections.size]);
   gauge('sixfold_sessions', 'Sessions that are logged in', () =>
     sessions.values().map(({ registered }) => Number(registered)),
   );

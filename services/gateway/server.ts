@@ -3,16 +3,19 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { SUBPROTOCOL } from '#libs/protocol/limits.ts';
-import { Connection } from './connection.ts';
+import { Connection, CONTROL_WINDOW_MS } from './connection.ts';
 import { Corker } from './corker.ts';
 import { ClientAddresses } from './entrance/addresses.ts';
 import { refuse, type RefusedUpgrade } from './entrance/refusals.ts';
 import { guardSockets } from './entrance/sockets.ts';
+import { faultOf } from './entrance/upgrade.ts';
 import type { Gateway } from './gateway.ts';
 
-const PATH = '/ws';
 /** How long a client may take to answer a close, milliseconds; then its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2_000;
+
+/** Most frames of one packet: each takes memory of its own, however short it is. */
+const MAX_FRAGMENTS = 1_024;
 
 /** Takes WebSocket upgrades at /ws and makes connections of them. */
 export class WebSocketEntrance {
@@ -26,11 +29,13 @@ export class WebSocketEntrance {
     this.#gateway = gateway;
     this.#addresses = new ClientAddresses(gateway.config.TRUSTED_PROXIES);
     guardSockets(server, gateway.config, this.#addresses, gateway.connections);
-    // Not written in place: @types/ws 8.18 does not know closeTimeout yet.
+    // Not written in place: @types/ws 8.18 does not know closeTimeout and maxFragments yet.
     const options = {
       noServer: true,
       clientTracking: false,
       maxPayload: gateway.config.MAX_PACKET_BYTES,
+      maxFragments: MAX_FRAGMENTS,
+      autoPong: false, // Connection answers pings, and counts them
       perMessageDeflate: false,
       closeTimeout: CLOSE_TIMEOUT_MS,
       handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : (false as const)),
@@ -63,22 +68,27 @@ export class WebSocketEntrance {
     });
   }
 
-  #refusal({ url = '', headers }: IncomingMessage): RefusedUpgrade | undefined {
-    const { 'sec-websocket-protocol': offered, origin } = headers;
-    const { ALLOWED_ORIGINS } = this.#gateway.config;
-    if (url.split('?')[0] !== PATH) return 'path';
+  #refusal(request: IncomingMessage): RefusedUpgrade | undefined {
+    const fault = faultOf(request);
+    if (fault) return fault;
     if (!this.#open) return 'draining';
+    const { origin } = request.headers;
+    const { ALLOWED_ORIGINS } = this.#gateway.config;
     // Only browsers send it, and they let no page change it. Who is no browser has no other page to protect from.
-    if (origin !== undefined && ALLOWED_ORIGINS?.includes(origin.toLowerCase()) === false) return 'origin';
-    const ours = offered?.split(',').some((name) => name.trim() === SUBPROTOCOL);
-    return ours === false ? 'subprotocol' : undefined;
+    return origin !== undefined && ALLOWED_ORIGINS?.includes(origin.toLowerCase()) === false
+      ? 'origin'
+      : undefined;
   }
 
   #accept(ws: ConstructorParameters<typeof Connection>[0], socket: Socket, address: string): void {
     const gateway = this.#gateway;
-    const { MAX_SEND_BUFFER_BYTES, LOGIN_TIMEOUT_MS } = gateway.config;
+    const { MAX_SEND_BUFFER_BYTES, LOGIN_TIMEOUT_MS, RATE_LIMIT_PER_S, RATE_BURST } = gateway.config;
     socket.setNoDelay(true);
-    const limits = { maxSendBuffer: MAX_SEND_BUFFER_BYTES, loginTimeoutMs: LOGIN_TIMEOUT_MS };
+    const limits = {
+      maxSendBuffer: MAX_SEND_BUFFER_BYTES,
+      loginTimeoutMs: LOGIN_TIMEOUT_MS,
+      maxControlFrames: RATE_BURST + (RATE_LIMIT_PER_S * CONTROL_WINDOW_MS) / 1_000,
+    };
     gateway.opened(new Connection(ws, socket, this.#corker, gateway, address, limits));
   }
 }

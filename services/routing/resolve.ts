@@ -1,5 +1,6 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { RouteMessage } from '#libs/broker/entries.ts';
+import { isJson } from '#libs/protocol/json.ts';
 import type { Live } from '#libs/relay/live.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Where } from '#libs/store/presence.ts';
@@ -31,6 +32,8 @@ export async function routeMessages(mailbox: Mailbox, items: readonly MessageIte
     mailbox.leaseMs,
   );
   const away: AwayItem[] = items.filter(({ entry }) => !presence.has(entry.to));
+  for (const { entry } of away)
+    if (!isJson(entry.body)) throw new TypeError('the body is not JSON: no client could read its mailbox');
   await storeAway(mailbox, away); // first: if it fails, all of this is done again
   for (const item of items) {
     const sessions = presence.get(item.entry.to);
