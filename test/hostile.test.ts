@@ -38,7 +38,13 @@ let stalls: Promise<Outcome[]>;
 type Outcome = readonly [what: string, outcome: string];
 
 beforeAll(async () => {
-  stack = await startStack({ gateways: 1, env: { LOGIN_TIMEOUT_MS: String(LOGIN_TIMEOUT_MS) } });
+  stack = await startStack({
+    gateways: 1,
+    env: {
+      LOGIN_TIMEOUT_MS: String(LOGIN_TIMEOUT_MS),
+      REQUEST_TIMEOUT_MS: '2000',
+    },
+  });
   [gateway] = stack.gateways as [ServiceHandle];
   services = [...stack.gateways, ...stack.routing, ...stack.ack];
   alice = await connectAs(stack, gateway, 'alice');

@@ -120,7 +120,6 @@ export function exportGauges({ sessions, connections, authorizer }: Measured): v
         this.set(sum);
       },
     });
-  gauge('sixfold_connections', 'WebSockets, logged in or not', () => [connections.size]);
   gauge('sixfold_sessions', 'Sessions that are logged in', () =>
     sessions.values().map(({ registered }) => Number(registered)),
   );
