@@ -31,7 +31,7 @@ export class ClientError extends Error {
 export class SendError extends ClientError {
   override readonly name = 'SendError';
   readonly id: string;
-  /** `deadline`, `cancelled`, `storage`, `too_large`, `mailbox_full`, `expired`, or the server's error code. */
+  /** `deadline`, `cancelled`, `storage`, `too_large`, `mailbox_full`, `expired`, or the server's code (`forbidden`). */
   readonly reason: string;
 
   constructor(id: string, state: string, reason: string) {

@@ -149,7 +149,9 @@ test('after the stop nothing is fetched, and nobody waits', async () => {
   const keys = keySet();
   await untilAsked(1);
   const waiting = expect(check(keys, one)).rejects.toThrow(KeysOutOfReach);
+  const began = Date.now();
   keys.stop();
   await waiting;
+  expect(Date.now() - began).toBeLessThan(2_000); // and not as long as a fetch may take
   expect(issuer.fetches).toBe(1);
 });

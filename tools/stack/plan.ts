@@ -99,7 +99,7 @@ export async function planServices(
  * Nothing to add when the user's environment says how tokens are checked. Whatever secret that is, it is taken: these
  * gateways listen on this machine only, and say in their log if it is short.
  */
-function gatewaySecret(dataDir: string): NodeJS.ProcessEnv {
+export function gatewaySecret(dataDir: string): NodeJS.ProcessEnv {
   if (usesPublicKey()) return {};
   if (secretFromEnvironment() !== undefined)
     return { AUTH_SECRET_MIN_BYTES: setting('AUTH_SECRET_MIN_BYTES') ?? '1' };

@@ -47,11 +47,17 @@ test.each([
 });
 
 describe('no answer is', () => {
-  test.each<[string, (response: ServerResponse) => void]>([
+  test.each<[string, typeof answer]>([
     ['an error', json(500, '{"allow":true}')],
     ['a refusal by somebody else', json(403, '{"allow":false}')],
-    ['another success', json(204, '')],
-    ['a redirection', (response) => void response.writeHead(307, { location: '/' }).end()],
+    ['another success', json(201, '{"allow":true}')],
+    [
+      'a redirection',
+      (response, { url }) =>
+        url === '/yes'
+          ? json(200, '{"allow":true}')(response)
+          : void response.writeHead(307, { location: '/yes' }).end(),
+    ],
     ['no JSON', json(200, '<html>welcome</html>')],
     ['nothing', json(200, '')],
     ['no object', json(200, 'true')],
