@@ -40,7 +40,7 @@ function faultLines(faults: readonly FaultEvent[]): string[] {
 
 function waitLines(waits: readonly Waits[]): string[] {
   const row = (name: string, ...cells: string[]) =>
-    `  ${name.padEnd(16)}${cells.map((cell) => cell.padStart(14)).join('')}`;
+    `  ${name.padEnd(16)}${cells.map((cell) => cell.padStart(16)).join('')}`;
   return [
     'Longest wait of a message, by fault:',
     row('', 'times', 'from the fault', 'after healing'),

@@ -1,0 +1,18 @@
+# One image for the three services; the command says which one: services/<gateway|routing|ack>/main.ts
+
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY package.json ./
+COPY libs libs
+COPY services services
+USER node
+EXPOSE 8080
+# Services end by themselves on SIGTERM. As process 1 they need an init that reaps: docker run --init, or `init: true`.
+CMD ["node", "services/gateway/main.ts"]
