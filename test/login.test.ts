@@ -65,6 +65,7 @@ beforeAll(async () => {
       ...login,
       AUTH_JWKS_URL: `http://127.0.0.1:${port}/jwks.json`,
       AUTH_JWKS_COOLDOWN_MS: '100',
+      AUTH_JWKS_CACHE_MS: '500',
     }),
   ]);
 });
@@ -274,6 +275,31 @@ describe('a key set', () => {
     expect(await tryToken(jwks, await issue(alg, 'hao', 60, privateKey))).toBe('unauthorized 4401');
     expect(await tryToken(jwks, await issue(alg, 'hao', -1))).toBe('unauthorized 4401');
     expect(await tryToken(jwks, await stack.token('hao'))).toBe('unauthorized 4401');
+  });
+});
+
+describe('the key server', () => {
+  test('may be away: who has a known key gets in, and nobody can tell about a new one before it is back', async () => {
+    const next = await generateKeyPair('ES256', { extractable: true });
+    const old = { ...(await exportJWK(key('ES256').publicKey)), kid: 'ES256' };
+    provider.answer = (response) => void response.end(JSON.stringify({ keys: [old] }));
+    expect(await tryToken(jwks, await issue('ES256', 'ivy'))).toBe('ivy');
+    provider.answer = (response) => void response.writeHead(503).end();
+    const failed = async () =>
+      (await stack.metrics(jwks)).value('sixfold_key_fetches_total', { outcome: 'failed' });
+    const before = await failed();
+    await until(async () => (await failed()) > before + 2, { what: 'an outage that outlives the cache' });
+    expect(await tryToken(jwks, await issue('ES256', 'ivy'))).toBe('ivy');
+    const exp = Math.floor(Date.now() / 1_000) + 3_600;
+    const header = { alg: 'ES256', kid: 'next' };
+    const token = await new SignJWT({ sub: 'jim', exp }).setProtectedHeader(header).sign(next.privateKey);
+    await using client = await connectRaw(jwks.url, { token });
+    client.send({ type: 'login:R', token });
+    expect(await client.next('error')).toMatchObject({ code: 'unavailable', re: { type: 'login:R' } });
+    const set = JSON.stringify({ keys: [{ ...(await exportJWK(next.publicKey)), kid: 'next' }] });
+    provider.answer = (response) => void response.end(set);
+    await client.login();
+    expect(await tryToken(jwks, await issue('ES256', 'ivy'))).toBe('unauthorized 4401'); // withdrawn
   });
 });
 

@@ -108,12 +108,17 @@ test('nor do they while the key server is down', async () => {
   expect(issuer.fetches).toBeLessThanOrEqual(2 + (Date.now() - began) / COOLDOWN_MS);
 });
 
-test('a key that was published while a fetch was under way is found by the next one', async () => {
+test.each([
+  ['without it', 200],
+  ['with an error', 503],
+])('a key that is there while a fetch is answered %s is found by the next one', async (_, status) => {
   const keys = keySet();
   await check(keys, one);
   let release: () => void = () => undefined;
-  issuer.answer = (response, text) => (release = () => void response.end(text));
-  const early = expect(check(keys, two, 'made-up')).rejects.toMatchObject(unknown);
+  issuer.answer = (response, text) => (release = () => void response.writeHead(status).end(text));
+  const early = expect(check(keys, two, 'made-up')).rejects.toThrow(
+    status === 200 ? 'no applicable key' : KeysOutOfReach,
+  );
   await untilAsked(2);
   issuer.keys = [one.jwk, two.jwk];
   const late = check(keys, two);

@@ -56,15 +56,18 @@ export class KeySet {
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     const since = performance.now();
+    /** A fetch that was under way was answered before the key was there, or the server back: the next one tells. */
+    const unlessEarlier = (error: unknown) => {
+      if (this.#fetchedAt >= since) throw error;
+    };
     for (;;) {
-      if (!this.#known) await this.#fetch();
       try {
-        return await this.#remote(header, token);
+        if (this.#known) return await this.#remote(header, token);
       } catch (error) {
-        // A fetch that was under way may have been answered before the key was there: the next one tells.
-        if (!(error instanceof errors.JWKSNoMatchingKey) || this.#fetchedAt >= since) throw error;
+        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+        unlessEarlier(error);
       }
-      await this.#fetch();
+      await this.#fetch().catch(unlessEarlier);
     }
   };
 
