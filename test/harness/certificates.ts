@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -23,7 +24,7 @@ export async function makeCertificates(folder: string, name: string, host: strin
   const [ca, caKey, cert, key] = [file('ca'), file('ca-key'), file('cert'), file('key')];
   const request = ['req', '-x509', '-days', '2'];
   await openssl(...request, '-subj', `/CN=${name} CA`, ...newKey(caKey), '-out', ca);
-  const server = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`];
+  const server = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=${isIP(host) ? 'IP' : 'DNS'}:${host}`];
   await openssl(...request, '-CA', ca, '-CAkey', caKey, ...server, ...newKey(key), '-out', cert);
   return { ca, cert, key };
 }

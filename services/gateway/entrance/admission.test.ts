@@ -56,7 +56,9 @@ test('as many connections of one address as may be, and each address its own', a
   expect(await refused('connections_per_address')).toBe(1);
   admission.authenticated(first);
   expect(enter('a')).toBe(false);
-  admission.left(first);
+  admission.left({ address: 'a' }); // never got in
+  expect(enter('a')).toBe(false);
+  for (let n = 0; n < 2; n++) admission.left(first);
   expect([enter('a'), enter('a')]).toEqual([true, false]);
 });
 
