@@ -55,7 +55,7 @@ async function refused(reason: string): Promise<number> {
 }
 
 const cutOff = (...sockets: Socket[]) =>
-  vi.waitFor(() => expect(sockets.every((one) => one.closed)).toBe(true));
+  vi.waitFor(() => expect(sockets.every(({ closed }) => closed)).toBe(true), { timeout: 4_000 });
 
 /** It is served, and stays. */
 async function served(socket: Socket): Promise<void> {

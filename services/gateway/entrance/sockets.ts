@@ -25,7 +25,6 @@ export function httpLimits(
     requestTimeout: config.REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_MS,
     keepAliveTimeout: config.HTTP_IDLE_TIMEOUT_MS,
-    keepAliveTimeoutBuffer: 0, // it would be silent for longer than it is told
   };
 }
 
