@@ -114,6 +114,18 @@ describe('bad packets', () => {
     expect(client.all('error', { code: 'bad_packet' })).toHaveLength(5);
   });
 
+  test('who floods on instead of answering the close is not read any more', async () => {
+    await using client = await connectAs(stack, plain, 'flooder');
+    client.ws.pause(); // it does not see the close
+    for (let n = 0; n < 5; n++) client.send('{');
+    const frame = 'x'.repeat(60_000);
+    for (let n = 0; n < 600; n++) client.send(frame); // more than the system's buffers take
+    const drained = until(() => client.ws.bufferedAmount === 0, { what: 'the gateway to read it all' });
+    const end = await Promise.race([client.closed.then(() => 'closed'), drained.then(() => 'read')]);
+    drained.catch(() => undefined);
+    expect(end).toBe('closed');
+  });
+
   test('a binary frame closes with 1003', async () => {
     await using client = await connectAs(stack, plain, 'dot');
     client.ws.send(Buffer.from('{"type":"ping"}'));

@@ -31,6 +31,10 @@ const MESSAGE_SHARE = 0.25;
 /** How long a client with too much to read may take none of it, milliseconds. */
 const STALL_MS = 3_000;
 
+/** What a client may still send when it was told to go, bytes; each frame counts as so much more. */
+const LATE_BYTES = 256 * 1024;
+const FRAME_BYTES = 100;
+
 /** A client's WebSocket: text frames in, packets out, and the errors and closes of the code table. */
 export class Connection implements Corkable {
   readonly openedAt = Date.now();
@@ -51,6 +55,7 @@ export class Connection implements Corkable {
   #badPackets = 0;
   #busy = false;
   #backlog: string[] = [];
+  #lateBytes = 0;
   /** Ping intervals in which nothing came. */
   #silent = 0;
   /** Pings and pongs since a moment, milliseconds. */
@@ -207,16 +212,26 @@ export class Connection implements Corkable {
 
   #onMessage(data: RawData, isBinary: boolean): void {
     this.#silent = 0;
-    if (!this.open) return;
+    // ws hands frames over as one Buffer (binaryType nodebuffer).
+    const frame = data as Buffer;
+    if (!this.open) {
+      this.#late(frame);
+      return;
+    }
     if (isBinary) {
       errorsTotal.inc({ code: 'binary' });
       this.#close(CLOSE_UNSUPPORTED_DATA, 'binary');
       return;
     }
-    // ws hands text frames over as one Buffer (binaryType nodebuffer).
-    const text = (data as Buffer).toString();
+    const text = frame.toString();
     if (this.#busy) this.#backlog.push(text);
     else this.#read(text);
+  }
+
+  /** A client that floods on instead of answering the close is not read any more; ws ends its socket in a moment. */
+  #late({ length }: Buffer): void {
+    this.#lateBytes += length + FRAME_BYTES;
+    if (this.#lateBytes > LATE_BYTES) this.#ws.pause();
   }
 
   /** A login takes time; what the client sends behind it waits, in order, and reading pauses. */
