@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { REPOSITORY } from '../tools/stack/environment.ts';
 import { logTail } from '../tools/stack/log-file.ts';
 import { freePort } from '../tools/stack/ports.ts';
+import { acceptsQueries } from '../tools/stack/postgres.ts';
+import { acceptsConnections } from '../tools/stack/rabbitmq.ts';
 import { service } from '../tools/stack/service.ts';
 import { runWithRabbitmqctl, tagsOf } from './harness/broker-admin.ts';
 import { type Certificates, makeCertificates } from './harness/certificates.ts';
@@ -96,6 +98,13 @@ test('every connection to the database is encrypted', async () => {
     new Set(['sixfold-routing', 'sixfold-ack']),
   );
   expect(connections.every(({ ssl }) => ssl === true)).toBe(true);
+});
+
+test('npm start, too, asks only servers that it is sure of', async () => {
+  expect(await acceptsConnections(env.AMQP_URL, env.AMQP_CA)).toBe(true);
+  expect(await acceptsQueries(env.DATABASE_URL, env.DATABASE_CA)).toBe(true);
+  await expect(acceptsConnections(env.AMQP_URL)).rejects.toThrow(/certificate/);
+  await expect(acceptsQueries(env.DATABASE_URL, others.ca)).rejects.toThrow(/certificate/);
 });
 
 describe('a service that is not sure whom it speaks to is not ready, and says why', () => {

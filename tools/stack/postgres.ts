@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import pg from 'pg';
+import { connectionString } from '#libs/store/connection-string.ts';
 import { type Child, describeExit, startChild } from './child.ts';
 import { childEnvironment } from './environment.ts';
 import { logTail } from './log-file.ts';
@@ -73,9 +74,10 @@ export function postgres(options: PostgresOptions): ManagedProcess & { url: stri
   };
 }
 
-/** Whether the server at `url` answers a query. */
-export async function acceptsQueries(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+/** Whether the server at `url` answers a query. @param ca as DATABASE_CA */
+export async function acceptsQueries(url: string, ca?: string): Promise<boolean> {
+  const address = connectionString({ DATABASE_URL: url, DATABASE_CA: ca });
+  const client = new pg.Client({ connectionString: address, connectionTimeoutMillis: 5_000 });
   client.on('error', () => undefined); // a server that ends meanwhile; the query fails anyway
   try {
     await client.connect();

@@ -1,5 +1,5 @@
 import amqp from 'amqplib';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startChild } from './child.ts';
 import { childEnvironment } from './environment.ts';
@@ -82,9 +82,12 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
   };
 }
 
-/** Whether the broker at `url` completes an AMQP handshake. */
-export async function acceptsConnections(url: string): Promise<boolean> {
-  const connection = await amqp.connect(url, { timeout: 5_000 });
+/** Whether the broker at `url` completes an AMQP handshake. @param ca as AMQP_CA */
+export async function acceptsConnections(url: string, ca?: string): Promise<boolean> {
+  const connection = await amqp.connect(url, {
+    timeout: 5_000,
+    ...(ca !== undefined && { ca: readFileSync(ca) }),
+  });
   await connection.close();
   return true;
 }

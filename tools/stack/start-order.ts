@@ -27,13 +27,17 @@ export async function startAll(options: LocalOptions, supervisor: Supervisor, re
 
 async function startBroker(options: LocalOptions, supervisor: Supervisor): Promise<string> {
   const broker = await planBroker(options);
-  await startOrAsk(supervisor, broker, 'the broker at AMQP_URL', acceptsConnections);
+  await startOrAsk(supervisor, broker, 'the broker at AMQP_URL', (url) =>
+    acceptsConnections(url, setting('AMQP_CA')),
+  );
   return broker.url;
 }
 
 async function startDatabase(options: LocalOptions, supervisor: Supervisor): Promise<string> {
   const database = await planDatabase(options);
-  await startOrAsk(supervisor, database, 'the database at DATABASE_URL', acceptsQueries);
+  await startOrAsk(supervisor, database, 'the database at DATABASE_URL', (url) =>
+    acceptsQueries(url, setting('DATABASE_CA')),
+  );
   return database.url;
 }
 
