@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CLIENT_PACKETS, type ClientPacket } from './client-packets.ts';
 import { decode } from './decode.ts';
+import { msgN } from './encode.ts';
+import type { Json } from './json.ts';
+import { MAX_KEY_LENGTH, MAX_PULL } from './limits.ts';
 
 const msg = (over: object) => JSON.stringify({ type: 'msg:R', id: 'm1', to: 'bob', body: 'hi', ...over });
 
@@ -70,6 +74,74 @@ describe('decode', () => {
         expect(packet === undefined).toBe(fault !== undefined);
       }),
       { numRuns: 1000 },
+    );
+  });
+});
+
+describe('any packet', () => {
+  const name = (unit: string, maxLength: number) =>
+    fc.string({ unit: fc.constantFrom(...Array.from(unit)), minLength: 1, maxLength });
+  const LETTERS = 'abcXYZ0189_-';
+  const id = name(LETTERS, 64);
+  const user = name(`${LETTERS}.:@`, 128);
+  const body = fc.jsonValue({ maxDepth: 8 }) as fc.Arbitrary<Json>;
+  /** Valid packets of all types, with and without what is optional. */
+  const packets: fc.Arbitrary<ClientPacket> = fc.oneof(
+    fc.record({ type: fc.constant('ping' as const) }),
+    fc.record({ type: fc.constant('ack:R' as const), id, from: user }),
+    fc.record(
+      { type: fc.constant('login:R' as const), token: fc.string(), device: name(`${LETTERS}.:@`, 64) },
+      { requiredKeys: ['type', 'token'] },
+    ),
+    fc.record(
+      { type: fc.constant('offline:R' as const), limit: fc.integer({ min: 1, max: MAX_PULL }) },
+      { requiredKeys: ['type'] },
+    ),
+    fc.record({
+      type: fc.constant('offline:A' as const),
+      keys: fc.array(fc.string({ minLength: 1, maxLength: MAX_KEY_LENGTH }), { minLength: 1, maxLength: 20 }),
+    }),
+    fc.record(
+      { type: fc.constant('msg:R' as const), id, to: user, body, seq: fc.maxSafeNat() },
+      { requiredKeys: ['type', 'id', 'to', 'body'] },
+    ),
+  );
+
+  test('is read as what was written, with its defaults', () => {
+    fc.assert(
+      fc.property(packets, fc.constantFrom(0, 1), (packet, space) => {
+        const read = decode(JSON.stringify(packet, null, space));
+        expect(read.fault).toBeUndefined();
+        const { bodyText, ...rest } = read.packet as { bodyText?: string };
+        const written = CLIENT_PACKETS[packet.type].parse(JSON.parse(JSON.stringify(packet)));
+        const got: unknown = bodyText === undefined ? rest : { ...rest, body: JSON.parse(bodyText) as Json };
+        expect(got).toEqual(written);
+      }),
+    );
+  });
+
+  test('carries its body to the receiver as the very text', () => {
+    fc.assert(
+      fc.property(body, fc.constantFrom(0, 2), fc.boolean(), (value, space, last) => {
+        const text = JSON.stringify(value, null, space);
+        const rest = '"type":"msg:R","id":"a","to":"b"';
+        const { packet } = decode(last ? `{${rest},"body":${text}}` : `{"body":${text},${rest}}`);
+        const { bodyText } = packet as { bodyText: string };
+        expect(bodyText).toBe(text);
+        expect(msgN({ id: 'a', from: 'c', bodyText, at: 1 })).toContain(`"body":${text},"at":1`);
+      }),
+    );
+  });
+
+  test('that is changed in one field is read, or a fault that names a field', () => {
+    fc.assert(
+      fc.property(packets, fc.nat(), fc.jsonValue(), (packet, n, value) => {
+        const fields = Object.keys(packet);
+        const field = fields[n % fields.length] ?? 'type';
+        const read = decode(JSON.stringify({ ...packet, [field]: value }));
+        if (read.fault) expect(read.fault.field).toBe(field);
+      }),
+      { numRuns: 500 },
     );
   });
 });

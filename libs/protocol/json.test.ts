@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bodyFault, memberText } from './json.ts';
+import { bodyFault, isJson, memberText } from './json.ts';
 import { MAX_BODY_DEPTH } from './limits.ts';
 
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
@@ -49,3 +49,38 @@ describe('memberText', () => {
     );
   });
 });
+
+test('a body is too deep exactly if its brackets are', () => {
+  const value = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 5 },
+      fc.constantFrom<unknown>(1, 'x]{', null),
+      fc.array(tie('value'), { maxLength: 2 }),
+      fc.dictionary(fc.constantFrom('a', '['), tie('value'), { maxKeys: 2 }),
+    ),
+  })).value;
+  /** Deepest nesting, counted the plain way: brackets outside of strings. */
+  const depth = (text: string) => {
+    let [now, deepest] = [0, 0];
+    for (const character of text.replaceAll(/"(?:[^"\\]|\\.)*"/g, '')) {
+      if ('[{'.includes(character)) deepest = Math.max(deepest, ++now);
+      if (']}'.includes(character)) now--;
+    }
+    return deepest;
+  };
+  fc.assert(
+    fc.property(value, fc.integer({ min: 90, max: 105 }), (inside, more) => {
+      const text = '['.repeat(more) + JSON.stringify(inside) + ']'.repeat(more);
+      expect(bodyFault(JSON.parse(text)) !== undefined).toBe(depth(text) > MAX_BODY_DEPTH);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test.each([
+  ['', false],
+  [' {} ', true],
+  ['1 2', false],
+  ['"\u0001"', false],
+  ['1e999', true],
+])('isJson(%j) is %s', (text, expected) => expect(isJson(text)).toBe(expected));

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import ora from 'ora';
+import type { FuzzOptions } from './fuzz/options.ts';
+import { runFuzz } from './fuzz/run.ts';
+import { REPOSITORY } from './stack/environment.ts';
+import { whole } from './whole.ts';
+
+/** Without a terminal the progress line is printed so often, milliseconds. */
+const PRINT_EVERY = 10_000;
+
+/** One line that changes, or one every now and then. */
+function progress() {
+  const spinner = ora({ discardStdin: false });
+  let printed = 0;
+  return {
+    say: (text: string) => {
+      if (spinner.isSpinning) spinner.text = text;
+      else if (process.stdout.isTTY) spinner.start(text);
+      else if (Date.now() - printed >= PRINT_EVERY) {
+        printed = Date.now();
+        console.log(text);
+      }
+    },
+    done: () => spinner.stop(),
+  };
+}
+
+async function fuzz(options: Omit<FuzzOptions, 'root'>): Promise<void> {
+  const { seconds, seed, connections, forged } = options;
+  console.log(`${connections} hostile connections, ${forged} forged messages/s, ${seconds} s, seed ${seed}`);
+  const line = progress();
+  const result = await runFuzz({ ...options, root: REPOSITORY }, line).finally(line.done);
+  const { fault, dataDir, ...counts } = result;
+  for (const [name, count] of Object.entries(counts)) console.log(`  ${name.padEnd(12)} ${count}`);
+  if (fault === undefined) {
+    console.log('✔ nothing found');
+    return;
+  }
+  const recording = join(dataDir, 'recording.json');
+  console.log(`✖ ${fault}\n\nLogs: ${dataDir}\nThe same again: --seed ${seed}, or --replay ${recording}`);
+  process.exitCode = 1;
+}
+
+await new Command('npm run fuzz --')
+  .description(
+    'Hostile clients and forged queue entries, from valid ones that are hurt at random places, against services that honest users are using meanwhile.',
+  )
+  .addOption(new Option('--seconds <n>', 'how long').argParser(whole(1, 86_400)).default(60))
+  .addOption(
+    new Option('--seed <n>', 'decides what is sent')
+      .argParser(whole(0, 2 ** 31 - 1))
+      .default(Math.floor(Math.random() * 1_000_000), 'at random'),
+  )
+  .addOption(new Option('--connections <n>', 'hostile ones at a time').argParser(whole(0, 1_000)).default(16))
+  .addOption(new Option('--forged <n>', 'forged messages a second').argParser(whole(0, 1_000)).default(30))
+  .addOption(new Option('--pairs <n>', 'pairs of honest users').argParser(whole(1, 100)).default(3))
+  .option('--replay <file>', 'send the recording of a run that failed, and nothing else')
+  .action(fuzz)
+  .parseAsync();

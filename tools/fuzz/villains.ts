@@ -1,0 +1,68 @@
+import { Dice } from '../chaos/dice.ts';
+import { signToken } from '../stack/token.ts';
+import { faultIn } from './answers.ts';
+import { type Script, scriptOf, type Villain } from './scripts.ts';
+import { Wire } from './wire.ts';
+import { SECRET } from './world.ts';
+
+/** Longest that a hostile connection stays, milliseconds. */
+const STAY_MS = 400;
+/** A client that hangs is let go after a while; these wait for it. */
+const HANG_MS = 1_500;
+const REMEMBERED = 50;
+const A_YEAR_S = 31_536_000;
+
+/** Hostile clients, many at a time, each with a script of its own. */
+export class Villains {
+  count = 0;
+  fault: string | undefined;
+  /** Scripts of the latest connections, the last one last. */
+  readonly latest: Script[] = [];
+  readonly #port: number;
+  readonly #villains: readonly Villain[];
+
+  private constructor(port: number, villains: readonly Villain[]) {
+    this.#port = port;
+    this.#villains = villains;
+  }
+
+  static async gather(port: number): Promise<Villains> {
+    const users = Array.from({ length: 8 }, (_, n) => `villain-${n + 1}`);
+    const tokens = await Promise.all(users.map((user) => signToken(SECRET, user, A_YEAR_S)));
+    return new Villains(
+      port,
+      users.map((user, n) => ({ user, token: tokens[n] ?? '' })),
+    );
+  }
+
+  /** Keeps so many connections going until the signal, or until one finds something. */
+  async run(seed: number, atATime: number, signal: AbortSignal): Promise<void> {
+    const work = async () => {
+      while (!signal.aborted && this.fault === undefined) {
+        const dice = new Dice((seed + 7_919 * ++this.count) % 2 ** 31);
+        await this.play(scriptOf(dice, this.#villains));
+      }
+    };
+    await Promise.all(Array.from({ length: atATime }, work));
+  }
+
+  /** Sends a script, and looks at what comes back. */
+  async play(script: Script): Promise<void> {
+    this.latest.push(script);
+    if (this.latest.length > REMEMBERED) this.latest.shift();
+    const wire = new Wire(this.#port);
+    if (script.end === 'hang') wire.hang();
+    const writes = script.writes.map((text) => Buffer.from(text, 'base64'));
+    for (const bytes of writes.slice(0, script.early)) await wire.write(bytes);
+    if (script.end !== 'hang') await wire.settles(() => wire.status !== undefined, STAY_MS);
+    for (const bytes of writes.slice(script.early)) {
+      if (wire.ended || wire.closeCode !== undefined) break;
+      await Promise.race([wire.write(bytes), new Promise((resolve) => setTimeout(resolve, HANG_MS))]);
+    }
+    if (script.end === 'stay' || script.end === 'hang')
+      await wire.settles(() => wire.closeCode !== undefined, STAY_MS);
+    else wire.end(script.end);
+    this.fault ??= faultIn(wire);
+    wire.destroy();
+  }
+}
