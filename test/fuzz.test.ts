@@ -39,7 +39,8 @@ test.concurrent.for<[string, PlantedBug & { only: Partial<FuzzOptions>; found: R
     {
       file: 'libs/protocol/decode.ts',
       find: 'const re = readRe(fields);',
-      replace: "const re = readRe(fields); if (fields['seq'] === null) throw new Error('planted');",
+      replace:
+        "const re = readRe(fields); if (typeof fields['type'] !== 'string') throw new Error('planted');",
       only: { forged: 0 },
       found: /gateway-1 ended|planted/,
     },
@@ -50,12 +51,12 @@ test.concurrent.for<[string, PlantedBug & { only: Partial<FuzzOptions>; found: R
       file: 'libs/broker/dead-letters.ts',
       find: 'const content = textOf(element);',
       replace: 'const content = JSON.stringify(element) as string | undefined;',
-      only: { connections: 0 },
+      only: { connections: 0, forged: 200 },
       found: /-1 ended|call stack/,
     },
   ],
 ])('it finds %s', async ([, { only, found, ...bug }]) => {
   const root = plant(bug, inject('infrastructure').dataDir);
-  const { fault } = await fuzz({ ...RUN, seconds: 20, ...only, root });
-  expect(fault).toMatch(found);
+  const { fault = 'nothing', ...counts } = await fuzz({ ...RUN, seconds: 20, ...only, root });
+  expect(fault, JSON.stringify(counts)).toMatch(found);
 });

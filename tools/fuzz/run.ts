@@ -91,6 +91,8 @@ async function attack(
   if (run.faults.length === 0) await look(run);
   await forger.close();
   const { faults } = run;
+  const cause = faults.length > 0 ? await world.fault() : undefined; // others notice what it causes
+  if (cause !== undefined) faults.unshift(cause);
   if (faults.length > 0)
     record(dataDir, { fault: faults.join('\n'), seed, scripts: villains.latest, forged: forger.latest });
   return resultOf(run, dataDir);
