@@ -12,19 +12,21 @@ export interface PlantedBug {
 }
 
 /**
- * A copy of the work tree with one bug in it, in a new folder of `parent`.
+ * A copy of the work tree with bugs in it, in a new folder of `parent`.
  *
  * @returns its root
- * @throws Error when the place where the bug goes is not what it was: the edit must be brought up to date
+ * @throws Error when the place where a bug goes is not what it was: the edit must be brought up to date
  */
-export function plant({ file, find, replace }: PlantedBug, parent: string): string {
+export function plant(bugs: readonly PlantedBug[], parent: string): string {
   const root = mkdtempSync(join(parent, 'planted-'));
   for (const part of ['libs', 'services', 'tools', 'package.json'])
     cpSync(join(REPOSITORY, part), join(root, part), { recursive: true });
   symlinkSync(join(REPOSITORY, 'node_modules'), join(root, 'node_modules'));
-  const path = join(root, file);
-  const parts = readFileSync(path, 'utf8').split(find);
-  if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${find}`);
-  writeFileSync(path, parts.join(replace));
+  for (const { file, find, replace } of bugs) {
+    const path = join(root, file);
+    const parts = readFileSync(path, 'utf8').split(find);
+    if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${find}`);
+    writeFileSync(path, parts.join(replace));
+  }
   return root;
 }
