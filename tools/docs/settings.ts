@@ -20,7 +20,7 @@ export function settings(): Setting[] {
   const found = new Map<string, Setting>();
   const services = { gateway: gatewayConfig, routing: routingConfig, ack: ackConfig };
   for (const [service, config] of Object.entries(services))
-    for (const [name, schema] of Object.entries(config)) {
+    for (const [name, schema] of Object.entries<z.ZodType>(config)) {
       const setting = { name, default: defaultOf(name, schema), services: [service] };
       const other = found.get(name);
       if (other && other.default !== setting.default) throw new Error(`${name} has two defaults`);
