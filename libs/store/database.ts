@@ -22,8 +22,8 @@ export interface DatabaseOptions extends DatabaseAddress {
   DATABASE_TIMEOUT_MS: number;
 }
 
-/** SQLSTATE classes that say the data is at fault: 22 data exception, 23 constraint violation, 54 too much of it. */
-const DATA_FAULT = /^(2[23]|54)/;
+/** SQLSTATE classes that say the data is at fault: 21 cardinality, 22 data exception, 23 constraint violation, 54 too much. */
+const DATA_FAULT = /^(2[123]|54)/;
 
 /**
  * Whether a failure passes by itself. When in doubt it does: to wait is safe, to give up a good message is not.

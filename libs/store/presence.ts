@@ -26,12 +26,13 @@ const REGISTER = {
       SELECT s.* FROM sessions s JOIN input USING (user_id, device) ORDER BY user_id, device FOR UPDATE OF s
     ), fresh AS (
       -- On devices that have no session yet; nth: how many sessions the user has with this one.
-      SELECT i.session, coalesce(c.sessions, 0) + row_number() OVER (PARTITION BY user_id ORDER BY i.since, i.session) AS nth
+      SELECT user_id, device,
+        coalesce(c.sessions, 0) + row_number() OVER (PARTITION BY user_id ORDER BY i.since, i.session) AS nth
       FROM input i LEFT JOIN counted c USING (user_id) LEFT JOIN held h USING (user_id, device)
       WHERE h.session IS NULL
     ), written AS (
       INSERT INTO sessions (user_id, device, session, gateway, since)
-      SELECT i.* FROM input i LEFT JOIN held h USING (user_id, device) LEFT JOIN fresh f ON f.session = i.session
+      SELECT i.* FROM input i LEFT JOIN held h USING (user_id, device) LEFT JOIN fresh f USING (user_id, device)
       WHERE f.nth <= $6 OR h.session = i.session OR h.since < i.since
       ORDER BY user_id, device
       ON CONFLICT (user_id, device)
@@ -43,7 +44,7 @@ const REGISTER = {
     WHERE h.session <> w.session
     UNION ALL
     SELECT i.session, i.gateway, coalesce(h.since, i.since), coalesce(f.nth > $6, false)
-    FROM input i LEFT JOIN held h USING (user_id, device) LEFT JOIN fresh f ON f.session = i.session
+    FROM input i LEFT JOIN held h USING (user_id, device) LEFT JOIN fresh f USING (user_id, device)
     WHERE i.session NOT IN (SELECT session FROM written)`,
 };
 
