@@ -219,3 +219,19 @@ test('a tombstone in the queue of a gateway that is alive, under load: a new epo
   expect(epochs).toHaveLength(1);
   expect(epochs[0]?.['gateway']).not.toBe(gateway);
 });
+
+test('two sessions of one name in one batch, which no gateway announces, do not stop their partition', async () => {
+  const up = (user: string) => ({
+    kind: 'session-up',
+    user,
+    device: 'phone',
+    session: 'twice',
+    gateway: 'nobody.1',
+    since: Date.now(),
+    again: false,
+  });
+  const queue = routeQueue(partitionOf('bob', PARTITIONS));
+  await withChannel(stack, (channel) => publishTo(channel, queue, JSON.stringify(['x', 'y'].map(up))));
+  alice.msg('bob', 'behind-them');
+  await alice.next('ack:N', { id: 'behind-them', state: 'delivered' });
+});
