@@ -27,6 +27,8 @@ export interface FuzzResult {
   /** Messages of the honest ones, and the longest that one took, milliseconds. */
   delivered: number;
   longestMs: number;
+  /** Times that they were told `unavailable`, and sent again: more than a few, and the machine has no time to spare. */
+  refused: number;
   /** Logs, data, and the recording of what was sent last; removed when nothing was found. */
   dataDir: string;
 }

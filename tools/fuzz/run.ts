@@ -44,7 +44,7 @@ export async function runFuzz(
     progress.say('starting broker, database and services');
     await world.start();
     const result = await attack(world, options, progress, dataDir);
-    result.fault ??= (await world.stop())[0];
+    result.fault ??= world.leak() ?? (await world.stop())[0];
     if (result.fault === undefined) rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
     return result;
   } finally {
@@ -114,6 +114,7 @@ function resultOf({ villains, forger, pairs, faults }: Run, dataDir: string): Fu
     buried: forger.buried,
     delivered: pairs.reduce((sum, { delivered }) => sum + delivered, 0),
     longestMs: Math.round(Math.max(...pairs.map(({ longestMs }) => longestMs))),
+    refused: pairs.reduce((sum, { refused }) => sum + refused, 0),
     dataDir,
   };
 }

@@ -9,6 +9,7 @@ import { rabbitMq } from '../stack/rabbitmq.ts';
 import { service, type ServiceKind } from '../stack/service.ts';
 import { troubleIn } from './logs.ts';
 import type { FuzzOptions } from './options.ts';
+import { Trend } from './trend.ts';
 
 /** Always the same, so that the tokens of a recorded run are good in the next one. */
 export const SECRET = 'the secret of the fuzzer, long enough for HS256';
@@ -22,6 +23,8 @@ export class World {
   readonly #grounds: ProcessHandle[] = [];
   readonly #dataDir: string;
   readonly #options: FuzzOptions;
+  /** Of the heap of each service. */
+  readonly #trends = new Map<string, Trend>();
   #pids: number[] = [];
   amqpUrl = '';
 
@@ -56,11 +59,29 @@ export class World {
     for (const { name, spec } of this.services) {
       const [line] = troubleIn(spec.logFile);
       if (line !== undefined) return `the log of ${name} says: ${line.slice(0, 2_000)}`;
-      const memory = await this.value(name, 'process_resident_memory_bytes').catch(() => undefined);
-      if (memory === undefined) return `${name} does not answer`;
+      const metrics = await readMetrics(spec.http ?? '').catch(() => undefined);
+      if (!metrics) return `${name} does not answer`;
+      const memory = metrics.value('process_resident_memory_bytes');
       if (memory > MOST_MEMORY) return `${name} holds ${memory} bytes`;
+      this.#trendOf(name).add(
+        metrics.value('nodejs_heap_space_size_used_bytes', { space: 'old' }) +
+          metrics.value('nodejs_external_memory_bytes'),
+      );
     }
     return undefined;
+  }
+
+  /** A service that kept more and more; undefined when none did. */
+  leak(): string | undefined {
+    for (const [name, { leak }] of this.#trends)
+      if (leak) return `${name} kept ${leak.first} bytes at first, and ${leak.last} at last`;
+    return undefined;
+  }
+
+  #trendOf(name: string): Trend {
+    const trend = this.#trends.get(name) ?? new Trend();
+    this.#trends.set(name, trend);
+    return trend;
   }
 
   /** A metric of a service. */
