@@ -61,6 +61,20 @@ export default defineConfig(
     rules: { 'max-lines': 'off', 'max-lines-per-function': 'off' },
   },
   {
+    // The SDK is loaded only where somebody asks for traces: everything else uses libs/runtime/spans.ts.
+    files: ['libs/**', 'services/**'],
+    ignores: ['libs/runtime/otel.ts', 'libs/runtime/otel.test.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'ImportDeclaration[source.value=/^@opentelemetry.|otel.ts$/]',
+          message: 'OpenTelemetry belongs into libs/runtime/otel.ts, which is imported only when it is asked for.',
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: {
       globals: {

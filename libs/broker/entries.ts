@@ -22,6 +22,15 @@ const Since = At.refine((since) => since < Date.now() + MAX_CLOCK_DIFFERENCE_MS,
   error: 'is in the future',
 });
 
+/** The step of the message's distributed trace that this follows, if it is traced (W3C Trace Context); one that is off is none. */
+const traced = {
+  traceparent: z
+    .string()
+    .regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+    .catch('')
+    .optional(),
+};
+
 /** A message as accepted; `body` is the text of the JSON value that the sender wrote. */
 const message = { from: UserId, id: MessageId, to: UserId, body: z.string(), at: At, seq: Seq.optional() };
 /** On its last way: the gateway writes the body into a packet as it is, and one forged text would spoil that for ever. */
@@ -34,7 +43,7 @@ export type Target = z.infer<typeof Target>;
 
 /** gateway -> routing, in the partition of the user that it concerns. */
 export const RouteEntry = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('message'), ...message }),
+  z.object({ kind: z.literal('message'), ...message, ...traced }),
   z.object({
     kind: z.literal('session-up'),
     user: UserId,
@@ -64,6 +73,7 @@ export const AckEntry = z.object({
   to: UserId,
   at: At,
   others: z.array(Target).optional(),
+  ...traced,
 });
 export type AckEntry = z.infer<typeof AckEntry>;
 
@@ -90,9 +100,17 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     session: Session,
     ...checked,
     others: z.array(Target).optional(),
+    ...traced,
     ...returned,
   }),
-  z.object({ kind: z.literal('receipt'), session: Session, user: UserId, ...receipt, ...returned }),
+  z.object({
+    kind: z.literal('receipt'),
+    session: Session,
+    user: UserId,
+    ...receipt,
+    ...traced,
+    ...returned,
+  }),
   /** Answer to session-up. `mail`: the mailbox holds something. */
   z.object({ kind: z.literal('registered'), session: Session, mail: z.boolean() }),
   /** Another session took this one's place. */

@@ -1,4 +1,5 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
+import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Database } from '#libs/store/database.ts';
 import { findSessions, type Where } from '#libs/store/presence.ts';
@@ -16,6 +17,8 @@ export interface Relay {
 export interface ReceiptItem {
   receipt: StoredReceipt;
   delivery: Delivery;
+  /** The step that it follows, if the message is traced. */
+  traceparent?: string | undefined;
 }
 
 /**
@@ -29,6 +32,7 @@ export async function relayReceipts(
   presence?: Map<string, Where[]>,
 ): Promise<void> {
   const { db, live, leaseMs } = relay;
+  const since = Date.now();
   const found =
     presence ??
     (await findSessions(
@@ -44,8 +48,11 @@ export async function relayReceipts(
       receiptsTotal.inc({ outcome: 'live' });
       const { user, id, state } = item.receipt;
       trace('receipt live', user, id, { state, sessions });
+      const span = nextSpan('receipt', item.traceparent, user, id, since);
+      const traceparent = span?.traceparent ?? item.traceparent;
       for (const { gateway, session } of sessions)
-        live.send(gateway, { kind: 'receipt', session, ...item.receipt }, item.delivery);
+        live.send(gateway, { kind: 'receipt', session, ...item.receipt, traceparent }, item.delivery);
+      span?.end('live');
     }
   }
   await keepReceipts(relay, away);
@@ -60,13 +67,16 @@ export async function keepReceipts(
   items: readonly ReceiptItem[],
 ): Promise<void> {
   if (items.length === 0) return;
+  const since = Date.now();
   await storeReceipts(
     db,
     items.map(({ receipt }) => receipt),
   );
   receiptsTotal.inc({ outcome: 'stored' }, items.length);
-  for (const { receipt } of items)
+  for (const { receipt, traceparent } of items) {
     trace('receipt stored', receipt.user, receipt.id, { state: receipt.state });
+    nextSpan('receipt', traceparent, receipt.user, receipt.id, since)?.end('stored');
+  }
   const back = await findSessions(
     db,
     items.map(({ receipt }) => receipt.user),

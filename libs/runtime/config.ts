@@ -54,7 +54,42 @@ export const common = {
   /** Port to listen on; 0 takes a free one. */
   PORT: integer(8080, 0, 65_535),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  /** Where spans of messages go: an OpenTelemetry collector (OTLP over HTTP). Unset, there are none. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'must be an address that begins with https:// or http://' })
+    .refine((text) => !URL.parse(text)?.username && !URL.parse(text)?.password, {
+      error: 'must not hold a user name or password: OTEL_EXPORTER_OTLP_HEADERS is for those',
+    })
+    .optional(),
+  /** HTTP headers for it, `name=value`, separated by commas, values percent-encoded. */
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().transform(headers).optional(),
+  /** Share of messages that are traced, 0 to 1; decided where the message is accepted. */
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number({ error: 'must be a number' })
+    .min(0, { error: 'must be at least 0' })
+    .max(1, { error: 'must be at most 1' })
+    .default(1),
 };
+
+export interface TracingConfig {
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  OTEL_EXPORTER_OTLP_HEADERS?: Record<string, string> | undefined;
+  OTEL_TRACES_SAMPLER_ARG: number;
+}
+
+/** Never quotes what it reads: it may hold a key. */
+function headers(text: string, context: z.RefinementCtx): Record<string, string> {
+  const read = /^\s*([\w-]+)\s*=\s*([^\s,;]+)\s*$/;
+  const found = text.split(',').map((pair) => read.exec(pair));
+  if (found.every((pair) => pair !== null))
+    try {
+      return Object.fromEntries(found.map(([, name = '', value = '']) => [name, decodeURIComponent(value)]));
+    } catch {
+      // not percent-encoded: said below
+    }
+  context.addIssue({ code: 'custom', message: 'must be name=value, separated by commas, percent-encoded' });
+  return z.NEVER;
+}
 
 /**
  * Reads settings from the environment, once, at start.

@@ -1,5 +1,6 @@
+import { hostname } from 'node:os';
 import { within } from './backoff.ts';
-import { ConfigError } from './config.ts';
+import { ConfigError, type TracingConfig } from './config.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { traceTo } from './trace.ts';
 
@@ -97,7 +98,7 @@ export interface Context<C> {
  * An error that nobody caught is a bug: it is logged, and the process ends, since its state cannot be trusted; what
  * it held is in the broker.
  */
-export async function run<C extends { LOG_LEVEL: string }>(
+export async function run<C extends { LOG_LEVEL: string } & TracingConfig>(
   service: string,
   readSettings: () => C,
   main: (context: Context<C>) => Promise<void>,
@@ -113,6 +114,7 @@ export async function run<C extends { LOG_LEVEL: string }>(
   });
   lifecycle.handleSignals();
   try {
+    await startSpans(service, config, lifecycle, log);
     await main({ config, log, lifecycle });
   } catch (error) {
     if (lifecycle.stopping) return; // told to stop while it waited for something to start
@@ -122,6 +124,22 @@ export async function run<C extends { LOG_LEVEL: string }>(
     await lifecycle.stop();
     exitWhenIdle(log);
   }
+}
+
+/** OpenTelemetry's SDK is loaded only where it is asked for; the last thing that a process does is to send its spans. */
+async function startSpans(
+  service: string,
+  config: TracingConfig & { GATEWAY_ID?: string },
+  lifecycle: Lifecycle,
+  log: Logger,
+): Promise<void> {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: headers = {} } = config;
+  if (endpoint === undefined) return;
+  const { exportSpans } = await import('./otel.ts');
+  const instance = config.GATEWAY_ID ?? `${hostname()}-${process.pid}`;
+  const share = config.OTEL_TRACES_SAMPLER_ARG;
+  lifecycle.onStop('spans', exportSpans({ service, instance, endpoint, headers, share, log }));
+  log.info({ share }, 'messages are traced');
 }
 
 /** Settings that are off are the operator's to mend: said plainly, without a stack. */

@@ -20,9 +20,10 @@ export async function relayConfirmations(relay: Relay, items: readonly AckItem[]
   const settled = await settleCopies(relay, items);
   const receipts = items
     .filter(({ entry }) => !settled.has(nameOf(entry)))
-    .map(({ entry: { from, id, to, at }, delivery }) => ({
+    .map(({ entry: { from, id, to, at, traceparent }, delivery }) => ({
       receipt: { user: from, id, to, state: 'delivered' as const, at },
       delivery,
+      traceparent,
     }));
   await relayReceipts(relay, receipts);
 }

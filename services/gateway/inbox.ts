@@ -4,6 +4,7 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import { GatewayEntry, type LiveReceipt, type Mailbox } from '#libs/broker/entries.ts';
 import { batchEntries } from '#libs/broker/metrics.ts';
 import { ackN, offlineN } from '#libs/protocol/encode.ts';
+import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { EpochOwner } from './epoch.ts';
 import type { Gateway } from './gateway.ts';
@@ -121,6 +122,7 @@ export class Inbox implements EpochOwner {
     switch (entry.kind) {
       case 'receipt':
         trace('ack:N', entry.user, entry.id, { session: session.id, state: entry.state });
+        nextSpan('notify', entry.traceparent, entry.user, entry.id)?.end(entry.state);
         session.connection.send('ack:N', ackN(entry satisfies LiveReceipt));
         return;
       case 'registered':

@@ -1,6 +1,7 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
+import { nextSpan, type Span } from '#libs/runtime/spans.ts';
 
 export interface WindowLimits {
   /** Most messages sent and unanswered. */
@@ -28,6 +29,8 @@ export class Held implements Pending {
   sentAt = 0;
   /** ack:R that wait for their ack:A. Once there is one, the message is the confirmation's and no longer returned. */
   answers = 0;
+  /** From the moment it is with the client until that has answered, if the message is traced. */
+  span: Span | undefined;
 
   constructor(message: LiveMessage, delivery: Delivery) {
     this.message = message;
@@ -125,6 +128,7 @@ export class ReceiveWindow {
     const held = this.#sent.get(name) ?? this.#waiting.get(name);
     if (held?.answers === 0) {
       this.#remove(name, held);
+      held.span?.end('settled elsewhere');
       held.settled();
       this.pump();
     }
@@ -142,6 +146,7 @@ export class ReceiveWindow {
       for (const [name, held] of all) {
         if (held.answers > 0 || !which(held)) continue;
         this.#remove(name, held);
+        held.span?.end(reason);
         this.#owner.giveBack(held.message, reason, held);
       }
     this.pump();
@@ -158,6 +163,7 @@ export class ReceiveWindow {
 
   /** The broker has taken everything back by itself. */
   clear(): void {
+    for (const { span, answers } of this.#sent.values()) if (answers === 0) span?.end('broker lost');
     this.#sent.clear();
     this.#waiting.clear();
     this.#unanswered = this.#waitingBytes = 0;
@@ -172,6 +178,8 @@ export class ReceiveWindow {
     this.#sent.set(name, held);
     this.#unanswered++;
     held.sentAt = Date.now();
+    const { from, id, traceparent } = held.message;
+    held.span = nextSpan('deliver', traceparent, from, id);
     this.#owner.deliver(held.message);
   }
 }

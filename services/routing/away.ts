@@ -1,5 +1,6 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import { relayReceipts, type Relay } from '#libs/relay/receipts.ts';
+import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import { type Quotas, storeMessages, type StoredMessage } from '#libs/store/messages.ts';
 import { findSessions } from '#libs/store/presence.ts';
@@ -7,7 +8,7 @@ import { mailboxFullTotal, routedTotal } from './metrics.ts';
 
 /** A message for somebody who cannot be reached live, and the delivery that it comes from. */
 export interface AwayItem {
-  entry: StoredMessage;
+  entry: StoredMessage & { traceparent?: string | undefined };
   delivery: Delivery;
 }
 
@@ -44,6 +45,9 @@ export async function storeAway(
     const full = refused.has(nameOf(entry));
     routedTotal.inc({ outcome: full ? 'rejected' : 'stored' });
     trace(full ? 'mailbox full' : 'stored', user, id, { to });
+    const span = nextSpan('store', entry.traceparent, user, id, now);
+    span?.end(full ? 'rejected' : 'stored');
+    const traceparent = span?.traceparent ?? entry.traceparent;
     if (!full && !hinted.has(to)) {
       live.hint(presence.get(to) ?? [], delivery);
       hinted.add(to);
@@ -51,7 +55,7 @@ export async function storeAway(
     const outcome = full
       ? ({ state: 'rejected', reason: 'mailbox_full' } as const)
       : ({ state: 'stored' } as const);
-    return { receipt: { user, id, to, at: now, ...outcome }, delivery };
+    return { receipt: { user, id, to, at: now, ...outcome }, delivery, traceparent };
   });
   await relayReceipts(mailbox, receipts, presence);
 }

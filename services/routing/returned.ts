@@ -49,7 +49,7 @@ export class Returned {
     await storeAway(this.#mailbox, messages);
     await keepReceipts(
       this.#mailbox,
-      receipts.map(({ entry, delivery }) => ({ receipt: entry, delivery })),
+      receipts.map(({ entry, delivery }) => ({ receipt: entry, delivery, traceparent: entry.traceparent })),
     );
 
     for (const { entry, delivery } of [...messages, ...receipts])

@@ -1,6 +1,7 @@
 import type { AckR } from '#libs/protocol/client-packets.ts';
 import { ackA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
+import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Gateway } from '../gateway.ts';
 import { confirmSeconds } from '../metrics.ts';
@@ -11,10 +12,17 @@ import type { Session } from '../session.ts';
 class Confirming implements Pending {
   readonly #session: Session;
   readonly #held: Held;
+  readonly #span;
 
   constructor(session: Session, held: Held) {
     this.#session = session;
     this.#held = held;
+    const { from, id } = held.message;
+    this.#span = nextSpan('confirm', held.span?.traceparent, from, id);
+  }
+
+  get traceparent(): string | undefined {
+    return this.#span?.traceparent;
   }
 
   settled(error?: Error): void {
@@ -22,6 +30,7 @@ class Confirming implements Pending {
     const { from, id } = this.#held.message;
     const more = { session: this.#session.id };
     trace(error ? 'ack:R not confirmed' : 'ack:A', from, id, more);
+    this.#span?.end(error ? 'unavailable' : 'confirmed');
     if (!error) {
       for (let n = window.confirmed(this.#held); n > 0; n--) connection.send('ack:A', ackA(id, from));
       return;
@@ -51,8 +60,11 @@ export function ackR(gateway: Gateway, session: Session, { id, from }: AckR): vo
   const { at, others } = held.message;
   const now = Date.now();
   confirmSeconds.observe(Math.max(0, now - at) / 1_000);
+  held.span?.end('answered');
+  const confirming = new Confirming(session, held);
+  const { traceparent } = confirming;
   gateway.out.ack(
-    { kind: 'ack', from, id, to: session.user, at: now, ...(others && { others }) },
-    new Confirming(session, held),
+    { kind: 'ack', from, id, to: session.user, at: now, ...(others && { others }), traceparent },
+    confirming,
   );
 }

@@ -1,6 +1,7 @@
 import type { ReadMsgR } from '#libs/protocol/decode.ts';
 import { msgA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
+import { firstSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Verdict } from '../authorize/authorizer.ts';
 import type { Gateway } from '../gateway.ts';
@@ -12,25 +13,30 @@ class Accepting implements Pending {
   readonly #session: Session;
   readonly #id: string;
   readonly #started = performance.now();
+  readonly #span;
   #at = 0;
 
   constructor(session: Session, id: string) {
     this.#session = session;
     this.#id = id;
     session.accepting++;
+    this.#span = firstSpan('accept', session.user, id);
   }
 
   publish({ out }: Gateway, { id, to, bodyText, seq }: ReadMsgR): void {
     const from = this.#session.user;
     this.#at = this.#session.nextAt();
-    out.route(to, { kind: 'message', from, id, to, body: bodyText, at: this.#at, seq }, this);
+    const { traceparent } = this.#span ?? {};
+    out.route(to, { kind: 'message', from, id, to, body: bodyText, at: this.#at, seq, traceparent }, this);
   }
 
   /** It is not published. Who is gone meanwhile sends it again on the next connection. */
   refused(verdict: Verdict): void {
     this.#session.accepting--;
-    if (verdict === 'forbidden') forbid(this.#session, this.#id);
-    else this.#unavailable('it cannot be told now whether you may write to this user; send it again');
+    if (verdict === 'forbidden') {
+      this.#span?.end('forbidden');
+      forbid(this.#session, this.#id);
+    } else this.#unavailable('it cannot be told now whether you may write to this user; send it again');
   }
 
   settled(error?: Error): void {
@@ -41,11 +47,13 @@ class Accepting implements Pending {
       return;
     }
     acceptSeconds.observe((performance.now() - this.#started) / 1_000);
+    this.#span?.end('accepted');
     trace('msg:A', this.#session.user, this.#id, { session: this.#session.id });
     connection.send('msg:A', msgA(this.#id, this.#at));
   }
 
   #unavailable(message: string): void {
+    this.#span?.end('unavailable');
     trace('refused', this.#session.user, this.#id, { session: this.#session.id });
     this.#session.connection.error('unavailable', message, { type: 'msg:R', id: this.#id });
   }
