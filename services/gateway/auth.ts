@@ -49,8 +49,7 @@ function reader(config: GatewayConfig, log: Logger): Reader {
   if (AUTH_SECRET) {
     if (isShortSecret(AUTH_SECRET))
       log.warn('AUTH_SECRET has less than 32 bytes: who has a token can guess it by trying');
-    const key = new TextEncoder().encode(AUTH_SECRET);
-    return { read: withKey(key, ['HS256']), stop: NOTHING_TO_STOP };
+    return { read: withKey(secretKey(AUTH_SECRET), ['HS256']), stop: NOTHING_TO_STOP };
   }
   if (AUTH_JWKS_URL) {
     const { AUTH_JWKS_CACHE_MS: cacheMs, AUTH_JWKS_COOLDOWN_MS: cooldownMs } = config;
@@ -61,10 +60,18 @@ function reader(config: GatewayConfig, log: Logger): Reader {
   return { read: withKey(key, algorithms), stop: NOTHING_TO_STOP };
 }
 
+type Key = Parameters<typeof jwtVerify>[1];
+
 const withKey =
-  (key: Parameters<typeof jwtVerify>[1], algorithms: string[]): Reader['read'] =>
+  (key: Key | Promise<Key>, algorithms: string[]): Reader['read'] =>
   async (token, options) =>
-    (await jwtVerify(token, key, { ...options, algorithms })).payload;
+    (await jwtVerify(token, await key, { ...options, algorithms })).payload;
+
+/** Imported once: from bytes, jose would import it for each token. */
+const secretKey = (secret: string) =>
+  crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, [
+    'verify',
+  ]);
 
 /** Of a set, jose takes only keys whose kind (and `alg` and `use`, if they say so) fits the token's algorithm. */
 const withKeySet =

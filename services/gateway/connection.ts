@@ -5,6 +5,7 @@ import type { Re } from '#libs/protocol/decode.ts';
 import { encode } from '#libs/protocol/encode.ts';
 import { MAX_BAD_PACKETS } from '#libs/protocol/limits.ts';
 import type { ServerType } from '#libs/protocol/server-packets.ts';
+import { currentTurn, nextTurn } from '#libs/runtime/turn.ts';
 import type { Corkable, Corker } from './corker.ts';
 import { errorsTotal, packetsOut } from './metrics.ts';
 import type { Session } from './session.ts';
@@ -31,6 +32,9 @@ const MESSAGE_SHARE = 0.25;
 /** How long a client with too much to read may take none of it, milliseconds. */
 const STALL_MS = 3_000;
 
+/** A client that sends more at once waits for the next turn of the event loop, so that it does not hold others up. */
+const FRAMES_PER_TURN = 32;
+
 /** What a client may still send when it was told to go, bytes; each frame counts as so much more. */
 const LATE_BYTES = 256 * 1024;
 const FRAME_BYTES = 100;
@@ -56,6 +60,9 @@ export class Connection implements Corkable {
   #busy = false;
   #backlog: string[] = [];
   #lateBytes = 0;
+  /** Frames read in a turn of the event loop, and which one. */
+  #frames = 0;
+  #turn = 0;
   /** Ping intervals in which nothing came. */
   #silent = 0;
   /** Pings and pongs since a moment, milliseconds. */
@@ -234,9 +241,9 @@ export class Connection implements Corkable {
     if (this.#lateBytes > LATE_BYTES) this.#ws.pause();
   }
 
-  /** A login takes time; what the client sends behind it waits, in order, and reading pauses. */
+  /** A login takes time, and a turn has its end; what the client sends behind that waits, in order, and reading pauses. */
   #read(text: string): void {
-    const busy = this.#owner.receive(this, text);
+    const busy = this.#owner.receive(this, text) ?? this.#turnOver();
     if (!busy) return;
     this.#busy = true;
     this.#ws.pause();
@@ -245,6 +252,13 @@ export class Connection implements Corkable {
       this.#ws.resume();
       this.#readOn();
     });
+  }
+
+  #turnOver(): Promise<void> | undefined {
+    const turn = currentTurn();
+    if (turn !== this.#turn) this.#frames = 0;
+    this.#turn = turn;
+    return ++this.#frames < FRAMES_PER_TURN ? undefined : nextTurn();
   }
 }
 

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { childEnvironment, REPOSITORY } from '../stack/environment.ts';
 import { withLogFile } from '../stack/log-file.ts';
@@ -26,6 +27,8 @@ export function startRaid(dataDir: string, orders: Orders): Raid {
       stdio: ['ignore', fd, fd, 'ipc'],
     }),
   );
+  // Real attackers have processors of their own; these take only what the services leave.
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   let counts: Report['counts'] = {};
   const strong = new Promise<void>((resolve, reject) => {
     child.on('message', (report: Report) => {

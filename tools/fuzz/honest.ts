@@ -111,10 +111,9 @@ export class HonestPair {
         });
         if (fault() !== undefined) throw new Error(fault());
         const state = told.get(id);
-        if (signal.aborted && state === undefined) break;
-        if (state !== 'delivered')
-          throw new Error(`a message to an honest client who is there was ${String(state)}`);
-        if (bodies.get(id) !== body) throw new Error(`${body} came as ${String(bodies.get(id))}`);
+        if (state === undefined) break; // it is over
+        if (state !== 'delivered') throw new Error(`a message to an honest client who is there was ${state}`);
+        if (bodies.get(id) !== body) throw new Error(`${body} came as ${bodies.get(id) ?? 'nothing'}`);
         this.delivered++;
         this.longestMs = Math.max(this.longestMs, performance.now() - began);
         await new Promise((resolve) => setTimeout(resolve, dice.whole(0, 50)));
