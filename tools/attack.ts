@@ -1,9 +1,9 @@
 import { Command, Option } from 'commander';
 import { writeFileSync } from 'node:fs';
-import ora from 'ora';
 import { ATTACKS, type AttackName, type AttackOptions } from './attack/options.ts';
 import { dataOf, tablesOf } from './attack/report.ts';
 import { runAttacks } from './attack/run.ts';
+import { progressLine } from './progress.ts';
 import { whole } from './whole.ts';
 
 interface CommandLine extends Omit<AttackOptions, 'attacks'> {
@@ -12,11 +12,8 @@ interface CommandLine extends Omit<AttackOptions, 'attacks'> {
 }
 
 async function attack({ only, json, ...options }: CommandLine): Promise<void> {
-  const spinner = ora({ discardStdin: false }).start();
-  const say = (text: string) => (spinner.text = text);
-  const results = await runAttacks({ ...options, attacks: only ?? ATTACKS }, say).finally(() =>
-    spinner.stop(),
-  );
+  const line = progressLine();
+  const results = await runAttacks({ ...options, attacks: only ?? ATTACKS }, line.say).finally(line.done);
   console.log(tablesOf(results));
   if (json === undefined) return;
   writeFileSync(json, `${JSON.stringify(dataOf(results), undefined, 2)}\n`);

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import ora from 'ora';
 import { FAULT_NAMES, type FaultName } from './chaos/faults.ts';
 import type { ChaosOptions } from './chaos/options.ts';
 import { runChaos } from './chaos/run.ts';
+import { progressLine } from './progress.ts';
 import { REPOSITORY } from './stack/environment.ts';
 import { whole } from './whole.ts';
 
@@ -10,9 +10,6 @@ import { whole } from './whole.ts';
 const PATIENCE_MS = 180_000;
 /** Share of the messages on which the receiving application fails. */
 const FAILING = 0.002;
-/** Without a terminal the progress line is printed so often, milliseconds. */
-const PRINT_EVERY = 10_000;
-
 /** Fault names and beginnings of them, separated by commas: `kill` is all that kill. */
 function faults(text: string): FaultName[] {
   const wanted = text === 'none' ? [] : text.split(',').map((name) => name.trim());
@@ -22,29 +19,12 @@ function faults(text: string): FaultName[] {
   return FAULT_NAMES.filter((fault) => wanted.some((name) => fault.startsWith(name)));
 }
 
-/** One line that changes, or one every now and then. */
-function progress() {
-  const spinner = ora({ discardStdin: false });
-  let printed = 0;
-  return {
-    say: (text: string) => {
-      if (spinner.isSpinning) spinner.text = text;
-      else if (process.stdout.isTTY) spinner.start(text);
-      else if (Date.now() - printed >= PRINT_EVERY) {
-        printed = Date.now();
-        console.log(text);
-      }
-    },
-    done: () => spinner.stop(),
-  };
-}
-
 async function chaos(options: Omit<ChaosOptions, 'root' | 'patienceMs' | 'failing'>): Promise<void> {
   const { seconds, seed, pairs, rate, cluster } = options;
   console.log(
     `${pairs} pairs, ${rate} messages/s, ${seconds} s, ${cluster ? 'three broker nodes' : 'one broker node'}, seed ${seed}`,
   );
-  const line = progress();
+  const line = progressLine();
   const result = await runChaos(
     { ...options, patienceMs: PATIENCE_MS, failing: FAILING, root: REPOSITORY },
     line,

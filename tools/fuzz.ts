@@ -1,35 +1,15 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import ora from 'ora';
 import type { FuzzOptions } from './fuzz/options.ts';
 import { runFuzz } from './fuzz/run.ts';
+import { progressLine } from './progress.ts';
 import { REPOSITORY } from './stack/environment.ts';
 import { whole } from './whole.ts';
-
-/** Without a terminal the progress line is printed so often, milliseconds. */
-const PRINT_EVERY = 10_000;
-
-/** One line that changes, or one every now and then. */
-function progress() {
-  const spinner = ora({ discardStdin: false });
-  let printed = 0;
-  return {
-    say: (text: string) => {
-      if (spinner.isSpinning) spinner.text = text;
-      else if (process.stdout.isTTY) spinner.start(text);
-      else if (Date.now() - printed >= PRINT_EVERY) {
-        printed = Date.now();
-        console.log(text);
-      }
-    },
-    done: () => spinner.stop(),
-  };
-}
 
 async function fuzz(options: Omit<FuzzOptions, 'root'>): Promise<void> {
   const { seconds, seed, connections, forged } = options;
   console.log(`${connections} hostile connections, ${forged} forged messages/s, ${seconds} s, seed ${seed}`);
-  const line = progress();
+  const line = progressLine();
   const result = await runFuzz({ ...options, root: REPOSITORY }, line).finally(line.done);
   const { fault, dataDir, ...counts } = result;
   for (const [name, count] of Object.entries(counts)) console.log(`  ${name.padEnd(12)} ${count}`);

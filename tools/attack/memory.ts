@@ -1,11 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
-
-/** Memory of a process, bytes; what it shares with others counts in part (Linux: PSS). */
-export function memoryOf(pid: number): number {
-  const [, kilobytes] = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? [];
-  return Number(kilobytes) * 1024;
-}
+import { memoryOf } from '../stack/process-usage.ts';
 
 /** Most files and sockets that this process, and those that it starts, may have open. */
 export function openFilesLimit(): number {

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Progress } from '../progress.ts';
 import { killStack } from '../stack/leftovers.ts';
 import { check, type Verdict } from './check/check.ts';
 import { factsOf } from './check/facts.ts';
@@ -12,11 +13,6 @@ import { reportOf, storiesOf } from './report.ts';
 import { leftBehind } from './remains.ts';
 import { settle } from './settle.ts';
 import { World } from './world.ts';
-
-/** Shows how a run goes on. */
-export interface Progress {
-  say(text: string): void;
-}
 
 export interface ChaosResult extends Verdict {
   /** For people. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Dice } from '../chaos/dice.ts';
-import type { Progress } from '../chaos/run.ts';
+import type { Progress } from '../progress.ts';
 import { killStack } from '../stack/leftovers.ts';
 import { signToken } from '../stack/token.ts';
 import { until } from '../stack/until.ts';

@@ -1,0 +1,19 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { WebSocketServer } from 'ws';
+import { serve } from '../serve.ts';
+
+/** A WebSocket server with the library of the gateway, that sends back what it gets and does nothing else. */
+
+async function listen(): Promise<string> {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
+  server.on('connection', (socket) => {
+    socket.on('message', (data) => socket.send(data, { binary: false }));
+  });
+  await once(server, 'listening');
+  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`;
+}
+
+const api = { listen };
+export type EchoApi = typeof api;
+serve(api);
