@@ -16,9 +16,13 @@ const layers = [
   { files: ['libs/store/**'], not: ['broker', 'relay', 'client', 'services', 'tools', 'test'] },
   { files: ['libs/relay/**'], not: ['client', 'services', 'tools', 'test'] },
   { files: ['libs/client/**'], not: ['runtime', 'broker', 'store', 'relay', 'services', 'tools', 'test'] },
-  { files: ['services/gateway/**'], not: ['store', 'relay', 'client', 'routing', 'ack', 'tools', 'test'] },
-  { files: ['services/routing/**'], not: ['client', 'gateway', 'ack', 'tools', 'test'] },
-  { files: ['services/ack/**'], not: ['client', 'gateway', 'routing', 'tools', 'test'] },
+  {
+    files: ['services/gateway/**'],
+    not: ['store', 'relay', 'client', 'routing', 'ack', 'admin', 'tools', 'test'],
+  },
+  { files: ['services/routing/**'], not: ['client', 'gateway', 'ack', 'admin', 'tools', 'test'] },
+  { files: ['services/ack/**'], not: ['client', 'gateway', 'routing', 'admin', 'tools', 'test'] },
+  { files: ['services/admin/**'], not: ['relay', 'client', 'gateway', 'routing', 'ack', 'tools', 'test'] },
   { files: ['tools/**'], not: ['test'] },
 ];
 
@@ -32,6 +36,7 @@ const folder = {
   gateway: '(services|\\.\\.)/gateway',
   routing: '(services|\\.\\.)/routing',
   ack: '(services|\\.\\.)/ack',
+  admin: '(services|\\.\\.)/admin',
   tools: 'tools',
   test: 'test',
 };
@@ -69,7 +74,8 @@ export default defineConfig(
         'error',
         {
           selector: 'ImportDeclaration[source.value=/^@opentelemetry.|otel.ts$/]',
-          message: 'OpenTelemetry belongs into libs/runtime/otel.ts, which is imported only when it is asked for.',
+          message:
+            'OpenTelemetry belongs into libs/runtime/otel.ts, which is imported only when it is asked for.',
         },
       ],
     },

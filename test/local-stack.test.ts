@@ -66,6 +66,12 @@ describe('the local stack', () => {
     }
   });
 
+  test('admin finds its broker and database', async () => {
+    const { code, output } = await runTool('tools/admin.ts', 'slow', '--data', dataDir);
+    expect(output).toMatch(/^\d+ of \d+ sessions/);
+    expect(code).toBe(0);
+  });
+
   test('a second start with the same data says who runs already', async () => {
     const { code, output } = await local('start', '--port', String(port));
     expect(code).toBe(1);
@@ -240,9 +246,11 @@ describe('the local stack', () => {
 });
 
 /** Runs a command to its end. */
-function run(...args: string[]): Promise<{ code: number; output: string }> {
+const run = (...args: string[]) => runTool('tools/local.ts', ...args);
+
+function runTool(...args: string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, ['tools/local.ts', ...args], (_, stdout, stderr) => {
+    const child = execFile(process.execPath, args, (_, stdout, stderr) => {
       resolve({ code: child.exitCode ?? -1, output: stdout + stderr });
     });
   });

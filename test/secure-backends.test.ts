@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { connectionString } from '#libs/store/connection-string.ts';
+import { admin } from '../services/admin/program.ts';
 import { REPOSITORY } from '../tools/stack/environment.ts';
 import { logTail } from '../tools/stack/log-file.ts';
 import { freePort } from '../tools/stack/ports.ts';
@@ -23,6 +25,7 @@ import { until } from './harness/wait.ts';
 
 const BROKER_USER = 'sixfold_services';
 const DATABASE_ROLE = 'sixfold_services';
+const OPERATOR = 'sixfold_operator';
 const VIRTUAL_HOST = 'sixfold';
 const PASSWORD = "it's a p@ss/word";
 
@@ -49,7 +52,11 @@ beforeAll(async () => {
     DATABASE_URL: as(at('localhost', stack.databaseUrl), DATABASE_ROLE),
     DATABASE_CA: ours.ca,
   };
-  await Promise.all([stack.addGateway(env), stack.addRouting(env), stack.addAck(env)]);
+  const operator = [OPERATOR, VIRTUAL_HOST, 'operator'];
+  await Promise.all([
+    ...[stack.addGateway(env), stack.addRouting(env), stack.addAck(env)],
+    runWithRabbitmqctl(addresses, 'deploy/rabbitmq/user.sh', operator, PASSWORD),
+  ]);
 });
 
 afterAll(() => stack.stop());
@@ -161,6 +168,29 @@ describe('a service that is not sure whom it speaks to is not ready, and says wh
       await child.exited;
     }
   });
+});
+
+test('an operator, as a user and a role that read no body, can do what admin does', async () => {
+  await stack.sql(readFileSync(join(REPOSITORY, 'deploy/postgres/operator.sql'), 'utf8'));
+  await stack.sql(`ALTER ROLE ${OPERATOR} PASSWORD ${pg.escapeLiteral(PASSWORD)}`);
+  const their = {
+    ...env,
+    AMQP_URL: as(env.AMQP_URL, OPERATOR),
+    DATABASE_URL: as(env.DATABASE_URL, OPERATOR),
+  };
+  await using alice = await connectAs(stack, stack.gateways[0], 'alice');
+  for (const command of ['mailbox alice', 'sessions alice', 'slow', 'dead list', 'disconnect alice']) {
+    const said: string[] = [];
+    const say = (text: string) => said.push(text);
+    expect(await admin(command.split(' '), { env: their, out: say, err: say }), said.join('\n')).toBe(0);
+  }
+  expect((await alice.closed).code).toBe(1012);
+  const client = new pg.Client({
+    connectionString: connectionString({ DATABASE_URL: their.DATABASE_URL, DATABASE_CA: env.DATABASE_CA }),
+  });
+  await client.connect();
+  await expect(client.query('SELECT body FROM offline_messages')).rejects.toThrow(/permission denied/);
+  await client.end();
 });
 
 describe('the broker user of deploy/rabbitmq/user.sh', () => {

@@ -84,6 +84,7 @@ export class DeadLetters {
   bury(delivery: Delivery, letter: DeadLetter): void {
     deadTotal.inc();
     delivery.hold();
-    this.#outbox.add(JSON.stringify({ ...letter, queue: delivery.source.queue }), delivery);
+    const { queue } = delivery.source;
+    this.#outbox.add(JSON.stringify({ ...letter, queue, at: Date.now() }), delivery);
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isJson } from '#libs/protocol/json.ts';
 import { MAX_KEY_LENGTH, MAX_PULL } from '#libs/protocol/limits.ts';
+import { MAX_REPORTED, REPORT_QUEUE } from './report.ts';
 import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } from '#libs/protocol/names.ts';
 
 /**
@@ -93,7 +94,7 @@ export type ReturnReason = z.infer<typeof ReturnReason>;
 /** It only names a counter: no message is given up for it. */
 const returned = { returned: ReturnReason.catch('other').optional() };
 
-/** routing, ack -> gateway; and what could not be handed over live, in `sixfold.returned`. */
+/** routing, ack, an operator -> gateway; and what could not be handed over live, in `sixfold.returned`. */
 export const GatewayEntry = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('message'),
@@ -137,6 +138,14 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
    * they were lost or had lapsed, and the gateway announces them again.
    */
   z.object({ kind: z.literal('lease-granted'), presence: z.string() }),
+  /** From an operator: this session has to connect anew. */
+  z.object({ kind: z.literal('disconnect'), session: Session }),
+  /** From an operator: who is slow? The answer goes to the queue `to`, and names up to `most` sessions. */
+  z.object({
+    kind: z.literal('report'),
+    to: z.string().regex(REPORT_QUEUE),
+    most: z.int().min(1).max(MAX_REPORTED),
+  }),
   /** Nothing comes behind it: the epoch is over and the queue can be removed. */
   z.object({ kind: z.literal('tombstone') }),
 ]);

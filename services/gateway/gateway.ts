@@ -17,6 +17,7 @@ import { offlineA, offlineR } from './handlers/offline.ts';
 import { packetsIn } from './metrics.ts';
 import type { Outboxes } from './outboxes.ts';
 import { overRate } from './rate.ts';
+import { reportOf } from './report.ts';
 import { Session } from './session.ts';
 
 export interface GatewayParts {
@@ -129,6 +130,20 @@ export class Gateway implements ConnectionOwner {
   /** Tells presence that nothing more should come here. Lost, the next message that comes back tells it. */
   withdraw({ user, id }: Session): void {
     this.out.route(user, { kind: 'session-down', user, session: id });
+  }
+
+  /** An operator wants it to connect anew: to its client the same as a gateway that drains (PROTOCOL: bye). */
+  disconnect(session: Session): void {
+    const { connection, id, user } = session;
+    this.log.info({ session: id, user }, 'disconnected by an operator');
+    connection.bye('draining', Math.round(Math.random() * this.config.DRAIN_SPREAD_MS));
+    this.closeSession(session, 'disconnected');
+    connection.leave('draining');
+  }
+
+  /** Tells an operator who is slow. Whoever asked may be gone: then nobody needs it. */
+  report(to: string, most: number): void {
+    this.out.report(to, reportOf(this.epoch.name, this.sessions.values(), most));
   }
 
   closed(connection: Connection): void {

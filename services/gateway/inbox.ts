@@ -86,6 +86,7 @@ export class Inbox implements EpochOwner {
 
   #handle(entry: GatewayEntry, delivery: Delivery): void {
     if (entry.kind === 'lease-granted') this.#gateway.epoch.granted(entry.presence);
+    else if (entry.kind === 'report') this.#gateway.report(entry.to, entry.most);
     else if (entry.kind === 'tombstone') {
       this.#renew(); // this epoch was taken for dead; the heirs are waiting for the queue
       return; // not settled: the tombstone is for them
@@ -117,7 +118,7 @@ export class Inbox implements EpochOwner {
 
   #forSession(
     session: Session,
-    entry: Exclude<GatewayEntry, { kind: 'message' | 'lease-granted' | 'tombstone' }>,
+    entry: Exclude<GatewayEntry, { kind: 'message' | 'lease-granted' | 'report' | 'tombstone' }>,
   ): void {
     switch (entry.kind) {
       case 'receipt':
@@ -133,6 +134,9 @@ export class Inbox implements EpochOwner {
         session.connection.bye('replaced');
         this.#gateway.closeSession(session, 'disconnected');
         session.connection.leave('replaced');
+        return;
+      case 'disconnect':
+        this.#gateway.disconnect(session);
         return;
       case 'late':
         if (entry.full) this.#full(session);

@@ -1,6 +1,7 @@
 import type { AckEntry, RouteEntry } from '#libs/broker/entries.ts';
 import { Outbox } from '#libs/broker/outbox.ts';
 import type { Publisher } from '#libs/broker/publisher.ts';
+import type { Report } from '#libs/broker/report.ts';
 import { ACK_QUEUE, partitionOf, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { GatewayConfig } from './config.ts';
@@ -13,6 +14,7 @@ export class Outboxes {
   readonly returned: Outbox;
   readonly #ack: Outbox;
   readonly #route: Outbox[];
+  readonly #operator: { publisher: Publisher; timeoutMs: number };
 
   constructor(publisher: Publisher, { CONFIRM_TIMEOUT_MS, ROUTE_PARTITIONS }: GatewayConfig) {
     const inTime = { publisher, exchange: '', timeoutMs: CONFIRM_TIMEOUT_MS, maxWaiting: MAX_WAITING };
@@ -21,6 +23,7 @@ export class Outboxes {
       (_, p) => new Outbox({ ...inTime, routingKey: routeQueue(p), stage: 'route' }),
     );
     this.#ack = new Outbox({ ...inTime, routingKey: ACK_QUEUE, stage: 'ack' });
+    this.#operator = { publisher, timeoutMs: CONFIRM_TIMEOUT_MS };
     this.returned = new Outbox({ publisher, exchange: '', routingKey: RETURNED_QUEUE, stage: 'returned' });
   }
 
@@ -31,6 +34,15 @@ export class Outboxes {
 
   ack(entry: AckEntry, pending: Pending): void {
     this.#ack.add(JSON.stringify(entry), pending);
+  }
+
+  /** To an operator who asked: once, since another report is as good. */
+  report(queue: string, report: Report): void {
+    const { publisher, timeoutMs } = this.#operator;
+    void publisher
+      .publish('', queue, Buffer.from(JSON.stringify(report)), timeoutMs)
+      .catch(() => undefined) // the operator is told when no answer comes
+      .finally(() => publisher.release('', queue));
   }
 
   async drained(): Promise<void> {

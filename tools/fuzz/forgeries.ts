@@ -148,6 +148,8 @@ const gatewayEntries: Entries = (dice) => [
   { kind: 'late', session: session(dice), since: at(dice) },
   { kind: 'settled', session: session(dice), from: user(dice), id: id(dice) },
   { kind: 'hint', session: session(dice) },
+  { kind: 'disconnect', session: session(dice) },
+  { kind: 'report', to: 'sixfold.admin.00000000-0000-0000-0000-000000000000', most: dice.whole(1, 1_000) },
   {
     kind: 'mailbox',
     session: session(dice),

@@ -1,0 +1,12 @@
+import { brokerConfig } from '#libs/broker/config.ts';
+import { readConfig } from '#libs/runtime/config.ts';
+import { storeConfig } from '#libs/store/config.ts';
+
+const { AMQP_URL, AMQP_CA, AMQP_HEARTBEAT_S } = brokerConfig;
+
+/** The settings of the services that say where broker and database are. */
+const adminConfig = { AMQP_URL, AMQP_CA, AMQP_HEARTBEAT_S, ...storeConfig };
+
+/** @throws ConfigError */
+export const readAdminConfig = (env: NodeJS.ProcessEnv = process.env) => readConfig(adminConfig, env);
+export type AdminConfig = ReturnType<typeof readAdminConfig>;

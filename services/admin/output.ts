@@ -1,0 +1,105 @@
+import type { Look, Outcome } from './dead/commands.ts';
+import type { KnownSession, MailboxCounts } from '#libs/store/inspect.ts';
+import type { Slow } from './slow.ts';
+
+/** What commands say to people; programs take `--json`. */
+
+/** Columns, each as wide as its widest cell. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows];
+  const width = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(width[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** For how long, in the largest unit that fits. */
+export function age(since: number | null | undefined, now = Date.now()): string {
+  if (since === null || since === undefined) return '-';
+  const seconds = Math.max(0, Math.round((now - since) / 1_000));
+  const [unit, size] = UNITS.find(([, least]) => seconds >= 2 * least) ?? ['s', 1];
+  return `${Math.floor(seconds / size)} ${unit}`;
+}
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+] as const;
+
+export function mailboxText(user: string, counts: MailboxCounts): string {
+  const { messages, oldestMessage, receipts, oldestReceipt, senders } = counts;
+  const rows = [
+    ['messages', String(messages), age(oldestMessage)],
+    ['receipts', String(receipts), age(oldestReceipt)],
+  ];
+  const from = senders.map(({ sender, messages }) => `${sender} ${messages}`).join(', ');
+  return table([user, 'waiting', 'oldest'], rows) + (from === '' ? '' : `\nmost messages from: ${from}`);
+}
+
+export function sessionsText(sessions: readonly KnownSession[]): string {
+  if (sessions.length === 0) return 'no session';
+  const rows = sessions.map(({ device, session, gateway, since, present }) => [
+    device,
+    session,
+    gateway,
+    age(since),
+    present ? 'yes' : 'no: its gateway is silent',
+  ]);
+  return table(['device', 'session', 'gateway', 'since', 'counts'], rows);
+}
+
+export function slowText({ sessions, total, unsettled, silent }: Slow): string {
+  const rows = sessions.map((one) => [
+    one.user,
+    one.device,
+    one.gateway,
+    String(one.messages),
+    one.unansweredMs === null ? '-' : `${one.unansweredMs} ms`,
+    String(one.waitingBytes),
+    String(one.sendBufferBytes),
+  ]);
+  const head = ['user', 'device', 'gateway', 'messages', 'unanswered for', 'waiting bytes', 'unread bytes'];
+  const lines = [`${unsettled} of ${total} sessions have something unsettled at this moment`];
+  if (rows.length > 0) lines.push(table(head, rows));
+  if (silent.length > 0) lines.push(`no answer from: ${silent.join(', ')}`);
+  return lines.join('\n');
+}
+
+/** Entries of one letter that are named in its line; `--json` names them all. */
+const NAMED = 2;
+
+export function lookText({ letters, more }: Look): string {
+  if (letters.length === 0) return 'sixfold.dead is empty';
+  const rows = letters.map(({ letter, at, queue, target, entries, reason }) => {
+    const names = entries.slice(0, NAMED).map(({ kind, from, user, to, id }) => {
+      const who = [from ?? user, to].filter((name) => name !== undefined).join(' > ');
+      return [kind, who, id].filter((part) => part !== undefined && part !== '').join(' ');
+    });
+    const others = entries.length > NAMED ? [`and ${entries.length - NAMED} more`] : [];
+    return [
+      letter,
+      age(at),
+      queue ?? '?',
+      target ?? 'cannot be requeued',
+      [...names, ...others].join(', ') || '?',
+      printable(reason),
+    ];
+  });
+  const text = table(['letter', 'age', 'read from', 'goes to', 'entries', 'reason'], rows);
+  return more ? `${text}\nand more (--most)` : text;
+}
+
+/** A reason may quote what somebody wrote. */
+const printable = (text: string) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+
+export function outcomeText(verb: string, { done, failed }: Outcome): string {
+  return [
+    `${verb}: ${done.length}`,
+    ...failed.map(({ letter, reason }) => `${letter} stays in sixfold.dead: ${reason}`),
+  ].join('\n');
+}

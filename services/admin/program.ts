@@ -1,0 +1,157 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { MAX_REPORTED } from '#libs/broker/report.ts';
+import { DeviceId, UserId } from '#libs/protocol/names.ts';
+import { ConfigError } from '#libs/runtime/config.ts';
+import { countMailbox, listAlive, listSessions } from '#libs/store/inspect.ts';
+import { withBroker } from './broker.ts';
+import { readAdminConfig } from './config.ts';
+import { withDatabase } from './database.ts';
+import { discard, look, type Outcome, requeue } from './dead/commands.ts';
+import { AdminError } from './errors.ts';
+import { lookText, mailboxText, outcomeText, sessionsText, slowText } from './output.ts';
+import { disconnect } from './sessions.ts';
+import { askForSlow } from './slow.ts';
+
+/** What the program has to do with its surroundings. */
+export interface Surroundings {
+  env: NodeJS.ProcessEnv;
+  out: (text: string) => unknown;
+  err: (text: string) => unknown;
+}
+
+/** What a command works with. */
+interface Context {
+  config: () => ReturnType<typeof readAdminConfig>;
+  /** Answers: with the value for programs, with the text for people. */
+  say: (value: object, text: string) => void;
+}
+
+/**
+ * What an operator may ask and do: a program that ends, not a service. It reads the database, and speaks to the services
+ * through the queues, as they do with each other; it needs no access to their processes.
+ *
+ * @returns the exit code
+ */
+export async function admin(args: readonly string[], { env, out, err }: Surroundings): Promise<number> {
+  const json = args.includes('--json');
+  const context: Context = {
+    config: () => readAdminConfig(env),
+    say: (value, text) => out(json ? JSON.stringify(value) : text),
+  };
+  const program = new Command('admin')
+    .description('Look after a running Sixfold (AMQP_URL, DATABASE_URL: as for the services).')
+    .option('--json', 'answers, and errors, as one line of JSON')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => out(text.trimEnd()),
+      writeErr: (text) => json || err(text.trimEnd()),
+    });
+  addUserCommands(program, context);
+  addSlow(program, context);
+  addDead(program.command('dead').description('what no service could read: sixfold.dead'), context);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help
+    const code = codeOf(error);
+    const message = error instanceof Error ? error.message : String(error);
+    if (json) err(JSON.stringify({ error: { code, message } }));
+    else if (!(error instanceof CommanderError)) err(`${code}: ${message}`); // commander has said so itself
+    return 1;
+  }
+}
+
+function addUserCommands(program: Command, { config, say }: Context): void {
+  const ofUser = (command: string, description: string) =>
+    program.command(command).description(description).argument('<user>', 'user id', name(UserId));
+
+  ofUser('mailbox', 'count what waits for a user').action(async (user: string) => {
+    const counts = await withDatabase(config(), (db) => countMailbox(db, user));
+    say({ user, ...counts }, mailboxText(user, counts));
+  });
+
+  ofUser('sessions', 'where a user is connected').action(async (user: string) => {
+    const { GATEWAY_LEASE_MS } = config();
+    const sessions = await withDatabase(config(), (db) => listSessions(db, user, GATEWAY_LEASE_MS));
+    say({ user, sessions }, sessionsText(sessions));
+  });
+
+  ofUser('disconnect', 'end the sessions of a user; the clients may come back')
+    .option('--device <device>', 'only the one on this device', name(DeviceId))
+    .action(async (user: string, { device }: { device?: string }) => {
+      const which = { user, device, leaseMs: config().GATEWAY_LEASE_MS };
+      const gone = await withDatabase(config(), (db) =>
+        withBroker(config(), (broker) => disconnect(db, broker, which)),
+      );
+      say({ user, ...gone }, `disconnected\n${sessionsText(gone.sessions)}`);
+    });
+}
+
+function addSlow(program: Command, { config, say }: Context): void {
+  program
+    .command('slow')
+    .description('which sessions have not settled what they were sent, by the number of messages')
+    .option('--most <n>', 'sessions to show', whole(1, MAX_REPORTED), 20)
+    .option('--wait <ms>', 'how long gateways may take to answer', whole(1, 60_000), 3_000)
+    .action(async ({ most, wait: waitMs }: { most: number; wait: number }) => {
+      const { GATEWAY_LEASE_MS } = config();
+      const gateways = await withDatabase(config(), (db) => listAlive(db, GATEWAY_LEASE_MS));
+      const slow = await withBroker(config(), (broker) => askForSlow(broker, { gateways, most, waitMs }));
+      say(slow, slowText(slow));
+      if (slow.silent.length > 0)
+        throw new AdminError('no_answer', `no answer from ${slow.silent.join(', ')}`);
+    });
+}
+
+function addDead(dead: Command, { config, say }: Context): void {
+  const settled = (verb: string, outcome: Outcome) => {
+    say({ [verb]: outcome.done, failed: outcome.failed }, outcomeText(verb, outcome));
+    if (outcome.failed.length > 0)
+      throw new AdminError('not_requeued', `${outcome.failed.length} could not be dealt with`);
+  };
+  dead
+    .command('list')
+    .description('show what lies there, without bodies')
+    .option('--most <n>', 'AMQP messages to look at', whole(1, 100_000), 1_000)
+    .action(async ({ most }: { most: number }) => {
+      const found = await withBroker(config(), (broker) => look(broker, most));
+      say(found, lookText(found));
+    });
+  dead
+    .command('requeue')
+    .description('put letters back to where they were read')
+    .argument('[letters...]', 'names, as `dead list` shows them')
+    .option('--all', 'all that can be')
+    .action(async (letters: string[], { all = false }: { all?: boolean }) => {
+      if (all === letters.length > 0) throw new AdminError('bad_usage', 'name letters, or say --all');
+      settled('requeued', await withBroker(config(), (broker) => requeue(broker, all ? 'all' : letters)));
+    });
+  dead
+    .command('discard')
+    .description('throw letters away for good')
+    .argument('<letters...>', 'names, as `dead list` shows them')
+    .action(async (letters: string[]) => {
+      settled('discarded', await withBroker(config(), (broker) => discard(broker, letters)));
+    });
+}
+
+/** A name as the protocol has them. */
+const name = (schema: typeof UserId) => (text: string) => {
+  const read = schema.safeParse(text);
+  if (read.success) return read.data;
+  throw new InvalidArgumentError(read.error.issues[0]?.message ?? 'It is no name.');
+};
+
+const whole = (least: number, most: number) => (text: string) => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+};
+
+/** @throws what is a mistake of ours */
+function codeOf(error: unknown): string {
+  if (error instanceof AdminError || error instanceof ConfigError) return error.code;
+  if (error instanceof CommanderError) return 'bad_usage';
+  throw error;
+}

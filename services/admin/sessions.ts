@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { gatewayQueue } from '#libs/broker/topology.ts';
+import type { Database } from '#libs/store/database.ts';
+import { type KnownSession, listSessions } from '#libs/store/inspect.ts';
+import type { CommandBroker } from './broker.ts';
+import { AdminError } from './errors.ts';
+
+/** How long gateways and routing may take to end sessions, and how often to look, milliseconds. */
+const GONE_TIMEOUT_MS = 5_000;
+const LOOK_EVERY_MS = 50;
+
+export interface Disconnected {
+  /** Sessions that are gone. */
+  sessions: KnownSession[];
+}
+
+/**
+ * Has a user's sessions end, all or those on one device: their gateways send `bye`, and presence forgets them. Their
+ * clients may come back at once; what they have not confirmed is in the mailbox.
+ *
+ * @throws AdminError `not_found` when there is none, `no_answer` when one is still there after a while
+ */
+export async function disconnect(
+  db: Database,
+  broker: CommandBroker,
+  { user, device, leaseMs }: { user: string; device: string | undefined; leaseMs: number },
+): Promise<Disconnected> {
+  const of = async () =>
+    (await listSessions(db, user, leaseMs)).filter((one) => device === undefined || one.device === device);
+  const sessions = await of();
+  if (sessions.length === 0)
+    throw new AdminError('not_found', `${user} has no session${device === undefined ? '' : ` on ${device}`}`);
+  for (const { gateway, session } of sessions)
+    await broker.put(gatewayQueue(gateway), JSON.stringify([{ kind: 'disconnect', session }]));
+  const meant = new Set(sessions.map(({ session }) => session));
+  const deadline = Date.now() + GONE_TIMEOUT_MS;
+  for (;;) {
+    // One whose gateway is gone does not count any more, though its row may stay for a while.
+    const left = (await of()).filter(({ session, present }) => present && meant.has(session));
+    if (left.length === 0) return { sessions };
+    if (Date.now() > deadline) {
+      const where = left.map(({ session, gateway }) => `${session} at ${gateway}`);
+      throw new AdminError('no_answer', `still there: ${where.join(', ')}`);
+    }
+    await delay(LOOK_EVERY_MS);
+  }
+}

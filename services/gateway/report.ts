@@ -1,0 +1,36 @@
+import type { Report, SlowSession } from '#libs/broker/report.ts';
+import type { Session } from './session.ts';
+
+const stateOf = ({ user, device, id, since, window, connection }: Session, now: number): SlowSession => ({
+  user,
+  device,
+  session: id,
+  since,
+  messages: window.size,
+  waitingBytes: window.waitingBytes,
+  unansweredMs: window.oldestSentAt === undefined ? null : Math.max(0, now - window.oldestSentAt),
+  sendBufferBytes: connection.sendBufferBytes,
+});
+
+/** The worst first: by unconfirmed messages, then by what is not read. */
+const worse = (a: SlowSession, b: SlowSession) =>
+  b.messages - a.messages || b.sendBufferBytes - a.sendBufferBytes;
+
+/** Who holds something up at this moment. @param most sessions that are named */
+export function reportOf(
+  gateway: string,
+  sessions: Iterable<Session>,
+  most: number,
+  now = Date.now(),
+): Report {
+  const present = [...sessions].filter(({ registered }) => registered);
+  const unsettled = present
+    .map((session) => stateOf(session, now))
+    .filter(({ messages, sendBufferBytes }) => messages > 0 || sendBufferBytes > 0);
+  return {
+    gateway,
+    sessions: present.length,
+    unsettled: unsettled.length,
+    slow: unsettled.sort(worse).slice(0, most),
+  };
+}
