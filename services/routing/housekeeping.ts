@@ -3,13 +3,14 @@ import type { Live } from '#libs/relay/live.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { Database } from '#libs/store/database.ts';
 import { removeSilentGateways } from '#libs/store/gateways.ts';
+import { mailboxSize } from '#libs/store/mailbox-size.ts';
 import { findSessions } from '#libs/store/presence.ts';
 import { findForgotten } from '#libs/store/reminders.ts';
 import { expire } from '#libs/store/retention.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
 import type { RoutingConfig } from './config.ts';
 import type { Heirs } from './heirs.ts';
-import { expiredTotal, remindersTotal } from './metrics.ts';
+import { expiredTotal, mailboxBytes, mailboxEntries, remindersTotal } from './metrics.ts';
 import type { Partitions } from './partitions.ts';
 
 export interface HousekeepingParts {
@@ -55,6 +56,7 @@ export class Housekeeping {
         this.#expiredAt = now;
         await expireMailboxes(db, live, config);
         await remind(db, live, config);
+        await measureMailboxes(db);
       }
       this.#wellSince = broker.connected && broker.takes ? (this.#wellSince ?? now) : undefined;
     } catch (error) {
@@ -97,4 +99,12 @@ async function remind(db: Database, live: Live, config: RoutingConfig): Promise<
   const sessions = await findForgotten(db, config.GATEWAY_LEASE_MS, FORGOTTEN_MS);
   live.hint(sessions);
   remindersTotal.inc(sessions.length);
+}
+
+/** Every instance says the same of all mailboxes. */
+async function measureMailboxes(db: Database): Promise<void> {
+  for (const { what, entries, bytes } of await mailboxSize(db)) {
+    mailboxEntries.set({ what }, entries);
+    mailboxBytes.set({ what }, bytes);
+  }
 }

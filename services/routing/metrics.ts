@@ -37,6 +37,18 @@ export const expiredTotal = new Counter({
 });
 for (const what of ['message', 'receipt']) expiredTotal.inc({ what }, 0);
 
+export const mailboxEntries = new Gauge({
+  name: 'sixfold_mailbox_entries',
+  help: 'Entries in all mailboxes together, by what they are: message or receipt; an estimate',
+  labelNames: ['what'],
+});
+
+export const mailboxBytes = new Gauge({
+  name: 'sixfold_mailbox_bytes',
+  help: 'Bytes on disk that all mailboxes take up, by what they hold: message or receipt',
+  labelNames: ['what'],
+});
+
 export const remindersTotal = new Counter({
   name: 'sixfold_reminders_total',
   help: 'Sessions that were told of mail which they had not come for in a while',
