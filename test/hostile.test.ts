@@ -217,8 +217,14 @@ async function statusOf(bytes: string, timeoutMs = 3_000): Promise<string> {
 }
 
 test('an upgrade that somebody else could take for something else', async () => {
+  const refusals = async () => (await stack.metrics(gateway)).value('sixfold_refused_total');
+  const before = await refusals();
   const outcomes = await each(REQUESTS, async ([what, bytes]) => [[what, await statusOf(bytes)]]);
   expect(outcomes).toEqual(expected(REQUESTS));
+  // Without an upgrade it is a request for a page.
+  const pages = new Set(['no upgrade', 'an upgrade that the connection does not name']);
+  const refused = REQUESTS.filter(([what, , status]) => Number(status) >= 400 && !pages.has(what));
+  expect((await refusals()) - before).toBe(refused.length);
 });
 
 describe('a client that vanishes', () => {

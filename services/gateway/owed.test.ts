@@ -7,6 +7,16 @@ test('an answer may be repeated as long as its name is remembered', () => {
   expect([owed.answered('a'), owed.answered('a'), owed.answered('forged')]).toEqual([true, true, false]);
 });
 
+test('a name may be answered ten times, and again when it is sent again', () => {
+  const owed = new Owed(2);
+  owed.sent('a');
+  const answers = Array.from({ length: 12 }, () => owed.answered('a'));
+  expect(answers.filter((free) => free)).toHaveLength(10);
+  expect(answers.at(-1)).toBe(false);
+  owed.sent('a');
+  expect(owed.answered('a')).toBe(true);
+});
+
 test('every message may be answered once, however long ago it was', () => {
   const owed = new Owed(2);
   const names = Array.from({ length: 10 }, (_, n) => `m${n}`);

@@ -1,10 +1,14 @@
+/** How often a name may be answered: enough for a client that repeats itself, too little for a flood. */
+const ANSWERS = 10;
+
 /**
  * What a session was sent and may answer without being rate limited: "an answering receiver is never refused"
  * (PROTOCOL: rate_limited). Names are kept for the latest ones only, so that an answer may be repeated; of the older
  * ones it is only known how many were not answered yet.
  */
 export class Owed {
-  readonly #recent = new Set<string>();
+  /** How often each may still be answered. */
+  readonly #recent = new Map<string, number>();
   readonly #keep: number;
   #unanswered = 0;
 
@@ -16,9 +20,9 @@ export class Owed {
   sent(name: string): void {
     this.#unanswered++;
     this.#recent.delete(name);
-    this.#recent.add(name);
+    this.#recent.set(name, ANSWERS);
     if (this.#recent.size <= this.#keep) return;
-    for (const oldest of this.#recent) {
+    for (const oldest of this.#recent.keys()) {
       this.#recent.delete(oldest);
       return;
     }
@@ -26,7 +30,9 @@ export class Owed {
 
   /** An answer came. @returns whether it names something that was sent, as far as that can be told */
   answered(name: string): boolean {
-    const owed = this.#recent.has(name) || this.#unanswered > 0;
+    const left = this.#recent.get(name);
+    if (left !== undefined && left > 0) this.#recent.set(name, left - 1);
+    const owed = left === undefined ? this.#unanswered > 0 : left > 0;
     this.#unanswered = Math.max(0, this.#unanswered - 1);
     return owed;
   }

@@ -41,6 +41,8 @@ export class WebSocketEntrance {
       handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : (false as const)),
     };
     this.#wss = new WebSocketServer(options);
+    // What ws finds that faultOf() did not, such as a subprotocol that is no token.
+    this.#wss.on('wsClientError', (_error, socket) => refuse(socket, 'bad_upgrade'));
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),
     );

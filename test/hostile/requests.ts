@@ -85,6 +85,7 @@ export const REQUESTS: readonly HostileRequest[] = [
   ['two keys', and('Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='), 400],
   ['our subprotocol twice', and('Sec-WebSocket-Protocol: sixfold.v1'), 400],
   ['an empty subprotocol', but('Sec-WebSocket-Protocol', 'Sec-WebSocket-Protocol: sixfold.v1,,'), 400],
+  ['a subprotocol that is no token', and('Sec-WebSocket-Protocol: a@b'), 400],
   ['another subprotocol', but('Sec-WebSocket-Protocol', 'Sec-WebSocket-Protocol: sixfold.v2'), 400],
 ];
 
