@@ -32,7 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const onSignal = (signal: NodeJS.Signals) => process.exit(signal === 'SIGINT' ? 130 : 143);
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
 
-  const infrastructure = await startInfrastructure(dataDir);
+  const infrastructure = await startInfrastructure(dataDir, { metrics: true });
   project.provide('infrastructure', infrastructure.addresses);
   return async () => {
     await infrastructure.stop();

@@ -10,9 +10,13 @@ interface Sample {
 /** What a process said on /metrics at one moment. */
 export class Metrics {
   readonly #samples: readonly Sample[];
+  readonly #types: ReadonlyMap<string, string>;
 
   constructor(text: string) {
     this.#samples = text.split('\n').flatMap(parseLine);
+    this.#types = new Map(
+      [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]),
+    );
   }
 
   /** Sum of all samples of that name whose labels include the given ones; 0 when there are none. */
@@ -28,6 +32,11 @@ export class Metrics {
     return this.#samples.filter((sample) => sample.name === name).map(({ labels }) => labels);
   }
 
+  /** Whether the process has a metric from which a sample of that name comes, also if there is no sample yet. */
+  knows(name: string): boolean {
+    return this.#types.has(name) || this.#types.has(name.replace(/_(bucket|sum|count)$/, ''));
+  }
+
   /** All names seen, sorted. */
   names(): string[] {
     return [...new Set(this.#samples.map(({ name }) => name))].sort();
@@ -35,9 +44,9 @@ export class Metrics {
 }
 
 /** Reads a process's metrics now. */
-export async function readMetrics(http: string): Promise<Metrics> {
-  const response = await fetch(`${http}/metrics`);
-  if (!response.ok) throw new Error(`${http}/metrics answered ${response.status}`);
+export async function readMetrics(http: string, path = '/metrics'): Promise<Metrics> {
+  const response = await fetch(http + path);
+  if (!response.ok) throw new Error(`${http}${path} answered ${response.status}`);
   return new Metrics(await response.text());
 }
 

@@ -1,7 +1,6 @@
-import { execFile, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
+import { rootShell, runInShell } from './apt.ts';
 
 /** Where packages put the start script itself; a wrapper in PATH may insist on the system's own node. */
 const USUAL_FOLDERS = [
@@ -47,29 +46,13 @@ export async function ensureRabbitMq(): Promise<void> {
   const shell = rootShell();
   if (!shell)
     throw new Error(choices('and it cannot be installed from here (no apt-get, or no root rights)'));
-  const [command, ...args] = shell;
   try {
-    await promisify(execFile)(command, [...args, INSTALL_WITH_APT], { maxBuffer: 64 * 1024 * 1024 });
+    await runInShell(shell, INSTALL_WITH_APT);
   } catch (cause) {
-    throw new Error(choices(`and apt-get could not install it:\n${lastLines(cause)}\n`), { cause });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(choices(`and apt-get could not install it:\n${why}\n`), { cause });
   }
   if (locateRabbitMqServer() === undefined) throw new Error(choices('also after apt-get installed it'));
-}
-
-/** The end of what a failed command said. */
-function lastLines(error: unknown): string {
-  const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
-  return said.trimEnd().split('\n').slice(-5).join('\n');
-}
-
-function rootShell(): [string, ...string[]] | undefined {
-  if (!succeeds('apt-get', '--version')) return undefined;
-  if (process.getuid?.() === 0) return ['sh', '-c'];
-  return succeeds('sudo', '-n', 'true') ? ['sudo', '-n', 'sh', '-c'] : undefined;
-}
-
-function succeeds(command: string, ...args: string[]): boolean {
-  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
 function isExecutable(path: string): boolean {

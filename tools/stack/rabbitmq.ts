@@ -18,6 +18,8 @@ export interface RabbitMqOptions {
   /** Port of the broker's own epmd, which the first node starts by itself. */
   epmdPort: number;
   logFile: string;
+  /** Port of its own metrics (the plugin rabbitmq_prometheus); without it, no plugins. */
+  metricsPort?: number | undefined;
   /** Also listens with TLS. */
   tls?: TlsListener | undefined;
   /** Makes it one of the nodes of a cluster, which share a data directory and an epmd. */
@@ -49,11 +51,11 @@ const USER = 'sixfold';
 const FOREIGN_SETTINGS = /^(RABBITMQ_|ERL_|NOTIFY_SOCKET)/;
 
 /**
- * A private RabbitMQ node: own name, ports, epmd, cookie, password and data; loopback only; no plugins.
+ * A private RabbitMQ node: own name, ports, epmd, cookie, password and data; loopback only.
  * Never touches an instance the system runs.
  */
 export function rabbitMq(options: RabbitMqOptions): BrokerNode {
-  const { port, epmdPort, logFile, tls, member } = options;
+  const { port, epmdPort, logFile, metricsPort, tls, member } = options;
   const home = join(options.dataDir, 'rabbitmq');
   const dir = member ? join(home, `node-${member.number}`) : home;
   const password = readOrCreateSecret(join(home, 'password'));
@@ -70,8 +72,12 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
     startTimeoutMs: 90_000,
     launch: () => {
       mkdirSync(join(dir, 'conf.d'), { recursive: true });
-      writeFileSync(join(dir, 'enabled_plugins'), '[].\n');
-      const more = [...(tls ? tlsSettings(tls) : []), ...(member ? clusterSettings(member) : [])];
+      writeFileSync(join(dir, 'enabled_plugins'), metricsPort ? '[rabbitmq_prometheus].\n' : '[].\n');
+      const more = [
+        ...(tls ? tlsSettings(tls) : []),
+        ...(metricsPort ? metricsSettings(metricsPort) : []),
+        ...(member ? clusterSettings(member) : []),
+      ];
       const settings = [...configuration(port, password), ...more, ''];
       writeFileSync(join(dir, 'rabbitmq.conf'), settings.join('\n'), { mode: 0o600 });
       const env = childEnvironment(options.dataDir, nodeEnvironment(home, dir, options), FOREIGN_SETTINGS);
@@ -115,6 +121,15 @@ function tlsSettings({ port, ca, cert, key }: TlsListener): string[] {
     `ssl_options.cacertfile = ${ca}`,
     `ssl_options.certfile = ${cert}`,
     `ssl_options.keyfile = ${key}`,
+  ];
+}
+
+function metricsSettings(port: number): string[] {
+  return [
+    'prometheus.tcp.ip = 127.0.0.1',
+    `prometheus.tcp.port = ${port}`,
+    // As in the official image: Prometheus collects by itself.
+    'management_agent.disable_metrics_collector = true',
   ];
 }
 
