@@ -198,7 +198,7 @@ describe('dead letters', () => {
   });
 
   test('killed in the middle of a requeue, and given again: nothing is lost', async () => {
-    const ids = Array.from({ length: 200 }, (_, n) => `k${String(n).padStart(3, '0')}`);
+    const ids = Array.from({ length: 100 }, (_, n) => `k${String(n).padStart(3, '0')}`);
     const letters = ids.map((id) => letter(ofUser('kim'), message(id, 'kim')));
     await bury(...letters.map((_, n) => letters.slice(2 * n, 2 * n + 2)).filter((pair) => pair.length > 0));
     const child = start('dead', 'requeue', '--all');
