@@ -1,0 +1,99 @@
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { settings } from '../docs/settings.ts';
+import { REPOSITORY } from '../stack/environment.ts';
+import { check, type Resource } from './check.ts';
+
+/** The manifests are what Kubernetes understands, and fit each other and the services. */
+
+const FOLDER = join(REPOSITORY, 'deploy/kubernetes');
+
+const read = (file: string): unknown[] =>
+  parseAllDocuments(readFileSync(join(FOLDER, file), 'utf8')).map((document) => {
+    if (document.errors[0]) throw document.errors[0];
+    return document.toJS() as unknown;
+  });
+
+const KUSTOMIZATION = 'kustomization.yaml';
+const files = globSync('*.yaml', { cwd: FOLDER }).filter((file) => file !== KUSTOMIZATION);
+const resources = files.flatMap((file) =>
+  (read(file) as Resource[]).map((resource) => ({ file, resource, name: resource.metadata.name })),
+);
+
+/** The resources of a kind, as the cluster gets them. */
+const ofKind = (kind: string): Resource[] =>
+  resources.map(({ resource }) => resource).filter((resource) => resource.kind === kind);
+
+test.each(resources)('$file: $resource.kind $name', async ({ resource }) => {
+  await check(resource);
+});
+
+describe('a mistake is found', () => {
+  const change = (kind: string, from: string, to: string) =>
+    JSON.parse(JSON.stringify(ofKind(kind)[0]).replace(from, to)) as Resource;
+
+  test.each([
+    ['an unknown kind', 'Service', '"kind":"Service"', '"kind":"Servise"'],
+    ['an unknown version', 'HorizontalPodAutoscaler', 'autoscaling/v2', 'autoscaling/v9'],
+    ['an unknown field at the top', 'Deployment', '"spec"', '"specs"'],
+    ['an unknown field deep inside', 'Deployment', '"readinessProbe"', '"readynessProbe"'],
+    ['an unknown field in a list', 'Deployment', '"containerPort"', '"contanerPort"'],
+    ['a value of another type', 'Deployment', '"containerPort":8080', '"containerPort":"http"'],
+    ['an unknown field of the Prometheus Operator', 'ServiceMonitor', '"jobLabel"', '"joblabel"'],
+    ['an unknown field of the Cluster Operator', 'RabbitmqCluster', '"replicas"', '"replica"'],
+    ['an unknown field below it', 'RabbitmqCluster', '"topologyKey"', '"topology"'],
+  ])('%s', async (_, kind, from, to) => {
+    await expect(check(change(kind, from, to))).rejects.toThrow();
+  });
+});
+
+test('the kustomization has every file but the example', () => {
+  const [{ resources: listed }] = read(KUSTOMIZATION) as [{ resources: string[] }];
+  expect(listed.toSorted()).toEqual(files.filter((file) => file !== 'secret.example.yaml').toSorted());
+});
+
+interface Deployment extends Resource {
+  spec: {
+    template: {
+      metadata: { labels: Record<string, string> };
+      spec: {
+        terminationGracePeriodSeconds: number;
+        containers: { command: string[]; env: { name: string }[] }[];
+      };
+    };
+  };
+}
+
+interface Selecting extends Resource {
+  spec: { selector: { matchLabels?: Record<string, string> } };
+}
+
+describe.each(ofKind('Deployment') as Deployment[])('$metadata.name', ({ metadata: { name }, spec }) => {
+  const [container] = spec.template.spec.containers;
+
+  test('its settings exist, and are its own', () => {
+    const own = settings().filter(({ services }) => services.includes(name));
+    for (const variable of container?.env ?? [])
+      if (!variable.name.startsWith('BROKER_')) expect(own.map((one) => one.name)).toContain(variable.name);
+  });
+
+  test('it runs a program that exists', () => {
+    expect(globSync(container?.command[1] ?? '', { cwd: REPOSITORY }).map((file) => basename(file))).toEqual([
+      'main.ts',
+    ]);
+  });
+
+  test('it has more time to stop than it takes', () => {
+    const drain = settings().find((one) => one.name === 'DRAIN_TIMEOUT_MS')?.default;
+    expect(spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(Number(drain) / 1000 + 5);
+  });
+
+  test.each(['Service', 'PodDisruptionBudget'])('a %s is for it', (kind) => {
+    const selectors = (ofKind(kind) as Selecting[]).map(
+      ({ spec: { selector } }) => selector.matchLabels ?? selector,
+    );
+    expect(selectors).toContainEqual(spec.template.metadata.labels);
+  });
+});
