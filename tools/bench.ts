@@ -1,10 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { type BenchOptions, type ScenarioName, SCENARIOS } from './bench/options.ts';
-import { latencyChart } from './bench/report/charts.ts';
+import { type BenchOptions, type ScenarioName, SCENARIOS, type Size } from './bench/options.ts';
 import { markdownOf } from './bench/report/markdown.ts';
-import { type BenchResult, runBench } from './bench/run.ts';
+import { writeResults } from './bench/report/write.ts';
+import { runBench } from './bench/run.ts';
 import { progressLine } from './progress.ts';
 import { whole } from './whole.ts';
 
@@ -22,23 +21,7 @@ async function bench(scenarios: ScenarioName[], commandLine: CommandLine): Promi
   const run = runBench({ ...options, scenarios, profiles, ...(env && { env }) }, line);
   const result = await run.finally(line.done);
   console.log(markdownOf(result));
-  console.log(`Also in ${write(folder, result).join(', ')}`);
-}
-
-/** @returns the files */
-function write(folder: string, result: BenchResult): string[] {
-  const files: Record<string, string> = {
-    'results.md': markdownOf(result),
-    'results.json': `${JSON.stringify(result, undefined, 2)}\n`,
-  };
-  if (result.closedLoop.length > 0) files['closed-loop.svg'] = latencyChart('Closed loop', result.closedLoop);
-  if (result.openLoop.length > 0) files['open-loop.svg'] = latencyChart('Open loop', result.openLoop);
-  mkdirSync(folder, { recursive: true });
-  return Object.entries(files).map(([name, content]) => {
-    const path = join(folder, name);
-    writeFileSync(path, content);
-    return path;
-  });
+  console.log(`Also in ${writeResults(folder, result).join(', ')}`);
 }
 
 /** Whole numbers, separated by commas. */
@@ -47,6 +30,18 @@ const wholes = (min: number, max: number) => (text: string) =>
     .split(',')
     .filter((part) => part !== '')
     .map(whole(min, max));
+
+/** As in 2+1+1: gateways, routing and ack. */
+const sizes = (text: string): Size[] =>
+  text.split(',').map((size) => {
+    const [gateways, routing, ack, ...rest] = size.split('+').map(whole(1, 20));
+    if (gateways === undefined || routing === undefined || ack === undefined || rest.length > 0)
+      throw new InvalidArgumentError('It must be as in 2+1+1: gateways, routing and ack.');
+    return { gateways, routing, ack };
+  });
+
+/** One to four gateways, with as many routing instances. */
+const SIZES = '1+1+1,2+2+1,3+3+1,4+4+1';
 
 /** NAME=value, any number of times. */
 function setting(text: string, earlier: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
@@ -67,12 +62,12 @@ await new Command('npm run bench --')
   .addOption(
     new Option('--outstanding <n,…>', 'closed loop: messages that each pair has under way')
       .argParser(wholes(1, 10_000))
-      .default([10], '10'),
+      .default([1, 10, 40], '1,10,40'),
   )
   .addOption(
     new Option('--rates <n,…>', 'open loop: messages a second, of all pairs together')
       .argParser(wholes(1, 1_000_000))
-      .default([500, 1_000], '500,1000'),
+      .default([500, 1_000, 2_000], '500,1000,2000'),
   )
   .addOption(number('--body-bytes <n>', 'length of a message', 0, 32_768, 100))
   .addOption(number('--seconds <n>', 'of each measurement', 1, 86_400, 10))
@@ -81,7 +76,23 @@ await new Command('npm run bench --')
   .addOption(number('--routing <n>', 'processes', 1, 20, 1))
   .addOption(number('--ack <n>', 'processes', 1, 20, 1))
   .addOption(number('--generators <n>', 'processes that the users live in', 1, 20, 1))
+  .addOption(number('--connections <n>', 'that idle, and that storm', 1, 100_000, 5_000))
+  .addOption(number('--rest <n>', 'idle: seconds before memory is read', 0, 3_600, 10))
+  .addOption(number('--stored <n>', 'offline storm: messages', 1, 500_000, 100_000))
+  .addOption(number('--rate <n>', 'soak, slow users: messages a second', 1, 1_000_000, 1_000))
+  .addOption(number('--soak-seconds <n>', 'soak: how long', 1, 86_400, 60))
+  .addOption(number('--soak-every <n>', 'soak: seconds between two looks', 1, 3_600, 10))
+  .addOption(
+    new Option('--sizes <g+r+a,…>', 'scale-out: gateways, routing and ack')
+      .argParser(sizes)
+      .default(sizes(SIZES), SIZES),
+  )
   .addOption(new Option('--env <NAME=value>', 'a setting of the services; repeatable').argParser(setting))
+  .addOption(
+    new Option('--batches <n,…>', "the broker's limit: messages in one AMQP message")
+      .argParser(wholes(1, 1_000))
+      .default([1, 32], '1,32'),
+  )
   .option('--no-limits', 'do not measure what the machine can do at most')
   .option('--profile', 'CPU profiles of the services, in the same folder', false)
   .option('--out <folder>', 'for results', '.sixfold-bench')

@@ -1,6 +1,7 @@
 import { LatencyHistogram, type Latency } from './latency.ts';
-import type { EchoOrder, LoadApi, PairsOrder } from './load/main.ts';
+import type { EchoOrder, TalkersApi, PairsOrder } from './load/talkers.ts';
 import type { Role } from './meter.ts';
+import { verify } from './verify.ts';
 import { Worker } from './worker.ts';
 
 /** What all users together did in some time. */
@@ -22,12 +23,12 @@ const PATIENCE_MS = 30_000;
 
 /** The load generators: processes full of users. */
 export class Fleet {
-  readonly #workers: Worker<LoadApi>[];
+  readonly #workers: Worker<TalkersApi>[];
 
   constructor(count: number, dataDir: string) {
     this.#workers = Array.from(
       { length: count },
-      (_, n) => new Worker<LoadApi>('load/main.ts', { name: `load-${n + 1}`, dataDir }),
+      (_, n) => new Worker<TalkersApi>('load/talkers.ts', { name: `load-${n + 1}`, dataDir }),
     );
   }
 
@@ -78,9 +79,7 @@ export class Fleet {
 
   /** Sends nothing more, and waits for what is under way. @throws Error when a message is missing, or came twice */
   async stop(): Promise<void> {
-    const faults = (await this.#all((worker) => worker.call('stop', PATIENCE_MS))).flat();
-    if (faults.length > 0)
-      throw new Error(`what was measured is not what was promised:\n${faults.join('\n')}`);
+    verify((await this.#all((worker) => worker.call('stop', PATIENCE_MS))).flat());
   }
 
   async end(): Promise<void> {
@@ -94,7 +93,7 @@ export class Fleet {
     );
   }
 
-  #all<T>(work: (worker: Worker<LoadApi>, n: number) => Promise<T>): Promise<T[]> {
+  #all<T>(work: (worker: Worker<TalkersApi>, n: number) => Promise<T>): Promise<T[]> {
     return Promise.all(this.#workers.map(work));
   }
 }

@@ -1,15 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fleet, Progress } from './fleet.ts';
-import { Meter, type Role } from './meter.ts';
+import { type CpuTime, Meter, type Role } from './meter.ts';
 
-/** What was done in some time, and what it cost. */
-export interface Measured extends Progress {
-  /** CPU time of each process for 1,000 confirmed messages, milliseconds. */
+/** CPU time for 1,000 messages, milliseconds. */
+export interface Cost {
+  /** Of each process. */
   cpuPer1000: Record<string, number>;
   /** The same by role, and of the servers together; `load` is not among those. */
   cpuByRole: Record<string, number>;
   serverCpuPer1000: number;
 }
+
+/** What was done in some time, and what it cost. */
+export interface Measured extends Progress, Cost {}
 
 export interface Period {
   seconds: number;
@@ -32,7 +35,7 @@ export async function measure(
 }
 
 /** CPU time in relation to messages. */
-export function costOf(meter: Meter, cpu: Record<string, number>, messages: number) {
+export function costOf(meter: Meter, cpu: CpuTime, messages: number): Cost {
   const per1000 = (times: Record<string, number>) =>
     Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, (ms * 1_000) / messages]));
   const cpuByRole = per1000(meter.byRole(cpu));

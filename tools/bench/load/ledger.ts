@@ -14,9 +14,10 @@ export interface Counts {
 const ACCEPTED = 1;
 const RECEIVED = 2;
 const CONFIRMED = 4;
+const ALL = ACCEPTED | RECEIVED | CONFIRMED;
 
 /** So many faults are kept in words; a run that has one is worth nothing anyway. */
-const MOST_FAULTS = 20;
+const MOST_FAULTS = 5;
 
 /**
  * Keeps an account of every message: that each step is taken once, and how long after the message was due.
@@ -39,7 +40,7 @@ export class Ledger {
   constructor(most = 1 << 19) {
     this.#due = new Float64Array(most);
     this.#number = new Float64Array(most);
-    this.#steps = new Uint8Array(most).fill(ACCEPTED | RECEIVED | CONFIRMED);
+    this.#steps = new Uint8Array(most).fill(ALL);
   }
 
   /** Sent, and not confirmed yet. */
@@ -51,8 +52,8 @@ export class Ledger {
   open(due: number): number {
     const number = ++this.#last;
     const slot = number % this.#due.length;
-    if ((this.#steps[slot] ?? 0) < CONFIRMED)
-      throw new Error(`message ${this.#number[slot]} is unconfirmed after ${this.#due.length} later ones`);
+    if (this.#steps[slot] !== ALL)
+      throw new Error(`message ${this.#number[slot]} is unfinished after ${this.#due.length} later ones`);
     this.#due[slot] = due;
     this.#number[slot] = number;
     this.#steps[slot] = 0;

@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Fleet } from '../fleet.ts';
+import type { Context } from '../context.ts';
+import type { Fleet } from '../fleet.ts';
 import { measure, type Measured } from '../measure.ts';
-import type { BenchOptions, Size, World } from '../options.ts';
+import { type Size, sizeOf, type World } from '../options.ts';
+import { latencyChart, pointTables } from '../report/points.ts';
+import type { Section } from '../section.ts';
 
 /** One measured load. */
 export interface Point extends Measured {
@@ -13,40 +16,56 @@ export interface Point extends Measured {
   rate?: number;
 }
 
-type Load = Pick<BenchOptions, 'pairs' | 'bodyBytes' | 'generators' | 'seconds' | 'warmup'>;
-
-/** Rest between two loads, so that the first one's work (acks, housekeeping) is not counted to the second, milliseconds. */
+/** Rest before a load, so that what went before it (logins, housekeeping) is not counted to it, milliseconds. */
 const REST_MS = 1_000;
 
-/** A fleet with its pairs logged in. */
-export async function fleetOf(world: World, dataDir: string, load: Load): Promise<Fleet> {
-  const fleet = new Fleet(load.generators, dataDir);
-  const tag = Math.random().toString(36).slice(2, 8);
-  const { urls, secret } = world;
-  await fleet.connect(load.pairs, { urls, secret, tag, body: 'x'.repeat(load.bodyBytes) });
-  await delay(REST_MS);
-  return fleet;
+/** As many messages as come through with so many under way, and how long they take then. */
+export async function closedLoop(context: Context): Promise<Section> {
+  const { options } = context;
+  const world = await context.services(sizeOf(options));
+  const points: Point[] = [];
+  for (const outstanding of options.outstanding) {
+    context.say(`closed loop, ${options.pairs} pairs x ${outstanding}`);
+    points.push(await closedLoopPoint(context, world, outstanding));
+  }
+  const charts = [
+    latencyChart('closed-loop', 'Closed loop: the more under way, the longer it takes', points),
+  ];
+  return { title: 'Closed loop', tables: pointTables(points, context.limits), charts, data: points };
 }
 
-/** As many messages as come through, with so many under way. */
-export async function closedLoop(
-  fleet: Fleet,
+/** So many messages a second, whatever becomes of them, and how long they take then. */
+export async function openLoop(context: Context): Promise<Section> {
+  const { options } = context;
+  const world = await context.services(sizeOf(options));
+  const points: Point[] = [];
+  for (const rate of options.rates) {
+    context.say(`open loop, ${rate} messages/s`);
+    points.push(await context.withFleet(world, (fleet) => openLoopPoint(context, world, fleet, rate)));
+  }
+  const charts = [latencyChart('open-loop', 'Open loop: latency at a given rate', points)];
+  return { title: 'Open loop', tables: pointTables(points, context.limits), charts, data: points };
+}
+
+export function closedLoopPoint(context: Context, world: World, outstandingPerPair: number): Promise<Point> {
+  return context.withFleet(world, async (fleet) => {
+    await delay(REST_MS);
+    await fleet.closedLoop(outstandingPerPair);
+    const measured = await measure(fleet, world.roles, context.options);
+    await fleet.stop();
+    return { ...measured, size: world.size, pairs: context.options.pairs, outstandingPerPair };
+  });
+}
+
+export async function openLoopPoint(
+  { options }: Context,
   world: World,
-  load: Load,
-  outstandingPerPair: number,
+  fleet: Fleet,
+  rate: number,
 ): Promise<Point> {
-  await fleet.closedLoop(outstandingPerPair);
-  const measured = await measure(fleet, world.roles, load);
-  await fleet.stop();
   await delay(REST_MS);
-  return { ...measured, size: world.size, pairs: load.pairs, outstandingPerPair };
-}
-
-/** So many messages a second, whatever becomes of them. */
-export async function openLoop(fleet: Fleet, world: World, load: Load, rate: number): Promise<Point> {
   await fleet.openLoop(rate);
-  const measured = await measure(fleet, world.roles, load);
+  const measured = await measure(fleet, world.roles, options);
   await fleet.stop();
-  await delay(REST_MS);
-  return { ...measured, size: world.size, pairs: load.pairs, rate };
+  return { ...measured, size: world.size, pairs: options.pairs, rate };
 }

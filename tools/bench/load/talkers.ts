@@ -1,18 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { signToken } from '../../stack/token.ts';
 import { serve } from '../serve.ts';
+import { Echo } from './echo.ts';
 import { type Counts, Ledger } from './ledger.ts';
 import { inParallel, logIn } from './log-in.ts';
-import { Echo } from './echo.ts';
-import { Pair } from './pair.ts';
-import { LoadSocket } from './socket.ts';
+import { Receiver } from './receiver.ts';
 import { Schedule } from './schedule.ts';
+import { Sender } from './sender.ts';
+import { LoadSocket } from './socket.ts';
 
-/** A load generator: a process full of users. tools/bench/fleet.ts tells it what to do. */
+/** A process full of pairs of users who write to each other; see tools/bench/fleet.ts. */
 
 const ledger = new Ledger();
+/** Of the pairs whose receiver does not confirm: theirs is neither measured nor judged. */
+const slowLedger = new Ledger();
 /** What sends, one after the other. */
-const senders: (Pair | Echo)[] = [];
+const senders: (Sender | Echo)[] = [];
 let sending: NodeJS.Timeout | undefined;
 let earlier: Counts = { ...ledger.counts };
 let takenAt = performance.now();
@@ -27,6 +30,8 @@ export interface PairsOrder {
   /** Numbers of the pairs. */
   numbers: number[];
   body: string;
+  /** Of every so many pairs one has a receiver that confirms nothing; 0 for none. */
+  slowEvery: number;
 }
 
 export type EchoOrder = Pick<PairsOrder, 'tag' | 'numbers' | 'body'> & { url: string };
@@ -41,14 +46,21 @@ export interface Taken extends Counts {
 
 const LOGINS_AT_ONCE = 16;
 
-async function connect({ urls, secret, tag, numbers, body }: PairsOrder): Promise<void> {
+async function connect(order: PairsOrder): Promise<void> {
+  const { urls, secret, numbers, body, slowEvery } = order;
   const socketOf = async (user: string, gateway: number) =>
     logIn(urls[gateway % urls.length] ?? '', await signToken(secret, user));
   await inParallel(numbers.length, LOGINS_AT_ONCE, async (n) => {
     const number = numbers[n] ?? 0;
-    const [from, to] = [`a${number}-${tag}`, `b${number}-${tag}`];
+    const slow = slowEvery > 0 && number % slowEvery === 0;
+    const tag = `${order.tag}${number}`;
+    const [from, to] = [`a${number}-${order.tag}`, `b${number}-${order.tag}`];
     const ends = await Promise.all([socketOf(from, number), socketOf(to, number + 1)]);
-    senders.push(new Pair(...ends, { from, to, tag: `${tag}${numbers[0] ?? 0}`, body, ledger }));
+    const own = { tag, ledger: slow ? slowLedger : ledger };
+    senders.push(new Sender(ends[0], { ...own, to, body, expects: 'delivered' }));
+    new Receiver(ends[1], { ...own, slow });
+    // PROTOCOL: what a client must do, 5.
+    for (const socket of ends) socket.send('{"type":"offline:R"}');
   });
 }
 
@@ -110,5 +122,5 @@ async function stop(patienceMs: number): Promise<string[]> {
 }
 
 const api = { connect, connectEcho, closedLoop, openLoop, take, stop };
-export type LoadApi = typeof api;
+export type TalkersApi = typeof api;
 serve(api);

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { beforeAll, expect, inject, test } from 'vitest';
+import { writeResults } from '../tools/bench/report/write.ts';
+import { runBench } from '../tools/bench/run.ts';
+import { createVirtualHost } from './harness/broker-admin.ts';
+import { createDatabase } from './harness/database-admin.ts';
+import { temporaryFolder } from './harness/infrastructure.ts';
+
+/** A benchmark too small to say anything: that it measures, counts every message, and writes it down. */
+
+const PAIRS = 4;
+const STORED = 200;
+const RATE = 50;
+
+let files: Map<string, string>;
+
+beforeAll(async () => {
+  const addresses = inject('infrastructure');
+  const name = `bench_${process.pid}`;
+  await createVirtualHost(addresses, name);
+  const databaseUrl = await createDatabase(addresses.databaseUrl, name);
+  const result = await runBench(
+    {
+      scenarios: ['open-loop', 'offline-storm'],
+      ground: { amqpUrl: `${addresses.amqpUrl}/${name}`, databaseUrl },
+      limits: true,
+      batches: [4],
+      ...{ gateways: 1, routing: 1, ack: 1, generators: 1 },
+      ...{ pairs: PAIRS, outstanding: [2], rates: [RATE], rate: RATE, bodyBytes: 100 },
+      ...{ seconds: 0.5, warmup: 0, rest: 0, connections: 10, stored: STORED },
+      ...{ sizes: [], soakSeconds: 1, soakEvery: 1 },
+    },
+    { say: () => undefined },
+    addresses.dataDir,
+  );
+  const paths = writeResults(await temporaryFolder(addresses.dataDir), result);
+  files = new Map(paths.map((path) => [basename(path), readFileSync(join(path), 'utf8')]));
+});
+
+test('what it measured is there as JSON', () => {
+  const { limits, ...results } = JSON.parse(files.get('results.json') ?? '') as Record<string, unknown>;
+  const positive = expect.toSatisfy((value: number) => value > 0) as number;
+  expect(limits).toEqual(Array(2).fill(expect.objectContaining({ perSecond: positive })));
+  expect(results).toMatchObject({
+    host: { cpus: positive },
+    'open-loop': [
+      {
+        rate: RATE,
+        perSecond: positive,
+        latency: { count: positive, p50: positive, p99: positive },
+        accepted: { count: positive },
+        cpuByRole: { gateway: positive, routing: positive, ack: positive, load: positive },
+        cpuPer1000: { 'gateway-1': positive },
+        serverCpuPer1000: positive,
+      },
+    ],
+    'offline-storm': { count: STORED, parts: Array(3).fill({ perSecond: positive }) as object[] },
+  });
+});
+
+test('and as tables and charts for people', () => {
+  const text = files.get('results.md') ?? '';
+  for (const title of ['What the machine can do at most', 'Open loop', 'Offline storm'])
+    expect(text).toContain(`## ${title}`);
+  expect(text).not.toMatch(/NaN|undefined|Infinity/);
+  const [, chart = ''] = /!\[.*\]\((.*\.svg)\)/.exec(text) ?? [];
+  expect(files.get(chart)).toMatch(/^<svg [^]*<\/svg>\s*$/);
+});

@@ -1,0 +1,32 @@
+import type { Table } from '../section.ts';
+
+/** With three significant digits below a hundred, none behind the point above, nor of a whole number. */
+export function number(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  if (Math.abs(value) >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en');
+  return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
+}
+
+export const pair = (a: number, b: number): string => `${number(a)} / ${number(b)}`;
+
+export interface CpuRow {
+  name: string;
+  /** By process or role, milliseconds per 1,000. */
+  cpu: Record<string, number>;
+  /** Of all servers together. */
+  servers?: number;
+}
+
+/** CPU time for 1,000 messages, a column for each process or role. */
+export function cpuTable(rows: readonly CpuRow[]): Table {
+  const names = [...new Set(rows.flatMap(({ cpu }) => Object.keys(cpu)))];
+  const totals = rows.some(({ servers }) => servers !== undefined);
+  return {
+    head: ['CPU ms per 1,000', ...(totals ? ['servers together'] : []), ...names],
+    rows: rows.map(({ name, cpu, servers }) => [
+      name,
+      ...(totals ? [number(servers ?? NaN)] : []),
+      ...names.map((column) => number(cpu[column] ?? NaN)),
+    ]),
+  };
+}
