@@ -25,6 +25,8 @@ test.each([
   '{"type":"pong"}',
   '{"id":"k3-17","type":"msg:A","at":1}',
   '{"type":"ack:N","id":"k3-17","state":"delivered","to":"b.2","at":1}',
+  '{"type":"ack:N","id":"k3-17","to":"b.2","at":1,"state":"delivered"}',
+  '{"type":"ack:N","id":"k3-17","re":"b.2","state":"delivered","at":1}',
   '{"type":"msg:N","id":"k3-17","at":1,"from":"a","body":1}',
   '{"type":"error","code":"unavailable","message":"…"}',
 ])('parses %s, which has another order of fields, or is another packet', (text) => {
