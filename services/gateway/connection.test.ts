@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { currentTurn } from '#libs/runtime/turn.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
-import { Corker } from './corker.ts';
+import { Flusher } from './flusher.ts';
 
 const LIMITS = { maxSendBuffer: 1_000_000, loginTimeoutMs: 10_000, maxControlFrames: 100 };
 
@@ -22,20 +22,61 @@ afterEach(() => {
   server.close();
 });
 
+const NOBODY: ConnectionOwner = { receive: () => undefined, closed: () => undefined };
+
 /** A client on a connection of that owner. */
-async function connect(owner: ConnectionOwner): Promise<WebSocket> {
-  sockets.on('connection', (ws, request) => {
-    new Connection(ws, request.socket, new Corker(), owner, 'address', LIMITS);
-  });
+async function connect(owner: ConnectionOwner) {
+  const accepted = Promise.withResolvers<Connection>();
+  sockets.on('connection', (ws, request) =>
+    accepted.resolve(new Connection(ws, request.socket, new Flusher(), owner, 'address', LIMITS)),
+  );
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const received: string[] = [];
+  client.on('message', (data: Buffer) => received.push(data.toString()));
   await new Promise((resolve) => client.once('open', resolve));
-  return client;
+  return { client, received, connection: await accepted.promise };
 }
+
+test('packets of any length arrive as they were sent, in order', async () => {
+  const { received, connection } = await connect(NOBODY);
+  const texts = [
+    'a',
+    '日本語 é \u{1f600}',
+    'é'.repeat(63),
+    '',
+    'ï'.repeat(40_000),
+    'z'.repeat(125),
+    'y'.repeat(126),
+  ];
+  for (const text of texts) connection.send('pong', text);
+  expect(connection.sendBufferBytes).toBeGreaterThan(80_000);
+  await vi.waitFor(() => expect(received).toEqual(texts));
+  expect(connection.sendBufferBytes).toBe(0);
+});
+
+test('what was said before a close arrives before it, and nothing after it', async () => {
+  const { client, received, connection } = await connect(NOBODY);
+  connection.send('pong', 'before');
+  connection.close('overloaded');
+  connection.send('pong', 'after');
+  const code = await new Promise((resolve) => client.once('close', resolve));
+  expect([received, code]).toEqual([['before'], 1013]);
+});
+
+test('a client that reads too slowly is let go', async () => {
+  const { client, connection } = await connect(NOBODY);
+  const code = new Promise((resolve) => client.once('close', resolve));
+  client.pause();
+  for (let n = 0; n < 100; n++) connection.send('pong', 'x'.repeat(100_000));
+  await vi.waitFor(() => expect(connection.open).toBe(false));
+  client.resume();
+  expect(await code).toBe(4413);
+});
 
 test('what a client sends at once is read over several turns of the event loop, in order', async () => {
   const read: { text: string; turn: number }[] = [];
   const receive = (_: Connection, text: string) => void read.push({ text, turn: currentTurn() });
-  const client = await connect({ receive, closed: () => undefined });
+  const { client } = await connect({ ...NOBODY, receive });
   const sent = Array.from({ length: 1_000 }, (_, n) => `packet ${n}`);
   for (const text of sent) client.send(text);
   await vi.waitFor(() => expect(read).toHaveLength(sent.length), 5_000);
@@ -51,7 +92,7 @@ test('what comes behind a login waits for it', async () => {
     read.push(text);
     return text === 'login' ? login.promise : undefined;
   };
-  const client = await connect({ receive, closed: () => undefined });
+  const { client } = await connect({ ...NOBODY, receive });
   for (const text of ['login', 'a', 'b']) client.send(text);
   await vi.waitFor(() => expect(read).not.toEqual([]));
   await new Promise((resolve) => setImmediate(resolve));

@@ -6,7 +6,8 @@ import { encode } from '#libs/protocol/encode.ts';
 import { MAX_BAD_PACKETS } from '#libs/protocol/limits.ts';
 import type { ServerType } from '#libs/protocol/server-packets.ts';
 import { currentTurn, nextTurn } from '#libs/runtime/turn.ts';
-import type { Corkable, Corker } from './corker.ts';
+import type { Flushable, Flusher } from './flusher.ts';
+import { Frames } from './frames.ts';
 import { errorsTotal, packetsOut } from './metrics.ts';
 import type { Session } from './session.ts';
 
@@ -33,14 +34,14 @@ const MESSAGE_SHARE = 0.25;
 const STALL_MS = 3_000;
 
 /** A client that sends more at once waits for the next turn of the event loop, so that it does not hold others up. */
-const FRAMES_PER_TURN = 32;
+const READS_PER_TURN = 32;
 
 /** What a client may still send when it was told to go, bytes; each frame counts as so much more. */
 const LATE_BYTES = 256 * 1024;
 const FRAME_BYTES = 100;
 
 /** A client's WebSocket: text frames in, packets out, and the errors and closes of the code table. */
-export class Connection implements Corkable {
+export class Connection implements Flushable {
   readonly openedAt = Date.now();
   /** What limits by address take it for. */
   readonly address: string;
@@ -53,15 +54,16 @@ export class Connection implements Corkable {
   loginDeadline: number;
   readonly #ws: WebSocket;
   readonly #socket: Socket;
-  readonly #corker: Corker;
+  readonly #flusher: Flusher;
+  readonly #frames = new Frames();
   readonly #owner: ConnectionOwner;
   readonly #limits: ConnectionLimits;
   #badPackets = 0;
   #busy = false;
   #backlog: string[] = [];
   #lateBytes = 0;
-  /** Frames read in a turn of the event loop, and which one. */
-  #frames = 0;
+  /** Packets read in a turn of the event loop, and which one. */
+  #reads = 0;
   #turn = 0;
   /** Ping intervals in which nothing came. */
   #silent = 0;
@@ -77,7 +79,7 @@ export class Connection implements Corkable {
   constructor(
     ws: WebSocket,
     socket: Socket,
-    corker: Corker,
+    flusher: Flusher,
     owner: ConnectionOwner,
     address: string,
     limits: ConnectionLimits,
@@ -85,7 +87,7 @@ export class Connection implements Corkable {
     this.address = address;
     this.#ws = ws;
     this.#socket = socket;
-    this.#corker = corker;
+    this.#flusher = flusher;
     this.#owner = owner;
     this.#limits = limits;
     this.loginDeadline = this.openedAt + limits.loginTimeoutMs;
@@ -102,7 +104,7 @@ export class Connection implements Corkable {
   }
 
   get sendBufferBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#frames.bytes;
   }
 
   /** There is room for messages. */
@@ -113,18 +115,15 @@ export class Connection implements Corkable {
   send(type: ServerType, text: string): void {
     if (!this.open) return;
     packetsOut[type].inc();
-    this.#corker.cork(this);
-    this.#ws.send(text);
-  }
-
-  cork(): void {
-    this.#socket.cork();
+    this.#frames.add(text);
+    this.#flusher.add(this);
   }
 
   flush(): void {
-    if (this.#pinged && this.open) this.#ws.pong(this.#pinged);
+    if (!this.open) return; // nothing may follow a close
+    if (this.#pinged) this.#ws.pong(this.#pinged);
     this.#pinged = undefined;
-    this.#socket.uncork();
+    if (this.#frames.bytes > 0) this.#socket.write(this.#frames.take());
     if (this.sendBufferBytes > this.#limits.maxSendBuffer) this.close('slow_consumer');
   }
 
@@ -188,6 +187,7 @@ export class Connection implements Corkable {
 
   #close(code: number, reason: Code | 'binary'): void {
     if (!this.open) return;
+    if (this.#frames.bytes > 0) this.#socket.write(this.#frames.take());
     this.#ws.close(code, reason);
     this.#owner.closed(this);
   }
@@ -213,7 +213,7 @@ export class Connection implements Corkable {
       this.reject('rate_limited', 'too many WebSocket pings and pongs');
     else if (ping) {
       this.#pinged = ping;
-      this.#corker.cork(this);
+      this.#flusher.add(this);
     }
   }
 
@@ -256,9 +256,9 @@ export class Connection implements Corkable {
 
   #turnOver(): Promise<void> | undefined {
     const turn = currentTurn();
-    if (turn !== this.#turn) this.#frames = 0;
+    if (turn !== this.#turn) this.#reads = 0;
     this.#turn = turn;
-    return ++this.#frames < FRAMES_PER_TURN ? undefined : nextTurn();
+    return ++this.#reads < READS_PER_TURN ? undefined : nextTurn();
   }
 }
 

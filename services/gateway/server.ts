@@ -4,11 +4,11 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { SUBPROTOCOL } from '#libs/protocol/limits.ts';
 import { Connection, CONTROL_WINDOW_MS } from './connection.ts';
-import { Corker } from './corker.ts';
 import { ClientAddresses } from './entrance/addresses.ts';
 import { refuse, type RefusedUpgrade } from './entrance/refusals.ts';
 import { guardSockets } from './entrance/sockets.ts';
 import { faultOf } from './entrance/upgrade.ts';
+import { Flusher } from './flusher.ts';
 import type { Gateway } from './gateway.ts';
 
 /** How long a client may take to answer a close, milliseconds; then its socket is destroyed. */
@@ -21,7 +21,7 @@ const MAX_FRAGMENTS = 1_024;
 export class WebSocketEntrance {
   readonly #gateway: Gateway;
   readonly #addresses: ClientAddresses;
-  readonly #corker = new Corker();
+  readonly #flusher = new Flusher();
   readonly #wss: WebSocketServer;
   #open = true;
 
@@ -91,6 +91,6 @@ export class WebSocketEntrance {
       loginTimeoutMs: LOGIN_TIMEOUT_MS,
       maxControlFrames: RATE_BURST + (RATE_LIMIT_PER_S * CONTROL_WINDOW_MS) / 1_000,
     };
-    gateway.opened(new Connection(ws, socket, this.#corker, gateway, address, limits));
+    gateway.opened(new Connection(ws, socket, this.#flusher, gateway, address, limits));
   }
 }
