@@ -18,11 +18,25 @@ async function bench(scenarios: ScenarioName[], commandLine: CommandLine): Promi
   const folder = resolve(out);
   const profiles = profile ? join(folder, 'profiles') : undefined;
   const line = progressLine();
-  const run = runBench({ ...options, scenarios, profiles, ...(env && { env }) }, line);
-  const result = await run.finally(line.done);
-  console.log(markdownOf(result));
-  console.log(`Also in ${writeResults(folder, result).join(', ')}`);
+  // What the run started ends with this process, but only with one that ends by itself.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  try {
+    const result = await runBench({ ...options, scenarios, profiles, ...(env && { env }) }, line);
+    line.done();
+    console.log(markdownOf(result));
+    console.log(`Also in ${writeResults(folder, result).join(', ')}`);
+  } catch (error) {
+    line.done();
+    console.error(`✖ ${said(error)}`);
+    process.exitCode = 1;
+  }
 }
+
+/** An error, and what it came from. */
+const said = (error: unknown): string =>
+  error instanceof Error
+    ? [error.message, ...(error.cause === undefined ? [] : [said(error.cause)])].join('\n')
+    : String(error);
 
 /** Whole numbers, separated by commas. */
 const wholes = (min: number, max: number) => (text: string) =>
