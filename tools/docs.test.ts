@@ -51,6 +51,7 @@ describe('metrics', async () => {
   test.each(all)('$name: type and labels', ({ name, type, labels }) => {
     const row = documented.find((one) => firstSpan(one['Metric']) === name);
     expect(row?.['Type']).toBe(type);
+    expect(row?.['Unit']).toBeTruthy();
     expect(list(row?.['Labels'])).toEqual(labels.map((label) => `\`${label}\``));
   });
 
