@@ -32,5 +32,4 @@ const axis = ({ name, logarithmic = false }: Axis) => ({
   name,
   nameLocation: 'middle' as const,
   nameGap: 45,
-  scale: true,
 });

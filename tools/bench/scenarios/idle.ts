@@ -52,7 +52,7 @@ export async function idle(context: Context): Promise<Section> {
     title: `${number(connections)} idle connections`,
     tables: [
       {
-        head: ['Process', 'before MiB', 'after MiB', 'KiB for each connection'],
+        head: ['Process', 'before MiB', 'after MiB', 'KiB for each of all connections'],
         rows: [
           ...rows,
           ['gateways together', '', '', number(gateways / 1024)],
