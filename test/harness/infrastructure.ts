@@ -50,7 +50,7 @@ export async function temporaryFolder(parent = tmpdir()): Promise<string> {
 
 export interface InfrastructureOptions {
   clusterNodes?: number | undefined;
-  /** The broker (a single node) serves metrics of its own: 0.4 s more at its start. */
+  /** The broker (a single node) serves metrics of its own: 0.3 s of CPU time more at its start. */
   metrics?: boolean;
   /** Broker (a single node) and database also take connections with TLS. */
   tls?: Certificates | undefined;
