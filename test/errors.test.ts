@@ -319,7 +319,8 @@ describe('connections', () => {
     await until(() => told('rob', 'stored').length === sent.length, { what: 'all to be stored' });
     await using again = await connectAs(stack, plain, 'rob');
     const { messages } = await emptyMailbox(again);
-    expect(messages.map(({ id }) => id).sort()).toEqual([...sent].sort());
+    // What the broker confirmed too late was stored again, after it had been pulled: a client knows it by its id.
+    expect(new Set(messages.map(({ id }) => id))).toEqual(new Set(sent));
   });
 
   test('a client that reads is not taken for slow, however much comes at once', async () => {

@@ -201,7 +201,7 @@ async function operators(): Promise<void> {
     client.send({ type: 'login:R', token: text });
     await client.next('login:A');
     client.msg('bob', 'asked', body('asked'));
-    await client.next('error', { code: 'unavailable' });
+    await client.next('error', ({ code, re }) => code === 'unavailable' && re?.id === 'asked');
   });
 }
 
