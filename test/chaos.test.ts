@@ -8,7 +8,7 @@ import { createDatabase } from './harness/database-admin.ts';
 import { plant, type PlantedBug } from './harness/planted-bug.ts';
 
 const RUN: ChaosOptions = {
-  seconds: 40,
+  seconds: 20,
   seed: 6,
   pairs: 10,
   crews: 2,
