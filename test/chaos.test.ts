@@ -70,7 +70,7 @@ const PLANTED: {
         find: "out.route(to, { kind: 'message', from, id, to, body: bodyText, at: this.#at, seq, traceparent }, this);",
         replace:
           "const entry = { kind: 'message' as const, from, id, to, body: bodyText, at: this.#at, seq, traceparent }; " +
-          'setTimeout(() => out.route(to, entry, this), 300);',
+          'setTimeout(() => out.route(to, entry, this), 2_000);',
         shows: /G1 accepted, and neither/,
       },
     ],

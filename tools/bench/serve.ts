@@ -1,6 +1,5 @@
 /** Functions that a worker offers; arguments and results are plain data. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the types of each function are its own
-export type Api = Record<string, (...args: any[]) => unknown>;
+export type Api = Record<string, (...args: never[]) => unknown>;
 
 export interface Request {
   request: number;
@@ -15,7 +14,8 @@ export function serve(api: Api): void {
   process.on('message', (message) => {
     const { request, name, args } = message as Request;
     const answer = (result: Answer) => process.send?.(result);
-    Promise.try(() => api[name]?.(...args)).then(
+    // The caller's types come from the same Api (Worker), so that the arguments fit.
+    Promise.try(() => api[name]?.(...(args as never[]))).then(
       (result) => answer({ request, result }),
       (error: unknown) =>
         answer({ request, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
