@@ -90,7 +90,7 @@ test.each(['the gateway of the sender', 'the gateway of the receiver', 'routing'
   'the broker connections of %s are lost without a word',
   async (name) => {
     const traffic = new Traffic(alice, bob, 'bob');
-    await traffic.flows(10_000);
+    await traffic.flows();
     toBroker.get(name)?.lose();
     await delay(500); // what was confirmed before has passed by now: what flows then has got over it
     const backMs = await traffic.flows(BACK_WITHIN_MS);
@@ -103,7 +103,7 @@ test.each(['the gateway of the sender', 'the gateway of the receiver', 'routing'
 
 test('all connections to the broker stand still', async () => {
   const traffic = new Traffic(alice, bob, 'bob', 100);
-  await traffic.flows(10_000);
+  await traffic.flows();
   for (const proxy of toBroker.values()) proxy.stall();
   const used = watchCpu(pids);
   await untilGauge('sixfold_broker_connected', services, 0);
@@ -120,7 +120,7 @@ test('all connections to the broker stand still', async () => {
 
 test('the database stands still, and then its connections are lost', async () => {
   const traffic = new Traffic(alice, bob, 'bob', 100);
-  await traffic.flows(10_000);
+  await traffic.flows();
   const [, , ...users] = services;
   toDatabase.stall();
   const used = watchCpu(pids);

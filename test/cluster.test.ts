@@ -66,7 +66,7 @@ test('the node is killed that the services are connected to: traffic goes on, an
   await using alice = await connectAs(stack, stack.gateways[0], 'alice');
   await using bob = await connectAs(stack, stack.gateways[1], 'bob', { autoAck: true });
   const traffic = new Traffic(alice, bob, 'bob');
-  await traffic.flows(20_000);
+  await traffic.flows();
   const [first] = stack.brokerNodes as [ProcessHandle];
   await first.kill('SIGKILL');
   const goesOn = await traffic.flows(GOES_ON_WITHIN_MS);
@@ -80,7 +80,7 @@ test('the node is killed that leads a queue, and then a second one: refused unti
   await using alice = await connectAs(stack, stack.gateways[0], 'carl');
   await using bob = await connectAs(stack, stack.gateways[1], 'dora', { autoAck: true });
   const traffic = new Traffic(alice, bob, 'dora');
-  await traffic.flows(20_000);
+  await traffic.flows();
   const [leader, second] = await byLeader(routeQueue(partitionOf('dora', 8)));
   await leader.kill('SIGKILL');
   const goesOn = await traffic.flows(GOES_ON_WITHIN_MS);

@@ -16,7 +16,7 @@ import { until } from './harness/wait.ts';
 
 const CONFIRM_TIMEOUT_MS = 1_000;
 /** The client is told within the confirm timeout; the rest is for a busy machine. */
-const TOLD_WITHIN_MS = CONFIRM_TIMEOUT_MS + 1_000;
+const TOLD_WITHIN_MS = CONFIRM_TIMEOUT_MS + 5_000;
 const FLOOD_MS = 3_000;
 const AWAY_MS = 6_000;
 const MOST_GROWTH_BYTES = 200 * 1024 * 1024;
@@ -78,7 +78,7 @@ test.each(['memory', 'disk'] as const)(
   async (kind) => {
     await using flooder = await connectAs(stack, stack.gateways[0], `flooder-${kind}`);
     const traffic = new Traffic(alice, bob, 'bob');
-    await traffic.flows(10_000);
+    await traffic.flows();
     await stack.alarm(kind, true);
     const asked = Date.now();
     flooder.msg('nobody', 'first');
@@ -94,7 +94,7 @@ test.each(['memory', 'disk'] as const)(
       peak = Math.max(peak, residentBytes(gateway));
     }
     await stack.alarm(kind, false);
-    const backMs = await traffic.flows(10_000);
+    const backMs = await traffic.flows();
     const all = await traffic.finish();
     console.log(
       `${kind} alarm: told after ${told} ms; ${count} x 10 kB refused, gateway grew by ` +
@@ -129,7 +129,7 @@ test('the disk of the database is full: messages wait in the broker, none is giv
 
 test('the database is away: what was accepted waits, and nobody spins', async () => {
   const traffic = new Traffic(alice, bob, 'bob', 100);
-  await traffic.flows(10_000);
+  await traffic.flows();
   await stack.postgres.stop();
   const idling = watchIdling();
   await delay(Number(process.env['AWAY_MS'] ?? AWAY_MS));
@@ -160,6 +160,6 @@ test('the services start first, then the broker, then the database', async () =>
   alice = await connectAs(stack, stack.gateways[0], 'alice');
   bob = await connectAs(stack, stack.gateways[1], 'bob', { autoAck: true });
   const traffic = new Traffic(alice, bob, 'bob');
-  await traffic.flows(10_000);
+  await traffic.flows();
   await traffic.finish();
 }, 120_000);

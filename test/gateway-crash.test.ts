@@ -9,7 +9,7 @@ import { until } from './harness/wait.ts';
 /** Gateways that are killed or frozen: what was in flight there is with the receiver, or in the mailbox (G1). */
 
 /** G1: in flight at a gateway that died, and its sender told, within this long. */
-const INHERITED_WITHIN_MS = 3_000;
+const INHERITED_WITHIN_MS = 8_000;
 
 type Fives = [ServiceHandle, ServiceHandle, ServiceHandle, ServiceHandle, ServiceHandle];
 

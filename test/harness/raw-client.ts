@@ -39,7 +39,7 @@ interface Waiter {
 }
 
 /** How long a test waits for a packet unless it says otherwise, milliseconds. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 45_000;
 
 /** Opens a WebSocket. @throws when the upgrade is refused; the message holds the HTTP status */
 export async function connectRaw(url: string, options: RawOptions = {}): Promise<RawClient> {

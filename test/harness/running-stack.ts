@@ -22,6 +22,9 @@ export interface StackGround {
   servicesDir: string | undefined;
 }
 
+/** The shared broker is not killed: its queues need no time to settle, and on a busy machine it may well take its time. */
+const CALM = { QUEUE_SETTLE_MS: '0', CONFIRM_TIMEOUT_MS: '20000', LOGIN_TIMEOUT_MS: '30000' };
+
 /** A running stack in the hands of a test. */
 export class Stack implements AsyncDisposable {
   readonly gateways: ServiceHandle[] = [];
@@ -145,15 +148,14 @@ export class Stack implements AsyncDisposable {
       kind === 'gateway'
         ? { DATABASE_URL: undefined, AUTH_SECRET: this.secret, GATEWAY_ID: name }
         : { DATABASE_URL: this.databaseUrl };
-    // The shared broker is not killed: its queues need no time to settle.
-    const settling = this.#ground.own ? {} : { QUEUE_SETTLE_MS: '0' };
+    const calm = this.#ground.own ? {} : CALM;
     const handle = await ServiceHandle.startService({
       kind,
       name,
       port: await freePort(),
       dataDir,
       logFile: join(dataDir, 'logs', `${this.#ground.name}-${name}.log`),
-      env: { AMQP_URL: this.amqpUrl, ...own, ...settling, ...this.#ground.env, ...env },
+      env: { AMQP_URL: this.amqpUrl, ...own, ...calm, ...this.#ground.env, ...env },
       servicesDir: this.#ground.servicesDir,
     });
     list.push(handle);

@@ -36,7 +36,7 @@ export class Traffic {
   }
 
   /** Resolves when a message that is first sent from now on was confirmed by the receiver, live. @returns milliseconds */
-  async flows(timeoutMs: number): Promise<number> {
+  async flows(timeoutMs = 45_000): Promise<number> {
     const [start, before] = [Date.now(), this.#sent.size];
     const { length } = this.#prefix;
     const isNew = (id: string) => id.startsWith(this.#prefix) && Number(id.slice(length)) >= before;
@@ -55,7 +55,7 @@ export class Traffic {
    * Ends it; resolves when everything that was accepted has arrived and its sender knows.
    * @returns how many messages that were
    */
-  async finish(timeoutMs = 20_000): Promise<number> {
+  async finish(timeoutMs = 45_000): Promise<number> {
     this.#stop.abort();
     await this.#running;
     const hints = { sender: 0, receiver: 0 };

@@ -39,7 +39,7 @@ export function service(options: ServiceOptions): ManagedProcess & { http: strin
     logFile,
     stopRank: kind === 'gateway' ? 0 : 1, // so that someone takes what a gateway hands back
     stopSignal: 'SIGTERM',
-    stopTimeoutMs: drainMs + 5_000,
+    stopTimeoutMs: drainMs + 20_000,
     startTimeoutMs: 60_000,
     launch: () =>
       startChild({

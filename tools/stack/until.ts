@@ -15,7 +15,7 @@ const LATE = Symbol('late');
  * @throws Error naming `what`, the time waited and the last thing seen.
  */
 export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions): Promise<T> {
-  const { what, timeoutMs = 20_000, intervalMs = 25 } = options;
+  const { what, timeoutMs = 45_000, intervalMs = 25 } = options;
   const deadline = AbortSignal.timeout(timeoutMs);
   const late = new Promise<typeof LATE>((resolve) => {
     deadline.addEventListener('abort', () => resolve(LATE));

@@ -1,5 +1,5 @@
 import { register } from 'prom-client';
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { Admission } from './admission.ts';
 
 const NONE = {
@@ -8,6 +8,8 @@ const NONE = {
   MAX_CONNECTIONS_PER_ADDRESS: 0,
   LOGINS_PER_ADDRESS_PER_MIN: 0,
 };
+
+beforeEach(() => register.resetMetrics());
 
 async function refused(reason: string): Promise<number> {
   const { values } = (await register.getSingleMetric('sixfold_refused_total')?.get()) ?? { values: [] };
