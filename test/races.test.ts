@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TcpProxy } from '../tools/stack/tcp-proxy.ts';
 import { Dice } from '../tools/chaos/dice.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
-import { connectAs, connectRaw, isHint, type RawClient } from './harness/raw-client.ts';
+import { connectAs, isHint, type RawClient } from './harness/raw-client.ts';
 import type { ServiceHandle } from './harness/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
@@ -71,16 +71,35 @@ function statesOf(sender: RawClient, id: string): string[] {
 }
 
 describe('a message is stored while its receiver logs in', () => {
-  test('routing stands between lookup and insert: the login waits, and its pull finds the message', async () => {
+  test('routing stands between lookup and insert: the login does not wait, and its pull finds the message', async () => {
     await using alice = await connectAs(stack, one, 'alice-1');
     await using inserts = await holdInserts();
     alice.msg('bob-1', 'm');
     await untilHeld();
-    await using bob = await connectRaw(two.url, { token: await stack.token('bob-1') });
-    const login = bob.login();
+    await using bob = await connectAs(stack, two, 'bob-1');
+    const page = bob.pull();
     await inserts.commit();
-    await login;
-    expect((await bob.pull()).messages).toMatchObject([{ id: 'm' }]);
+    expect((await page).messages).toMatchObject([{ id: 'm' }]);
+  });
+
+  test('who is there does not wait for what is stored for others; a copy of that waits with it', async () => {
+    await using alice = await connectAs(stack, one, 'alice-3');
+    await using inserts = await holdInserts();
+    alice.msg('bob-3', 'm');
+    await untilHeld();
+    await using bob = await connectAs(stack, two, 'bob-3');
+    alice.msg('bob-3', 'm');
+    alice.msg('bob-3', 'next');
+    await bob.next('msg:N', { id: 'next' });
+    bob.send({ type: 'ack:R', from: 'alice-3', id: 'next' });
+    await alice.next('ack:N', { id: 'next', state: 'delivered' });
+    await inserts.commit();
+    await bob.next('offline:N', isHint);
+    expect(idsOf((await emptyMailbox(bob)).messages)).toEqual(['m']);
+    expect(bob.all('msg:N', { id: 'm' })).toEqual([]);
+    await alice.next('offline:N', isHint);
+    await emptyMailbox(alice);
+    expect(statesOf(alice, 'm')).toEqual(['stored', 'stored', 'delivered']);
   });
 
   test('what came back from another gateway: the pull is too early, and the hint brings it', async () => {

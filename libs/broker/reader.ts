@@ -1,31 +1,12 @@
 import type { z } from 'zod';
-import { Backoff, pause } from '#libs/runtime/backoff.ts';
-import type { Logger } from '#libs/runtime/logger.ts';
-import { type DeadLetters, parseEntries } from './dead-letters.ts';
+import { Batches, type BatchesOptions, type Item } from './batches.ts';
+import { parseEntries } from './dead-letters.ts';
 import type { Delivery } from './delivery.ts';
-import { batchEntries } from './metrics.ts';
 
-/** An entry and the delivery that is acknowledged when it is dealt with. */
-export interface Item<E> {
-  readonly entry: E;
-  readonly delivery: Delivery;
-}
-
-export interface ReaderOptions<E> {
-  /** Label of the batch_entries metric. */
-  stage: string;
+export interface ReaderOptions<E> extends BatchesOptions<E> {
   schema: z.ZodType<E>;
   /** About how many entries to handle in one go. */
   maxEntries: number;
-  /**
-   * Deals with a batch, in order. What it publishes holds the deliveries; when it resolves, the next batch follows.
-   * It must be safe to call again with the same items. `again`: it may have been, here or elsewhere.
-   */
-  handle: (items: readonly Item<E>[], again: boolean) => Promise<void>;
-  /** Whether a failure of handle passes by itself (the database is away), so that trying again helps. */
-  isTransient: (error: unknown) => boolean;
-  dead: DeadLetters;
-  log: Logger;
 }
 
 interface Received {
@@ -39,12 +20,13 @@ interface Received {
  */
 export class Reader<E> {
   readonly #options: ReaderOptions<E>;
-  readonly #stop = new AbortController();
+  readonly #batches: Batches<E>;
   #backlog: Received[] = [];
   #running: Promise<void> | undefined;
 
   constructor(options: ReaderOptions<E>) {
     this.#options = options;
+    this.#batches = new Batches(options);
   }
 
   readonly receive = (delivery: Delivery, content: Buffer): void => {
@@ -54,7 +36,7 @@ export class Reader<E> {
 
   /** Finishes the batch in hand, unless that waits for the database; the rest goes back to the broker. */
   async stop(): Promise<void> {
-    this.#stop.abort();
+    this.#batches.stop();
     this.#backlog = [];
     await this.#running;
   }
@@ -62,9 +44,9 @@ export class Reader<E> {
   async #run(): Promise<void> {
     // Deliveries come one by one; a turn of the event loop brings the others that were sent with this one.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#backlog.length > 0 && !this.#stop.signal.aborted) {
+    while (this.#backlog.length > 0 && !this.#batches.stopped) {
       const items = this.#take();
-      if (items.length > 0) await this.#handle(items);
+      if (items.length > 0) await this.#batches.deal(items);
     }
     this.#running = undefined;
   }
@@ -85,40 +67,5 @@ export class Reader<E> {
     }
     this.#backlog.splice(0, taken);
     return items;
-  }
-
-  /** Tries until it works; a batch that fails for a reason of its own is tried entry by entry, and the culprits buried. */
-  async #handle(items: Item<E>[]): Promise<void> {
-    const { handle, isTransient, dead, stage, log } = this.#options;
-    batchEntries.observe({ stage }, items.length);
-    const backoff = new Backoff({ baseMs: 100, maxMs: 2_000 });
-    for (let again = items.some(({ delivery }) => delivery.redelivered); ; again = true) {
-      const live = items.filter(({ delivery }) => !delivery.source.gone);
-      try {
-        if (live.length > 0) await handle(live, again);
-        for (const { delivery } of items) delivery.settled();
-        return;
-      } catch (error) {
-        if (!isTransient(error)) {
-          log.error({ err: error, stage, entries: live.length }, 'entries cannot be handled');
-          const [only] = items;
-          if (only && items.length === 1) {
-            dead.bury(only.delivery, {
-              reason: `failed: ${String(error)}`,
-              content: JSON.stringify(only.entry),
-            });
-            only.delivery.settled();
-          } else for (const item of items) await this.#handle([item]);
-          return;
-        }
-        log.warn({ err: error, stage, entries: live.length }, 'will try again');
-        await pause(backoff.next(), this.#stop.signal).catch(() => undefined);
-        if (this.#stop.signal.aborted) {
-          const stopped = new Error('stopped before the entry was dealt with');
-          for (const { delivery } of items) delivery.settled(stopped);
-          return;
-        }
-      }
-    }
   }
 }

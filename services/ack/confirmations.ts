@@ -1,5 +1,5 @@
 import type { AckEntry } from '#libs/broker/entries.ts';
-import type { Item } from '#libs/broker/reader.ts';
+import type { Item } from '#libs/broker/batches.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
 import { relayReceipts, type Relay } from '#libs/relay/receipts.ts';
 import { confirmCopies } from '#libs/store/confirm.ts';

@@ -35,6 +35,8 @@ const STALL_MS = 3_000;
 
 /** A client that sends more at once waits for the next turn of the event loop, so that it does not hold others up. */
 const READS_PER_TURN = 32;
+/** So many bytes take about as long to read as one small packet more. */
+const BYTES_PER_READ = 2_048;
 
 /** What a client may still send when it was told to go, bytes; each frame counts as so much more. */
 const LATE_BYTES = 256 * 1024;
@@ -62,7 +64,7 @@ export class Connection implements Flushable {
   #busy = false;
   #backlog: string[] = [];
   #lateBytes = 0;
-  /** Packets read in a turn of the event loop, and which one. */
+  /** Packets read in a turn of the event loop, large ones counted as several, and which turn. */
   #reads = 0;
   #turn = 0;
   /** Ping intervals in which nothing came. */
@@ -243,7 +245,7 @@ export class Connection implements Flushable {
 
   /** A login takes time, and a turn has its end; what the client sends behind that waits, in order, and reading pauses. */
   #read(text: string): void {
-    const busy = this.#owner.receive(this, text) ?? this.#turnOver();
+    const busy = this.#owner.receive(this, text) ?? this.#turnOver(text.length);
     if (!busy) return;
     this.#busy = true;
     this.#ws.pause();
@@ -254,11 +256,12 @@ export class Connection implements Flushable {
     });
   }
 
-  #turnOver(): Promise<void> | undefined {
+  #turnOver(length: number): Promise<void> | undefined {
     const turn = currentTurn();
     if (turn !== this.#turn) this.#reads = 0;
     this.#turn = turn;
-    return ++this.#reads < READS_PER_TURN ? undefined : nextTurn();
+    this.#reads += 1 + length / BYTES_PER_READ;
+    return this.#reads < READS_PER_TURN ? undefined : nextTurn();
   }
 }
 

@@ -16,7 +16,8 @@ export interface Mailbox extends Relay {
   quotas: Quotas;
 }
 
-const nameOf = ({ from, id, to }: Pick<StoredMessage, 'from' | 'id' | 'to'>) => `${to} ${from} ${id}`;
+/** Tells messages apart. */
+export const nameOf = ({ from, id, to }: Pick<StoredMessage, 'from' | 'id' | 'to'>) => `${to} ${from} ${id}`;
 
 /**
  * Puts messages into mailboxes, and tells their senders so: `stored`, or `rejected` when a mailbox is full. The

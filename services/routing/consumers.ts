@@ -6,12 +6,14 @@ import { Subscription } from '#libs/broker/subscription.ts';
 import { RETURNED_QUEUE } from '#libs/broker/topology.ts';
 import type { Heirs } from './heirs.ts';
 import type { Partitions } from './partitions.ts';
+import type { Mailboxes } from './mailboxes.ts';
 
 export interface ConsumersParts {
   partitions: Partitions;
   heirs: Heirs;
   router: Reader<RouteEntry>;
   returned: Reader<GatewayEntry>;
+  mailboxes: Mailboxes;
   prefetch: number;
   onLost: () => void;
 }
@@ -46,8 +48,8 @@ export class Consumers implements Consuming {
 
   /** Finishes the batches in hand, and gives everything else back, in order. */
   async leave(): Promise<void> {
-    const { partitions, heirs, router, returned } = this.#parts;
+    const { partitions, heirs, router, returned, mailboxes } = this.#parts;
     const closed = [partitions.close(), heirs.close(), this.#returned?.close()];
-    await Promise.all([router.stop(), returned.stop(), ...closed]);
+    await Promise.all([router.stop(), returned.stop(), mailboxes.stop(), ...closed]);
   }
 }

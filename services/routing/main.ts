@@ -12,6 +12,7 @@ import { quotasOf, readRoutingConfig } from './config.ts';
 import { Consumers } from './consumers.ts';
 import { Heirs } from './heirs.ts';
 import { Housekeeping } from './housekeeping.ts';
+import { Mailboxes } from './mailboxes.ts';
 import { Partitions } from './partitions.ts';
 import { Returned } from './returned.ts';
 import { Router } from './router.ts';
@@ -37,7 +38,9 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   const prefetch = config.ROUTING_PREFETCH;
   const live = new Live(publisher);
   const mailbox = { db, live, leaseMs: config.GATEWAY_LEASE_MS, quotas: quotasOf(config) };
-  const reading = { maxEntries: 1_000, isTransient, dead: new DeadLetters(publisher), log };
+  const dealing = { isTransient, dead: new DeadLetters(publisher), log };
+  const reading = { ...dealing, maxEntries: 1_000 };
+  const mailboxes = new Mailboxes(mailbox, dealing);
 
   const inherit = new Returned(mailbox, { bury: (...queue) => heirs.bury(...queue) });
   const returned = new Reader({
@@ -47,7 +50,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
     handle: inherit.handle,
   });
   const heirs = new Heirs({ db, publisher, prefetch, receive: returned.receive, log });
-  const { handle } = new Router(mailbox, config.MAX_SESSIONS_PER_USER, heirs.adopt);
+  const { handle } = new Router({ ...mailbox, mailboxes }, config.MAX_SESSIONS_PER_USER, heirs.adopt);
   const router = new Reader({ ...reading, stage: 'routing', schema: RouteEntry, handle });
   const partitions = new Partitions({
     partitions: config.ROUTE_PARTITIONS,
@@ -56,7 +59,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
     onLost,
     log,
   });
-  const consumers = new Consumers({ partitions, heirs, router, returned, prefetch, onLost });
+  const consumers = new Consumers({ partitions, heirs, router, returned, mailboxes, prefetch, onLost });
   broker.consume(consumers);
   lifecycle.onStop('consuming', async () => {
     // What does not get done in time goes back to the broker, unacknowledged.

@@ -2,12 +2,13 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import type { RouteMessage } from '#libs/broker/entries.ts';
 import { isJson } from '#libs/protocol/json.ts';
 import type { Live } from '#libs/relay/live.ts';
+import type { Relay } from '#libs/relay/receipts.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Where } from '#libs/store/presence.ts';
-import { storeAway, type AwayItem, type Mailbox } from './away.ts';
 import { findSessions } from '#libs/store/presence.ts';
 import { routedTotal } from './metrics.ts';
+import type { Mailboxes } from './mailboxes.ts';
 
 interface MessageItem {
   entry: RouteMessage;
@@ -32,21 +33,29 @@ function sendLive(
   span?.end('live');
 }
 
+/** What messages are routed with. */
+export interface Ways extends Pick<Relay, 'db' | 'live' | 'leaseMs'> {
+  mailboxes: Mailboxes;
+}
+
 /** Messages in the order accepted: one live attempt for those whose receiver is connected, the mailbox for the rest. */
-export async function routeMessages(mailbox: Mailbox, items: readonly MessageItem[]): Promise<void> {
+export async function routeMessages(
+  { db, live, leaseMs, mailboxes }: Ways,
+  items: readonly MessageItem[],
+): Promise<void> {
   if (items.length === 0) return;
   const since = Date.now();
   const presence = await findSessions(
-    mailbox.db,
+    db,
     items.map(({ entry }) => entry.to),
-    mailbox.leaseMs,
+    leaseMs,
   );
-  const away: AwayItem[] = items.filter(({ entry }) => !presence.has(entry.to));
-  for (const { entry } of away)
-    if (!isJson(entry.body)) throw new TypeError('the body is not JSON: no client could read its mailbox');
-  await storeAway(mailbox, away); // first: if it fails, all of this is done again
+  const away = (entry: RouteMessage) => !presence.has(entry.to) || mailboxes.has(entry);
+  for (const { entry } of items)
+    if (away(entry) && !isJson(entry.body))
+      throw new TypeError('the body is not JSON: no client could read its mailbox');
   for (const item of items) {
-    const sessions = presence.get(item.entry.to);
-    if (sessions) sendLive(mailbox.live, item, sessions, since);
+    if (away(item.entry)) mailboxes.add([item]);
+    else sendLive(live, item, presence.get(item.entry.to) ?? [], since);
   }
 }

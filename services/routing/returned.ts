@@ -1,6 +1,6 @@
 import type { DeliverySource } from '#libs/broker/delivery.ts';
 import type { GatewayEntry, LiveMessage, LiveReceipt } from '#libs/broker/entries.ts';
-import type { Item } from '#libs/broker/reader.ts';
+import type { Item } from '#libs/broker/batches.ts';
 import { gatewayOfQueue } from '#libs/broker/topology.ts';
 import { keepReceipts } from '#libs/relay/receipts.ts';
 import { removeGateways } from '#libs/store/gateways.ts';

@@ -1,0 +1,75 @@
+import { Batches, giveUp, type BatchesOptions, type Item } from '#libs/broker/batches.ts';
+import type { Confirm, Pull, RouteMessage } from '#libs/broker/entries.ts';
+import { nameOf, storeAway, type Mailbox } from './away.ts';
+import { confirm, pull } from './offline.ts';
+import { select } from './select.ts';
+
+/** What is done to a mailbox: a message is stored, entries are deleted, a page is read. */
+export type MailboxEntry = RouteMessage | Confirm | Pull;
+
+/** Entries for one batch: what comes next must not wait long. */
+const MAX_BATCH = 500;
+
+/**
+ * All that is done to mailboxes, in order, beside the live traffic: to store takes a hundred times as long as a look at
+ * presence, and who is there must not wait for what is stored for others.
+ */
+export class Mailboxes {
+  readonly #batches: Batches<MailboxEntry>;
+  #waiting: Item<MailboxEntry>[] = [];
+  /** Copies of a message that wait or are being stored, by its name. */
+  readonly #storing = new Map<string, number>();
+  #running: Promise<void> | undefined;
+
+  constructor(mailbox: Mailbox, options: Pick<BatchesOptions<MailboxEntry>, 'isTransient' | 'dead' | 'log'>) {
+    const handle = async (items: readonly Item<MailboxEntry>[], again: boolean) => {
+      await confirm(mailbox, select(items, 'confirm'), again); // before the pulls that may follow them
+      await storeAway(mailbox, select(items, 'message'));
+      await pull(mailbox, select(items, 'pull'));
+    };
+    this.#batches = new Batches({ ...options, stage: 'mailbox', handle });
+  }
+
+  /** A copy of it is on its way: another one must not be delivered meanwhile, and its sender be told `stored` after that. */
+  has(message: RouteMessage): boolean {
+    return this.#storing.has(nameOf(message));
+  }
+
+  /** The deliveries are held until the mailbox has it. */
+  add(items: readonly Item<MailboxEntry>[]): void {
+    for (const { entry, delivery } of items) {
+      delivery.hold();
+      if (entry.kind === 'message') this.#count(entry, 1);
+    }
+    this.#waiting.push(...items);
+    if (this.#batches.stopped) this.#giveUp();
+    else if (this.#waiting.length > 0) this.#running ??= this.#run();
+  }
+
+  /** Finishes the batch in hand, unless that waits for the database; the rest goes back to the broker. */
+  async stop(): Promise<void> {
+    this.#batches.stop();
+    this.#giveUp();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MAX_BATCH);
+      await this.#batches.deal(batch);
+      for (const { entry } of batch) if (entry.kind === 'message') this.#count(entry, -1);
+    }
+    this.#running = undefined;
+  }
+
+  #giveUp(): void {
+    giveUp(this.#waiting.splice(0));
+  }
+
+  #count(message: RouteMessage, change: 1 | -1): void {
+    const name = nameOf(message);
+    const copies = (this.#storing.get(name) ?? 0) + change;
+    if (copies > 0) this.#storing.set(name, copies);
+    else this.#storing.delete(name);
+  }
+}

@@ -1,0 +1,12 @@
+import type { Item } from '#libs/broker/batches.ts';
+import type { RouteEntry } from '#libs/broker/entries.ts';
+
+export type ItemOf<K extends RouteEntry['kind']> = Item<Extract<RouteEntry, { kind: K }>>;
+
+/** The items of these kinds, in their order. */
+export function select<K extends RouteEntry['kind']>(
+  items: readonly Item<RouteEntry>[],
+  ...kinds: K[]
+): ItemOf<K>[] {
+  return items.filter(({ entry }) => (kinds as string[]).includes(entry.kind)) as ItemOf<K>[];
+}
