@@ -88,6 +88,7 @@ export class Link {
     const address = new URL(url);
     address.searchParams.set('heartbeat', String(heartbeatS));
     const connection = await this.#connect(address.href);
+    gatherWrites(streamOf(connection));
     const closed = this.#watch(connection);
     try {
       if (this.#stop.signal.aborted) return;
@@ -164,11 +165,31 @@ async function inTime(setUp: Promise<void>): Promise<void> {
  * no leader answers a close late or never, and amqplib waits for that with the socket half-open.
  */
 function endConnection(connection: ChannelModel): void {
-  const { stream } = connection.connection as unknown as { stream: Duplex };
+  const stream = streamOf(connection);
   void connection.close().catch(() => undefined); // closed already in many cases, and then it says so
   const late = setTimeout(
     () => stream.destroy(new Error('the broker did not answer the close')),
     CLOSE_TIMEOUT_MS,
   );
   stream.once('close', () => clearTimeout(late));
+}
+
+/** amqplib does not tell its socket's type. */
+const streamOf = ({ connection }: ChannelModel) => (connection as unknown as { stream: Duplex }).stream;
+
+/** What is written in one turn of the event loop leaves in one system call: amqplib writes each frame by itself. */
+function gatherWrites(stream: Duplex): void {
+  const write = stream.write.bind(stream) as Duplex['write'];
+  let gathering = false;
+  stream.write = ((...args: Parameters<Duplex['write']>) => {
+    if (!gathering) {
+      gathering = true;
+      stream.cork();
+      process.nextTick(() => {
+        gathering = false;
+        stream.uncork();
+      });
+    }
+    return write(...args);
+  }) as Duplex['write'];
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Channel, Options } from 'amqplib';
 
 /** Names and arguments of everything we declare, as data. Arguments cannot change after a declaration (RabbitMQ: 406). */
@@ -30,7 +30,7 @@ export function gatewayOfQueue(queue: string): string | undefined {
 
 /** The route queue of a user. Computed here and not by an exchange: stable across restarts of broker nodes. */
 export function partitionOf(user: string, partitions: number): number {
-  return createHash('md5').update(user).digest().readUInt32LE(0) % partitions;
+  return hash('md5', user, 'buffer').readUInt32LE(0) % partitions;
 }
 
 /**

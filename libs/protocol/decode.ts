@@ -59,19 +59,18 @@ export function decode(text: string): Decoded {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     return fault('a packet is a JSON object');
   const fields = json as Record<string, unknown>;
-  const re = readRe(fields);
   const type = fields['type'];
   if (typeof type !== 'string' || !Object.hasOwn(CLIENT_PACKETS, type))
-    return fault('type: is not one that a client may send', 'type', re);
+    return fault('type: is not one that a client may send', 'type', readRe(fields));
   const read = CLIENT_PACKETS[type as ClientType].safeParse(fields);
   if (!read.success) {
     const issue = read.error.issues[0];
     const field = String(issue?.path[0] ?? 'packet');
-    return fault(`${field}: ${issue?.message ?? 'is off'}`, field, re);
+    return fault(`${field}: ${issue?.message ?? 'is off'}`, field, readRe(fields));
   }
   if (read.data.type !== 'msg:R') return { packet: read.data };
   const { body, ...rest } = read.data;
   const why = bodyFault(body);
-  if (why !== undefined) return fault(`body: ${why}`, 'body', re);
+  if (why !== undefined) return fault(`body: ${why}`, 'body', readRe(fields));
   return { packet: { ...rest, bodyText: memberText(text, 'body') ?? 'null' } };
 }

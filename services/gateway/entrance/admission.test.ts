@@ -9,7 +9,7 @@ const NONE = {
   LOGINS_PER_ADDRESS_PER_MIN: 0,
 };
 
-beforeEach(() => register.resetMetrics());
+beforeEach(() => register.getSingleMetric('sixfold_refused_total')?.reset());
 
 async function refused(reason: string): Promise<number> {
   const { values } = (await register.getSingleMetric('sixfold_refused_total')?.get()) ?? { values: [] };
