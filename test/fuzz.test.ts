@@ -27,10 +27,10 @@ async function fuzz(options: Omit<FuzzOptions, 'ground'>) {
 test.concurrent('hurt packets, frames and queue entries hurt nobody', async () => {
   const result = await fuzz(RUN);
   expect(result.fault).toBeUndefined();
-  expect(result.connections).toBeGreaterThan(100);
-  expect(result.forged).toBeGreaterThan(30);
-  expect(result.buried).toBeGreaterThan(20);
-  expect(result.delivered).toBeGreaterThan(20);
+  expect(result.connections).toBeGreaterThan(20);
+  expect(result.forged).toBeGreaterThan(5);
+  expect(result.buried).toBeGreaterThan(3);
+  expect(result.delivered).toBeGreaterThan(5);
 });
 
 test.concurrent.for<[string, PlantedBug & { only: Partial<FuzzOptions>; found: RegExp }]>([
@@ -38,9 +38,8 @@ test.concurrent.for<[string, PlantedBug & { only: Partial<FuzzOptions>; found: R
     'a packet that ends the process',
     {
       file: 'libs/protocol/decode.ts',
-      find: 'const re = readRe(fields);',
-      replace:
-        "const re = readRe(fields); if (typeof fields['type'] !== 'string') throw new Error('planted');",
+      find: "const type = fields['type'];",
+      replace: "const type = fields['type']; if (typeof type !== 'string') throw new Error('planted');",
       only: { forged: 0 },
       found: /gateway-1 ended|planted/,
     },

@@ -78,12 +78,15 @@ export class Lifecycle {
   }
 }
 
+/** How long the last lines of the log may take, milliseconds: a disk that others keep busy stalls for seconds. */
+const IDLE_WITHIN_MS = 5_000;
+
 /** After an orderly stop nothing should keep the process; what does is a leak: name it, and leave. */
 function exitWhenIdle(log: Logger): void {
   setTimeout(() => {
     log.error({ resources: process.getActiveResourcesInfo() }, 'something still runs after the stop');
     process.exit(1);
-  }, 2_000).unref();
+  }, IDLE_WITHIN_MS).unref();
 }
 
 /** What a composition root is given. */

@@ -3,7 +3,7 @@ import { setInterval } from 'node:timers';
 import pg from 'pg';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { connectionString, type DatabaseAddress } from './connection-string.ts';
-import { databaseConnected } from './metrics.ts';
+import { databaseConnected, statementsTotal } from './metrics.ts';
 
 /** A statement with a name: prepared once on each connection. */
 export interface Statement {
@@ -68,6 +68,7 @@ export class Database {
   }
 
   async query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[] = []): Promise<Row[]> {
+    statementsTotal.inc({ statement: statement.name });
     try {
       const { rows } = await this.#pool.query<Row>({ ...statement, values });
       this.#reached(true);

@@ -1,10 +1,15 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { killStack, untilGone } from '../../tools/stack/leftovers.ts';
 import { isOwnerRunning, ownerRecord } from '../../tools/stack/owner.ts';
-import { type Addresses, FOLDER_PREFIX, startInfrastructure, temporaryFolder } from './infrastructure.ts';
+import {
+  type Addresses,
+  DATA,
+  FOLDER_PREFIX,
+  startInfrastructure,
+  temporaryFolder,
+} from './infrastructure.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -47,8 +52,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 /** Ends what a run that was killed left behind. */
 async function removeAbandoned(): Promise<void> {
-  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(FOLDER_PREFIX))) {
-    const folder = join(tmpdir(), name);
+  for (const name of readdirSync(DATA).filter((entry) => entry.startsWith(FOLDER_PREFIX))) {
+    const folder = join(DATA, name);
     if (isOwnerRunning(join(folder, OWNER_FILE)) !== false) continue;
     await untilGone(killStack(folder, { below: true }), 5_000);
     rmSync(folder, { recursive: true, force: true });

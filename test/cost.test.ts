@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectAs, type RawClient } from './harness/raw-client.ts';
+import { type Stack, startStack } from './harness/stack.ts';
+import { until } from './harness/wait.ts';
+
+/** What a delivered message costs, in counts: they are the same on a busy machine, or lower, since batches grow. */
+
+const SENDERS = 10;
+const OUTSTANDING = 50;
+const EACH = 500;
+
+let stack: Stack;
+
+beforeAll(async () => {
+  const free = { RATE_LIMIT_PER_S: '100000', RATE_BURST: '100000' };
+  // What goes on without messages is not part of their cost.
+  stack = await startStack({ env: { ...free, GATEWAY_LEASE_MS: '60000', HOUSEKEEPING_MS: '60000' } });
+});
+
+afterAll(() => stack.stop());
+
+/** AMQP messages, SQL statements and young garbage collections of all services, so far. */
+async function spent() {
+  const services = [...stack.gateways, ...stack.routing, ...stack.ack];
+  const metrics = await Promise.all(services.map((service) => stack.metrics(service)));
+  const sum = (name: string, labels: Record<string, string>) =>
+    metrics.reduce((all, one) => all + one.value(name, labels), 0);
+  const published = ['route', 'ack', 'live', 'returned'].map((stage) =>
+    sum('sixfold_batch_entries_count', { stage }),
+  );
+  return {
+    amqp: published.reduce((all, one) => all + one),
+    sql: sum('sixfold_database_statements_total', {}),
+    collections: sum('nodejs_gc_duration_seconds_count', { kind: 'minor' }),
+  };
+}
+
+/** A sender keeps `outstanding` messages under way until `count` are confirmed. */
+async function confirmed(sender: RawClient, to: string, count: number, outstanding: number): Promise<void> {
+  const before = sender.all('ack:N').length;
+  let sent = 0;
+  const send = () => sender.msg(to, `${before}-${++sent}`);
+  const next = (data: Buffer) => {
+    if (sent < count && data.includes('"ack:N"')) send();
+  };
+  sender.ws.on('message', next);
+  for (let n = 0; n < outstanding; n++) send();
+  await until(() => sender.all('ack:N', { state: 'delivered' }).length === before + count, {
+    what: 'all to be confirmed',
+    timeoutMs: 90_000,
+  });
+  sender.ws.off('message', next);
+}
+
+/** What each of so many messages cost that one sender after the other, or all together, had confirmed. */
+async function costOfEach(senders: number, each: number, outstanding: number) {
+  const pairs = await Promise.all(
+    Array.from({ length: senders }, async (_, n) => {
+      const sender = await connectAs(stack, stack.gateways[n % 2], `sender-${n}`);
+      const receiver = await connectAs(stack, stack.gateways[(n + 1) % 2], `receiver-${n}`, {
+        autoAck: true,
+      });
+      return { sender, receiver };
+    }),
+  );
+  const before = await spent();
+  await Promise.all(pairs.map(({ sender }, n) => confirmed(sender, `receiver-${n}`, each, outstanding)));
+  const after = await spent();
+  for (const { sender, receiver } of pairs) {
+    await sender[Symbol.asyncDispose]();
+    await receiver[Symbol.asyncDispose]();
+  }
+  const share = (key: keyof typeof after) => (after[key] - before[key]) / (senders * each);
+  return { amqp: share('amqp'), sql: share('sql'), collections: share('collections') };
+}
+
+test('a message that is alone: one AMQP message for each of its four ways, two looks at presence', async () => {
+  const cost = await costOfEach(1, 100, 1);
+  console.log('alone', cost);
+  expect(cost.amqp).toBeLessThanOrEqual(4.2);
+  expect(cost.sql).toBeLessThanOrEqual(2.3);
+});
+
+test('messages of many share all of that, and their memory is young', async () => {
+  const cost = await costOfEach(SENDERS, EACH, OUTSTANDING);
+  console.log('together', cost);
+  expect(cost.amqp).toBeLessThanOrEqual(0.5);
+  expect(cost.sql).toBeLessThanOrEqual(0.15);
+  expect(cost.collections).toBeLessThanOrEqual(0.04);
+});
