@@ -179,7 +179,7 @@ const streamOf = ({ connection }: ChannelModel) => (connection as unknown as { s
 
 /** What is written in one turn of the event loop leaves in one system call: amqplib writes each frame by itself. */
 function gatherWrites(stream: Duplex): void {
-  const write = stream.write.bind(stream) as Duplex['write'];
+  const write: Duplex['write'] = stream.write.bind(stream);
   let gathering = false;
   stream.write = ((...args: Parameters<Duplex['write']>) => {
     if (!gathering) {
