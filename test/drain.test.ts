@@ -185,3 +185,18 @@ test('a rolling restart under load: each message is shown once, all are delivere
     expect(problems).toEqual([]);
   }
 }, 60_000);
+
+test('DRAIN_DELAY_MS: not ready any more, a gateway takes clients still, and lets all of them go in the end', async () => {
+  const gateway = await stack.addGateway({ DRAIN_DELAY_MS: '2000' });
+  const before = await connectAs(stack, gateway, 'before');
+  gateway.signal('SIGTERM');
+  await until(async () => (await fetch(`${gateway.http}/readyz`)).status === 503, {
+    what: 'it to be not ready',
+  });
+  const during = await connectAs(stack, gateway, 'during');
+  for (const client of [before, during]) {
+    await client.next('bye', { reason: 'draining' });
+    expect((await client.closed).code).toBe(1012);
+  }
+  expect(await gateway.exited()).toEqual({ code: 0, signal: null });
+});

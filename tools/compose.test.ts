@@ -59,7 +59,10 @@ describe.each(Object.entries(services))('%s', (name, service) => {
 
   test('cannot write to its file system, and has more time to stop than it takes', () => {
     const drain = settings().find((one) => one.name === 'DRAIN_TIMEOUT_MS')?.default;
+    const delay = service.environment?.['DRAIN_DELAY_MS'] ?? '0';
     expect(service.read_only).toBe(true);
-    expect(parseInt(service.stop_grace_period ?? '0')).toBeGreaterThan(Number(drain) / 1000 + 5);
+    expect(parseInt(service.stop_grace_period ?? '0')).toBeGreaterThan(
+      (Number(drain) + Number(delay)) / 1000 + 5,
+    );
   });
 });

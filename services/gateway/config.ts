@@ -91,6 +91,8 @@ export const gatewayConfig = {
   QUEUE_SETTLE_MS: integer(1_500, 0, 60_000),
   GATEWAY_LEASE_MS: integer(15_000, 1_000, 600_000),
   DRAIN_TIMEOUT_MS: integer(10_000, 0),
+  /** Between SIGTERM and `bye`: /readyz says it already, and a load balancer has this long to notice. */
+  DRAIN_DELAY_MS: integer(0, 0, 60_000),
   /** Clients of a gateway that drains come back within this time, each at a random moment. */
   DRAIN_SPREAD_MS: integer(5_000, 0),
 };

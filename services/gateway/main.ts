@@ -36,7 +36,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   const gateway = new Gateway({ config, verify, authorizer, out, epoch, log });
   const inbox = new Inbox(gateway, new DeadLetters(broker.publisher), broker.resetConsuming);
   epoch.ownedBy(inbox);
-  const longestDrainMs = config.DRAIN_TIMEOUT_MS + config.CONFIRM_TIMEOUT_MS; // the last packets need their confirm, too
+  const longestDrainMs = config.DRAIN_DELAY_MS + config.DRAIN_TIMEOUT_MS + config.CONFIRM_TIMEOUT_MS;
   lifecycle.onStop('consuming', async () => {
     // What does not get through in time is the heirs': it is unacknowledged.
     await lifecycle.inTime(
@@ -68,7 +68,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   lifecycle.onStop('http', () => closeHttp(server));
   if (tls) lifecycle.onStop('certificate', followCredentials(server, config, tls, log));
   lifecycle.onStop('clients', async () => {
-    entrance.close();
+    await entrance.close(config.DRAIN_DELAY_MS);
     await drain(gateway, config.DRAIN_TIMEOUT_MS, config.DRAIN_SPREAD_MS);
     await lifecycle.inTime(longestDrainMs, out.drained());
   });

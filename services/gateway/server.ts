@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
+import { pause } from '#libs/runtime/backoff.ts';
 import { SUBPROTOCOL } from '#libs/protocol/limits.ts';
 import { Connection, CONTROL_WINDOW_MS } from './connection.ts';
 import { ClientAddresses } from './entrance/addresses.ts';
@@ -48,8 +49,9 @@ export class WebSocketEntrance {
     );
   }
 
-  /** No further connection from here on. */
-  close(): void {
+  /** No further connection after this delay: until then the load balancer may not know, and send some. */
+  async close(delayMs: number): Promise<void> {
+    await pause(delayMs);
     this.#open = false;
   }
 
