@@ -23,8 +23,10 @@ export default defineConfig({
           globalSetup: ['test/harness/global-setup.ts'],
           // Each file has a stack of several processes, which wait most of the time: three files at a time fill two cores.
           maxWorkers: 3,
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
+          testTimeout: 240_000,
+          hookTimeout: 300_000,
+          // A shared machine stalls for seconds at a time, now and then; what is wrong fails twice.
+          retry: 1,
           // Tests of a file that run side by side have processes of their own.
           maxConcurrency: 2,
         },

@@ -28,7 +28,7 @@ beforeAll(async () => {
     rounds: ROUNDS,
     raiders: 8,
     pairs: PAIRS,
-    seconds: 1,
+    seconds: 2,
     ground: { amqpUrl: `${addresses.amqpUrl}/${name}`, databaseUrl },
     env: {
       MAX_UNSETTLED_BYTES: String(MAX_UNSETTLED_BYTES),

@@ -116,7 +116,7 @@ test('all connections to the broker stand still', async () => {
     `broker stalled: cores ${shares.map((s) => s.toFixed(2)).join(' ')}; back ${backMs} ms; ${count} messages`,
   );
   for (const share of shares) expect(share).toBeLessThan(MOST_CPU);
-}, 60_000);
+});
 
 test('the database stands still, and then its connections are lost', async () => {
   const traffic = new Traffic(alice, bob, 'bob', 100);
@@ -139,7 +139,7 @@ test('the database stands still, and then its connections are lost', async () =>
       `lost: back ${lostMs + 500} ms; ${count} messages`,
   );
   for (const share of shares) expect(share).toBeLessThan(MOST_CPU);
-}, 60_000);
+});
 
 test('a service ends in order though its database connections are lost', async () => {
   await using proxy = await TcpProxy.listen(Number(new URL(stack.databaseUrl).port));

@@ -146,7 +146,7 @@ const kinds = ({ violations }: ChaosResult) => [
 ];
 
 // They wait most of the time, so that they can run side by side.
-describe.concurrent('the nemesis', { timeout: 480_000 }, () => {
+describe.concurrent('the nemesis', { timeout: 600_000 }, () => {
   test('breaks no guarantee, whatever it does', async () => {
     const { dataDir } = inject('infrastructure');
     const result = await runChaos(RUN, silent, dataDir);

@@ -23,9 +23,9 @@ beforeAll(async () => {
   });
   services = [...stack.gateways, ...stack.routing, ...stack.ack];
   pids = services.map(({ pid }) => pid);
-}, 120_000);
+});
 
-afterAll(() => stack.stop(), 60_000);
+afterAll(() => stack.stop());
 
 afterEach(() => expect(services.map(({ pid, running }) => running && pid)).toEqual(pids));
 
@@ -74,7 +74,7 @@ test('the node is killed that the services are connected to: traffic goes on, an
   await untilComplete(); // also of what was declared meanwhile: the gateways' new queues
   const count = await traffic.finish();
   console.log(`${first.name} killed: messages delivered live again after ${goesOn} ms; ${count} in all`);
-}, 90_000);
+});
 
 test('the node is killed that leads a queue, and then a second one: refused until there is a majority', async () => {
   await using alice = await connectAs(stack, stack.gateways[0], 'carl');
@@ -97,4 +97,4 @@ test('the node is killed that leads a queue, and then a second one: refused unti
     `${leader.name} killed: live again after ${goesOn} ms; two nodes: ${again} ms after their start, ` +
       `which took ${restarted} ms; ${count} messages in all`,
   );
-}, 120_000);
+});

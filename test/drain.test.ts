@@ -10,7 +10,7 @@ import { until } from './harness/wait.ts';
 
 /** Deploys and shutdowns: clients are told, nothing is lost, and the processes end in order (PROTOCOL: draining). */
 
-const DRAIN_TIMEOUT_MS = 3_000;
+const DRAIN_TIMEOUT_MS = 8_000;
 const DRAIN_SPREAD_MS = 400;
 /** A drain, then what is under way to the broker; and a busy machine. */
 const EXIT_WITHIN_MS = DRAIN_TIMEOUT_MS + 10_000;
@@ -184,7 +184,7 @@ test('a rolling restart under load: each message is shown once, all are delivere
     expect(shown.toSorted()).toEqual(sent.map(({ id }) => id).toSorted());
     expect(problems).toEqual([]);
   }
-}, 60_000);
+});
 
 test('DRAIN_DELAY_MS: not ready any more, a gateway takes clients still, and lets all of them go in the end', async () => {
   const gateway = await stack.addGateway({ DRAIN_DELAY_MS: '2000' });

@@ -52,7 +52,7 @@ async function migrated(): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-test('instances that start at once on an empty database migrate it once', { timeout: 60_000 }, async () => {
+test('instances that start at once on an empty database migrate it once', async () => {
   const outputs = await Promise.all(Array.from({ length: PROCESSES }, () => migrate(AT_ONCE)));
   expect(outputs).toEqual(outputs.map(() => '')); // no warning, no second try
   const files = readdirSync(join(REPOSITORY, 'libs/store/sql')).map((file) => file.replace(/\.sql$/, ''));

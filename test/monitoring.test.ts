@@ -22,7 +22,7 @@ beforeAll(async () => {
   await using alice = await connectAs(stack, stack.gateways[0], 'alice');
   alice.msg('bob', 'm1');
   await alice.next('ack:N', { id: 'm1', state: 'stored' });
-}, 120_000);
+});
 
 afterAll(() => stack.stop());
 

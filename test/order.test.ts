@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(() => stack.stop());
 
-test('5,000 messages without a pause', { timeout: 90_000 }, async () => {
+test('5,000 messages without a pause', async () => {
   await using alice = await connectAs(stack, one, 'alice');
   await using bob = await connectAs(stack, two, 'bob', { autoAck: true });
   const stream = new Stream(alice, ['bob'], { window: 128 });
@@ -42,7 +42,7 @@ test('5,000 messages without a pause', { timeout: 90_000 }, async () => {
   await expectInOrder([stream], new Map([['bob', bob]]));
 });
 
-test('while a routing instance joins and takes partitions over', { timeout: 120_000 }, async () => {
+test('while a routing instance joins and takes partitions over', async () => {
   await using crowd = await Crowd.connect('join');
   crowd.send();
   await crowd.untilSent(500);
@@ -53,7 +53,7 @@ test('while a routing instance joins and takes partitions over', { timeout: 120_
   await crowd.expectInOrder();
 });
 
-test('while routing instances are stopped in order, one after the other', { timeout: 120_000 }, async () => {
+test('while routing instances are stopped in order, one after the other', async () => {
   await using crowd = await Crowd.connect('stop');
   crowd.send();
   for (const service of stack.routing.slice(0, 2)) {

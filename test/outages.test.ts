@@ -39,7 +39,7 @@ beforeAll(async () => {
   pids = services.map(({ pid }) => pid);
   alice = await connectAs(stack, one, 'alice');
   bob = await connectAs(stack, two, 'bob');
-}, 90_000);
+});
 
 afterAll(() => stack.stop());
 
@@ -116,7 +116,7 @@ test('a broker that does not answer: unavailable in time, window_full beyond the
     await delay(20); // each in a group of its own
   }
   alice.msg('bob', 'a4');
-  expect(await alice.next('error')).toMatchObject({ code: 'window_full', re: { type: 'msg:R', id: 'a4' } });
+  expect(await alice.next('error', ({ re }) => re?.id === 'a4')).toMatchObject({ code: 'window_full' });
   for (const { sender, id, at } of sent) {
     const refusal = await sender.next('error', ({ re }) => re?.id === id);
     expect(refusal).toMatchObject({ code: 'unavailable', re: { type: 'msg:R', id } });
@@ -135,7 +135,7 @@ test('a broker that does not answer: unavailable in time, window_full beyond the
   const got = new Set<string>();
   await until(() => takeAll(got, ids(5, 'a')), { what: 'all to arrive', intervalMs: 100 });
   await worksLive('after-freeze');
-}, 60_000);
+});
 
 test('a broker that is killed and comes back: requests are refused meanwhile, what was accepted arrives', async () => {
   await untilReady();
@@ -187,7 +187,7 @@ test('a broker that is killed and comes back: requests are refused meanwhile, wh
   expect((await late.pull()).messages).toEqual([]);
   await using absent = await connectAs(stack, one, 'absent');
   expect((await emptyMailbox(absent)).messages.map(({ id }) => id)).toEqual(['for-later']);
-}, 90_000);
+});
 
 test('a database that is away for seconds: messages are accepted, wait in the broker, and are delivered after', async () => {
   await untilReady();
@@ -211,7 +211,7 @@ test('a database that is away for seconds: messages are accepted, wait in the br
   });
   const order = bob.all('msg:N', ({ id }) => sent.includes(id)).map(({ id }) => id);
   expect([...new Set(order)]).toEqual(sent);
-}, 60_000);
+});
 
 test('a database that crashes loses presence: it is announced again, and live delivery goes on', async () => {
   await untilReady();
@@ -234,7 +234,7 @@ test('a database that crashes loses presence: it is announced again, and live de
   const got = new Set<string>();
   await until(() => takeAll(got, sent), { what: 'all that was accepted to arrive', intervalMs: 100 });
   await worksLive('after-crash');
-}, 60_000);
+});
 
 test('services end in order while broker and database are away, and wait for them when they start first', async () => {
   await untilReady();
@@ -258,4 +258,4 @@ test('services end in order while broker and database are away, and wait for the
   alice = await connectAs(stack, one, 'alice');
   bob = await connectAs(stack, two, 'bob');
   await worksLive('after-start');
-}, 120_000);
+});
