@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import type { Quotas, Rooms } from './rooms.ts';
 
 /** The messages of the mailbox. */
 
@@ -26,9 +27,9 @@ const STORE = {
         WHERE m.recipient = i.recipient AND m.sender = i.sender AND m.id = i.id)
       ORDER BY recipient, sender, id, n
     ), room AS (
-      SELECT r.recipient, $7::integer - (
+      SELECT r.recipient, CASE WHEN r.recipient <> ALL ($9::text[]) THEN $7::integer - (
         SELECT count(*) FROM (
-          SELECT FROM offline_messages m WHERE m.recipient = r.recipient LIMIT $7::integer) AS held) AS free
+          SELECT FROM offline_messages m WHERE m.recipient = r.recipient LIMIT $7::integer) AS held) END AS free
       FROM (SELECT DISTINCT recipient FROM fresh) AS r
     ), own_room AS (
       SELECT s.recipient, s.sender, $8::integer - (
@@ -37,27 +38,27 @@ const STORE = {
           WHERE m.recipient = s.recipient AND m.sender = s.sender LIMIT $8::integer) AS held) AS free
       FROM (SELECT DISTINCT recipient, sender FROM fresh) AS s
       WHERE $8::integer < $7::integer -- else the mailbox is full before
+        AND s.recipient <> ALL ($9::text[])
     ), own AS (
       SELECT f.*, coalesce(row_number() OVER (PARTITION BY recipient, sender ORDER BY n) <= o.free, true) AS fits
       FROM fresh f LEFT JOIN own_room o USING (recipient, sender)
     ), ranked AS (
       -- What its sender has no room for takes nobody else's.
-      SELECT own.*, fits AND row_number() OVER (PARTITION BY recipient, fits ORDER BY n) <= room.free AS stored
+      SELECT own.*, fits AND coalesce(row_number() OVER (PARTITION BY recipient, fits ORDER BY n) <= room.free, true) AS stored
       FROM own JOIN room USING (recipient)
     ), written AS (
       INSERT INTO offline_messages (recipient, sender, id, body, at, seq)
       SELECT recipient, sender, id, body, at, seq FROM ranked WHERE stored ORDER BY n
       ON CONFLICT DO NOTHING
     )
-    SELECT recipient AS "to", sender AS "from", id, CASE WHEN fits THEN 'mailbox' ELSE 'sender' END AS quota
-    FROM ranked WHERE NOT stored`,
+    SELECT recipient AS "to", sender AS "from", id, CASE WHEN fits THEN 'mailbox' ELSE 'sender' END AS quota, NULL AS free
+    FROM ranked WHERE NOT stored
+    UNION ALL SELECT recipient, NULL, NULL, NULL, free::integer FROM room WHERE free IS NOT NULL
+    UNION ALL SELECT recipient, sender, NULL, NULL, free::integer FROM own_room`,
 };
 
-/** Most messages of one mailbox, and of one sender in it; the latter counts only if it is the smaller. */
-export interface Quotas {
-  mailbox: number;
-  sender: number;
-}
+/** A message that did not fit, or a mailbox (or a sender's part of it) that was counted. */
+type StoreRow = (Refused & { free: null }) | { to: string; from: string | null; id: null; free: number };
 
 /** A message that did not fit, and by which quota. */
 export interface Refused extends Pick<StoredMessage, 'to' | 'from' | 'id'> {
@@ -70,31 +71,39 @@ const ROWS_AT_A_TIME = 200;
 /**
  * Stores messages, each (recipient, sender, id) once: the copy of one that is there already changes nothing.
  *
- * @param quotas two instances that store for the same mailbox at the same moment may exceed them by a batch
+ * @param rooms what is known of the mailboxes' room: two instances that store for the same one at the same time may
+ *   exceed its quota
  * @returns those that did not fit
  */
 export async function storeMessages(
   db: Database,
   messages: readonly StoredMessage[],
-  quotas: Quotas,
+  rooms: Rooms,
 ): Promise<Refused[]> {
   const refused: Refused[] = [];
   for (let from = 0; from < messages.length; from += ROWS_AT_A_TIME)
-    refused.push(...(await storeSome(db, messages.slice(from, from + ROWS_AT_A_TIME), quotas)));
+    refused.push(...(await storeSome(db, messages.slice(from, from + ROWS_AT_A_TIME), rooms)));
   return refused;
 }
 
-function storeSome(db: Database, messages: readonly StoredMessage[], quotas: Quotas): Promise<Refused[]> {
-  return db.query(STORE, [
+async function storeSome(db: Database, messages: readonly StoredMessage[], rooms: Rooms): Promise<Refused[]> {
+  const rows = await db.query<StoreRow>(STORE, [
     messages.map((m) => m.to),
     messages.map((m) => m.from),
     messages.map((m) => m.id),
     messages.map((m) => m.body),
     messages.map((m) => m.at),
     messages.map((m) => m.seq ?? null),
-    quotas.mailbox,
-    quotas.sender,
+    rooms.quotas.mailbox,
+    rooms.quotas.sender,
+    rooms.roomy(messages),
   ]);
+  const refused: Refused[] = [];
+  for (const row of rows)
+    if (row.id === null) rooms.counted(row.to, row.from, row.free);
+    else refused.push(row);
+  rooms.used(messages);
+  return refused;
 }
 
 const HOLDS = {

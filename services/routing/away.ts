@@ -2,8 +2,9 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import { relayReceipts, type Relay } from '#libs/relay/receipts.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
-import { type Quotas, storeMessages, type StoredMessage } from '#libs/store/messages.ts';
+import { storeMessages, type StoredMessage } from '#libs/store/messages.ts';
 import { findSessions } from '#libs/store/presence.ts';
+import type { Rooms } from '#libs/store/rooms.ts';
 import { mailboxFullTotal, routedTotal } from './metrics.ts';
 
 /** A message for somebody who cannot be reached live, and the delivery that it comes from. */
@@ -13,7 +14,7 @@ export interface AwayItem {
 }
 
 export interface Mailbox extends Relay {
-  quotas: Quotas;
+  rooms: Rooms;
 }
 
 /** Tells messages apart. */
@@ -30,9 +31,9 @@ export async function storeAway(
   now = Date.now(),
 ): Promise<void> {
   if (items.length === 0) return;
-  const { db, live, leaseMs, quotas } = mailbox;
+  const { db, live, leaseMs, rooms } = mailbox;
   const entries = items.map(({ entry }) => entry);
-  const refusals = await storeMessages(db, entries, quotas);
+  const refusals = await storeMessages(db, entries, rooms);
   for (const { quota } of refusals) mailboxFullTotal.inc({ quota });
   const refused = new Set(refusals.map(nameOf));
   const presence = await findSessions(

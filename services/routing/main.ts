@@ -8,6 +8,7 @@ import { Probes } from '#libs/runtime/probes.ts';
 import { repeat } from '#libs/runtime/repeat.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
+import { Rooms } from '#libs/store/rooms.ts';
 import { quotasOf, readRoutingConfig } from './config.ts';
 import { Consumers } from './consumers.ts';
 import { Heirs } from './heirs.ts';
@@ -37,7 +38,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
 
   const prefetch = config.ROUTING_PREFETCH;
   const live = new Live(publisher);
-  const mailbox = { db, live, leaseMs: config.GATEWAY_LEASE_MS, quotas: quotasOf(config) };
+  const mailbox = { db, live, leaseMs: config.GATEWAY_LEASE_MS, rooms: new Rooms(quotasOf(config)) };
   const dealing = { isTransient, dead: new DeadLetters(publisher), log };
   const reading = { ...dealing, maxEntries: 1_000 };
   const mailboxes = new Mailboxes(mailbox, dealing);

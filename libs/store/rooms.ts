@@ -1,0 +1,74 @@
+/** Most messages of one mailbox, and of one sender in it; the latter counts only if it is the smaller. */
+export interface Quotas {
+  mailbox: number;
+  sender: number;
+}
+
+/** How long a count is good for, milliseconds: until then another instance may store, too (what came back from a gateway). */
+const GOOD_FOR_MS = 5_000;
+/** Most counts to keep. */
+const KEEP = 20_000;
+
+interface Room {
+  free: number;
+  /** Milliseconds of performance.now() */
+  until: number;
+}
+
+type Addressed = readonly { to: string; from: string }[];
+
+/**
+ * For how many more messages mailboxes had room when they were last counted, less what was stored since. To count thousands
+ * takes milliseconds. A mailbox that is near its quota is counted each time, so that nobody is refused who need not be.
+ */
+export class Rooms {
+  readonly quotas: Quotas;
+  readonly #goodForMs: number;
+  readonly #rooms = new Map<string, Room>();
+
+  constructor(quotas: Quotas, goodForMs = GOOD_FOR_MS) {
+    this.quotas = quotas;
+    this.#goodForMs = goodForMs;
+  }
+
+  /** Those of the receivers that have room for all of these messages, as far as is known. */
+  roomy(messages: Addressed): string[] {
+    const tight = new Set<string>();
+    for (const [name, { to, count }] of this.#needs(messages)) if (!this.#has(name, count)) tight.add(to);
+    return [...new Set(messages.map(({ to }) => to))].filter((to) => !tight.has(to));
+  }
+
+  /** @param from whose part of the mailbox was counted; null: all of it */
+  counted(to: string, from: string | null, free: number): void {
+    if (this.#rooms.size >= KEEP) this.#rooms.clear();
+    this.#rooms.set(nameOf(to, from), { free, until: performance.now() + this.#goodForMs });
+  }
+
+  /** They were stored, or were there already. */
+  used(messages: Addressed): void {
+    for (const [name, { count }] of this.#needs(messages)) {
+      const room = this.#rooms.get(name);
+      if (room) room.free -= count;
+    }
+  }
+
+  #has(name: string, count: number): boolean {
+    const room = this.#rooms.get(name);
+    return room !== undefined && room.until > performance.now() && room.free >= count;
+  }
+
+  /** How much room they need, by the names of mailboxes and of senders' parts. */
+  #needs(messages: Addressed): Map<string, { to: string; count: number }> {
+    const perSender = this.quotas.sender < this.quotas.mailbox;
+    const needs = new Map<string, { to: string; count: number }>();
+    for (const { to, from } of messages)
+      for (const name of perSender ? [nameOf(to, null), nameOf(to, from)] : [nameOf(to, null)]) {
+        const need = needs.get(name);
+        if (need) need.count++;
+        else needs.set(name, { to, count: 1 });
+      }
+    return needs;
+  }
+}
+
+const nameOf = (to: string, from: string | null) => (from === null ? to : `${to} ${from}`);
