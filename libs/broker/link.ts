@@ -60,6 +60,7 @@ export class Link {
   /** Drops the connection; a new one, with a new set-up, follows. */
   reset(): void {
     if (this.#connection) endConnection(this.#connection);
+    this.#connection = undefined; // once is enough: each consumer of a lost connection says so
   }
 
   async stop(): Promise<void> {

@@ -83,6 +83,7 @@ export class RawClient implements AsyncDisposable {
   readonly #unread = new Map<ServerType, ServerPacket[]>();
   #waiters: Waiter[] = [];
   #end: string | undefined;
+  #pulling: ClientPacket | undefined;
 
   /** Use {@link connectRaw}. */
   constructor(ws: WebSocket, options: RawOptions) {
@@ -119,10 +120,13 @@ export class RawClient implements AsyncDisposable {
     return this.next('login:A', {}, timeoutMs);
   }
 
-  /** Sends an offline:R, and waits for its answer; hints are left alone. */
+  /** Sends an offline:R, again when it is `unavailable`, and waits for its answer; hints are left alone. */
   async pull(limit?: number): Promise<OfflineN> {
-    this.send({ type: 'offline:R', ...(limit !== undefined && { limit }) });
-    return this.next('offline:N', (page) => !isHint(page));
+    this.#pulling = { type: 'offline:R', ...(limit !== undefined && { limit }) };
+    this.send(this.#pulling);
+    const page = await this.next('offline:N', (page) => !isHint(page));
+    this.#pulling = undefined;
+    return page;
   }
 
   /**
@@ -211,6 +215,13 @@ export class RawClient implements AsyncDisposable {
     this.packets.push({ packet, text, receivedAt: Date.now() });
     if (packet.type === 'msg:N' && this.#options.autoAck === true)
       this.send({ type: 'ack:R', id: packet.id, from: packet.from });
+    if (
+      this.#pulling &&
+      packet.type === 'error' &&
+      packet.code === 'unavailable' &&
+      packet.re?.type === 'offline:R'
+    )
+      this.send(this.#pulling);
     const n = this.#waiters.findIndex(({ matches }) => matches(packet));
     const [waiter] = n < 0 ? [] : this.#waiters.splice(n, 1);
     if (waiter) {
