@@ -67,7 +67,8 @@ test('a connection that idles costs little', () => {
 
 test('what clients do not read is bounded, for one and for all together', () => {
   const { counts, inflightMessages, sendBufferBytes } = resultOf('slow-readers');
-  expect(counts['messages']).toBeGreaterThan((2 * MAX_UNSETTLED_BYTES) / BODY_BYTES / 2);
+  // More than fits, so that the bounds are what keeps it small.
+  expect((counts['messages'] ?? 0) * BODY_BYTES).toBeGreaterThan(MAX_UNSETTLED_BYTES * 1.25);
   expect(inflightMessages * BODY_BYTES).toBeLessThan(MAX_UNSETTLED_BYTES * 1.25);
   expect(sendBufferBytes).toBeLessThan((counts['readers'] ?? 0) * MAX_SEND_BUFFER_BYTES);
 });

@@ -9,6 +9,8 @@ const BODY = 'x'.repeat(BODY_BYTES);
 const PAUSE_MS = 100;
 /** So many write to one. */
 const WRITERS = 4;
+/** The attack is at full strength when each writer has written so many, however slow the machine. */
+const WARM_UP = 16;
 
 type Count = Parameters<Attack>[1];
 
@@ -39,10 +41,13 @@ async function read(target: Target, n: number, count: Count): Promise<void> {
 async function write(target: Target, n: number, readers: number, count: Count): Promise<void> {
   const socket = await logIn(target, `writer-${n}`);
   let written = 0;
-  setInterval(() => {
-    if (socket.readyState !== socket.OPEN) return;
-    const to = `slow-reader-${(n + written) % readers}`;
-    socket.send(JSON.stringify({ type: 'msg:R', id: `${n}-${written++}`, to, body: BODY }));
-    count('messages');
-  }, PAUSE_MS);
+  await new Promise<void>((warm) => {
+    setInterval(() => {
+      if (socket.readyState !== socket.OPEN) return;
+      const to = `slow-reader-${(n + written) % readers}`;
+      socket.send(JSON.stringify({ type: 'msg:R', id: `${n}-${written++}`, to, body: BODY }));
+      count('messages');
+      if (written === WARM_UP) warm();
+    }, PAUSE_MS);
+  });
 }
