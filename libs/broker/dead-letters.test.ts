@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_MESSAGE_BYTES, MAX_MESSAGE_ENTRIES, parseEntries } from './dead-letters.ts';
-import { AckEntry, GatewayEntry, RouteEntry } from './entries.ts';
+import { type EntryFormat, MAX_MESSAGE_BYTES, MAX_MESSAGE_ENTRIES, parseEntries } from './dead-letters.ts';
+import { ACK, GATEWAY, ROUTE } from './formats.ts';
 
 const good = { kind: 'ack', from: 'alice', id: 'm1', to: 'bob', at: 1 };
 const kinds = fc.constantFrom('ack', 'message', 'pull', 'hint', 'mailbox', 'lease', '__proto__');
-const parse = (value: unknown) => parseEntries(Buffer.from(JSON.stringify(value)), AckEntry);
+const parse = (value: unknown) => parseEntries(Buffer.from(JSON.stringify(value)), ACK);
 
 describe('parseEntries', () => {
   test('an entry of an unknown kind or shape leaves the rest of its batch alone', () => {
@@ -34,7 +34,7 @@ describe('parseEntries', () => {
     ['no text', Buffer.from([0xff, 0x00])],
     ['empty', Buffer.alloc(0)],
   ])('a message that is %s is one dead letter', (_what, content) => {
-    const { entries, unreadable } = parseEntries(content, AckEntry);
+    const { entries, unreadable } = parseEntries(content, ACK);
     expect(entries).toEqual([]);
     expect(unreadable).toHaveLength(1);
   });
@@ -45,7 +45,7 @@ describe('parseEntries', () => {
     ['of very deep nesting', '['.repeat(100_000) + ']'.repeat(100_000), /./],
     ['of deep nesting that does not end', '['.repeat(1_000_000), /^not JSON \(1000000 bytes\)$/],
   ])('a message %s is one dead letter', (_what, text, reason) => {
-    const { entries, unreadable } = parseEntries(Buffer.from(text), AckEntry);
+    const { entries, unreadable } = parseEntries(Buffer.from(text), ACK);
     expect(entries).toEqual([]);
     expect(unreadable).toHaveLength(1);
     expect(unreadable[0]?.reason).toMatch(reason);
@@ -55,7 +55,7 @@ describe('parseEntries', () => {
   test('an entry that is nested too deep to be written leaves the rest of its batch alone', () => {
     const deep = '['.repeat(50_000) + ']'.repeat(50_000);
     const text = `[${JSON.stringify(good)},{"kind":${deep}},${deep},${JSON.stringify(good)}]`;
-    const { entries, unreadable } = parseEntries(Buffer.from(text), AckEntry);
+    const { entries, unreadable } = parseEntries(Buffer.from(text), ACK);
     expect(entries).toEqual([good, good]);
     expect(unreadable.map(({ content }) => content)).toEqual([text]);
   });
@@ -70,8 +70,8 @@ describe('parseEntries', () => {
       fc.array(entry).map((entries) => Buffer.from(JSON.stringify(entries))),
     );
     fc.assert(
-      fc.property(content, fc.constantFrom(AckEntry, RouteEntry, GatewayEntry), (bytes, schema) => {
-        const { entries, unreadable } = parseEntries<unknown>(bytes, schema);
+      fc.property(content, fc.constantFrom<EntryFormat<unknown>>(ACK, ROUTE, GATEWAY), (bytes, format) => {
+        const { entries, unreadable } = parseEntries(bytes, format);
         for (const { reason } of unreadable) expect(reason).toBeTruthy();
         const array: unknown = unreadable.length === 1 ? undefined : JSON.parse(bytes.toString());
         if (Array.isArray(array)) expect(entries.length + unreadable.length).toBe(array.length);
@@ -87,7 +87,7 @@ describe('what is spliced into packets', () => {
   const message = { kind: 'message', session: 's', ...stored };
   const page = { kind: 'mailbox', session: 's', messages: [], receipts: [], more: false };
   const faults = (entry: unknown) =>
-    parseEntries(Buffer.from(JSON.stringify([entry])), GatewayEntry).unreadable.map(({ reason }) => reason);
+    parseEntries(Buffer.from(JSON.stringify([entry])), GATEWAY).unreadable.map(({ reason }) => reason);
 
   test.each(['', '{', '1,"from":"boss"', '1}', '"a\u0001"', '\uFEFF1', 'undefined', "'x'", '01', 'NaN'])(
     'a body that is not JSON makes the entry unreadable: %j',
@@ -116,7 +116,7 @@ describe('what is spliced into packets', () => {
 
 test('a login from a distant future would have its place for ever: it is none', () => {
   const up = { kind: 'session-up', user: 'u', device: 'd', session: 's', gateway: 'g.1', again: false };
-  const read = (since: number) => parseEntries(Buffer.from(JSON.stringify([{ ...up, since }])), RouteEntry);
+  const read = (since: number) => parseEntries(Buffer.from(JSON.stringify([{ ...up, since }])), ROUTE);
   expect(read(Date.now() + 3_600_000).entries).toHaveLength(1);
   expect(read(Number.MAX_SAFE_INTEGER).unreadable).toHaveLength(1);
 });
@@ -125,7 +125,7 @@ test('a confirmation of more keys than a client can send is unreadable', () => {
   const read = (count: number) =>
     parseEntries(
       Buffer.from(JSON.stringify([{ kind: 'confirm', user: 'u', keys: Array(count).fill('m1') }])),
-      RouteEntry,
+      ROUTE,
     );
   expect(read(500).entries).toHaveLength(1);
   expect(read(501).unreadable).toHaveLength(1);

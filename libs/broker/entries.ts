@@ -12,7 +12,9 @@ import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } fro
 
 /** `<gateway id>.<epoch>` */
 const Gateway = z.string().regex(/^[A-Za-z0-9_-]{1,64}\.[0-9a-z]{1,16}$/);
-const Session = z.string().regex(/^[A-Za-z0-9-]{1,64}$/);
+/** A session's id. */
+export const SESSION = /^[A-Za-z0-9-]{1,64}$/;
+const Session = z.string().regex(SESSION);
 
 /** Names a mailbox entry; a gateway writes it into a packet as it is. */
 const Key = z.string().regex(new RegExp(`^[A-Za-z0-9_-]{1,${MAX_KEY_LENGTH}}$`));

@@ -1,10 +1,9 @@
-import type { z } from 'zod';
 import { Batches, type BatchesOptions, type Item } from './batches.ts';
-import { parseEntries } from './dead-letters.ts';
+import { type EntryFormat, parseEntries } from './dead-letters.ts';
 import type { Delivery } from './delivery.ts';
 
 export interface ReaderOptions<E> extends BatchesOptions<E> {
-  schema: z.ZodType<E>;
+  format: EntryFormat<E>;
   /** About how many entries to handle in one go. */
   maxEntries: number;
 }
@@ -52,14 +51,14 @@ export class Reader<E> {
   }
 
   #take(): Item<E>[] {
-    const { schema, dead, maxEntries } = this.#options;
+    const { format, dead, maxEntries } = this.#options;
     const items: Item<E>[] = [];
     let taken = 0;
     for (const { delivery, content } of this.#backlog) {
       if (items.length >= maxEntries) break;
       taken++;
       if (!delivery.begin()) continue;
-      const { entries, unreadable } = parseEntries(content, schema);
+      const { entries, unreadable } = parseEntries(content, format);
       for (const letter of unreadable) dead.bury(delivery, letter);
       delivery.hold(entries.length);
       for (const entry of entries) items.push({ entry, delivery });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CLIENT_PACKETS, type ClientPacket } from './client-packets.ts';
+import { CLIENT_PACKETS, type ClientPacket, type ClientType } from './client-packets.ts';
 import { decode } from './decode.ts';
 import { msgN } from './encode.ts';
 import type { Json } from './json.ts';
@@ -117,6 +117,22 @@ describe('any packet', () => {
         const got: unknown = bodyText === undefined ? rest : { ...rest, body: JSON.parse(bodyText) as Json };
         expect(got).toEqual(written);
       }),
+    );
+  });
+
+  test('is read as its schema reads it, also with anything in one field', () => {
+    const field = fc.constantFrom('id', 'to', 'from', 'body', 'seq', 'type', 'new', '__proto__');
+    const odd = fc.oneof(fc.jsonValue(), fc.constantFrom('', 'a b', 'x'.repeat(65), -1, 1.5, 2 ** 53));
+    fc.assert(
+      fc.property(packets, field, odd, (packet, name, value) => {
+        const fields = JSON.parse(JSON.stringify({ ...packet, [name]: value })) as Record<string, unknown>;
+        const type = String(fields['type']);
+        const schema = Object.hasOwn(CLIENT_PACKETS, type) ? CLIENT_PACKETS[type as ClientType] : undefined;
+        const { bodyText, ...read } = (decode(JSON.stringify(fields)).packet ?? {}) as { bodyText?: string };
+        const got: unknown = bodyText === undefined ? read : { ...read, body: JSON.parse(bodyText) as Json };
+        expect(got).toEqual(schema?.safeParse(fields).data ?? {});
+      }),
+      { numRuns: 1_000 },
     );
   });
 

@@ -33,14 +33,18 @@ export function isJson(text: string): boolean {
   }
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
 /** Index just behind the string that starts at `start`. */
 function skipString(text: string, start: number): number {
-  let at = start + 1;
-  while (text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
-  return at + 1;
+  let end = text.indexOf('"', start + 1);
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end + 1;
+}
+
+/** An odd number of backslashes stands before it. */
+function isEscaped(text: string, at: number): boolean {
+  let first = at;
+  while (text[first - 1] === '\\') first--;
+  return (at - first) % 2 === 1;
 }
 
 /** Index just behind the value that starts at `start`, in an object: at the comma or brace that follows it. */
@@ -76,7 +80,8 @@ export function memberText(text: string, name: string): string | undefined {
     const keyStart = text.indexOf('"', at);
     if (keyStart < 0) return found;
     const keyEnd = skipString(text, keyStart);
-    const key: unknown = JSON.parse(text.slice(keyStart, keyEnd));
+    const written = text.slice(keyStart + 1, keyEnd - 1);
+    const key: unknown = written.includes('\\') ? JSON.parse(`"${written}"`) : written;
     const valueStart = text.indexOf(':', keyEnd) + 1;
     const valueEnd = skipValue(text, valueStart);
     if (key === name) found = text.slice(valueStart, valueEnd).trim();

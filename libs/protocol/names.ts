@@ -5,35 +5,25 @@ export const MAX_USER_LENGTH = 128;
 export const MAX_DEVICE_LENGTH = 64;
 export const MAX_ID_LENGTH = 64;
 
-function name(max: number, characters: string, what: string) {
-  return z
-    .string({ error: () => `must be ${what}` })
-    .regex(new RegExp(`^[${characters}]{1,${max}}$`), { error: `must be ${what}` });
+const USER = new RegExp(`^[A-Za-z0-9._:@-]{1,${MAX_USER_LENGTH}}$`);
+const DEVICE = new RegExp(`^[A-Za-z0-9._:@-]{1,${MAX_DEVICE_LENGTH}}$`);
+const ID = new RegExp(`^[A-Za-z0-9_-]{1,${MAX_ID_LENGTH}}$`);
+
+function name(pattern: RegExp, what: string) {
+  return z.string({ error: () => `must be ${what}` }).regex(pattern, { error: `must be ${what}` });
 }
 
 /** A user id: `from`, `to`, `user` and the token's `sub`. */
-export const UserId = name(
-  MAX_USER_LENGTH,
-  'A-Za-z0-9._:@-',
-  `a string of 1 to ${MAX_USER_LENGTH} of A-Z a-z 0-9 . _ : @ -`,
-);
+export const UserId = name(USER, `a string of 1 to ${MAX_USER_LENGTH} of A-Z a-z 0-9 . _ : @ -`);
 
 /** A device id. One user may be connected with several devices at a time, each once. */
-export const DeviceId = name(
-  MAX_DEVICE_LENGTH,
-  'A-Za-z0-9._:@-',
-  `a string of 1 to ${MAX_DEVICE_LENGTH} of A-Z a-z 0-9 . _ : @ -`,
-);
+export const DeviceId = name(DEVICE, `a string of 1 to ${MAX_DEVICE_LENGTH} of A-Z a-z 0-9 . _ : @ -`);
 
 /** The device of a `login:R` that names none. */
 export const DEFAULT_DEVICE = 'default';
 
 /** A message id, chosen by the sender. A message is named by the pair (`from`, `id`). */
-export const MessageId = name(
-  MAX_ID_LENGTH,
-  'A-Za-z0-9_-',
-  `a string of 1 to ${MAX_ID_LENGTH} of A-Z a-z 0-9 _ -`,
-);
+export const MessageId = name(ID, `a string of 1 to ${MAX_ID_LENGTH} of A-Z a-z 0-9 _ -`);
 
 /** The sender's own counter, echoed with the message. */
 export const Seq = z.int({ error: 'must be an integer >= 0' }).min(0, { error: 'must be an integer >= 0' });
@@ -48,3 +38,9 @@ export type DeliveryState = z.infer<typeof DeliveryState>;
 /** Why a message was rejected. */
 export const RejectReason = z.enum(['mailbox_full', 'expired']);
 export type RejectReason = z.infer<typeof RejectReason>;
+
+/** The same rules without their schemas, for the packets and entries that every message takes. */
+export const isUserId = (value: unknown): value is string => typeof value === 'string' && USER.test(value);
+export const isMessageId = (value: unknown): value is string => typeof value === 'string' && ID.test(value);
+export const isAt = (value: unknown): value is number => Number.isSafeInteger(value);
+export const isSeq = (value: unknown): value is number => isAt(value) && value >= 0;

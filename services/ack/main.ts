@@ -1,6 +1,6 @@
 import { Broker } from '#libs/broker/broker.ts';
 import { DeadLetters } from '#libs/broker/dead-letters.ts';
-import { AckEntry } from '#libs/broker/entries.ts';
+import { ACK } from '#libs/broker/formats.ts';
 import { Reader } from '#libs/broker/reader.ts';
 import { Subscription } from '#libs/broker/subscription.ts';
 import { ACK_QUEUE } from '#libs/broker/topology.ts';
@@ -33,7 +33,7 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
   const relay = { db, live, leaseMs: config.GATEWAY_LEASE_MS };
   const reader = new Reader({
     stage: 'acking',
-    schema: AckEntry,
+    format: ACK,
     maxEntries: 1_000,
     handle: (items) => relayConfirmations(relay, items),
     isTransient,

@@ -1,7 +1,8 @@
 import type { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { parseEntries } from '#libs/broker/dead-letters.ts';
 import type { Delivery } from '#libs/broker/delivery.ts';
-import { GatewayEntry, type LiveReceipt, type Mailbox } from '#libs/broker/entries.ts';
+import type { GatewayEntry, LiveReceipt, Mailbox } from '#libs/broker/entries.ts';
+import { GATEWAY } from '#libs/broker/formats.ts';
 import { batchEntries } from '#libs/broker/metrics.ts';
 import { ackN, offlineN } from '#libs/protocol/encode.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
@@ -39,7 +40,7 @@ export class Inbox implements EpochOwner {
     if (!delivery.begin()) return;
     this.#unsettled.add(delivery);
     this.#unsettledBytes += delivery.bytes;
-    const { entries, unreadable } = parseEntries(content, GatewayEntry);
+    const { entries, unreadable } = parseEntries(content, GATEWAY);
     for (const letter of unreadable) this.#dead.bury(delivery, letter);
     batchEntries.observe({ stage: 'gateway' }, entries.length);
     delivery.hold(entries.length);

@@ -1,6 +1,6 @@
 import { Broker } from '#libs/broker/broker.ts';
 import { DeadLetters } from '#libs/broker/dead-letters.ts';
-import { GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
+import { GATEWAY, ROUTE } from '#libs/broker/formats.ts';
 import { Reader } from '#libs/broker/reader.ts';
 import { Live } from '#libs/relay/live.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
@@ -47,12 +47,12 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   const returned = new Reader({
     ...reading,
     stage: 'returned',
-    schema: GatewayEntry,
+    format: GATEWAY,
     handle: inherit.handle,
   });
   const heirs = new Heirs({ db, publisher, prefetch, receive: returned.receive, log });
   const { handle } = new Router({ ...mailbox, mailboxes }, config.MAX_SESSIONS_PER_USER, heirs.adopt);
-  const router = new Reader({ ...reading, stage: 'routing', schema: RouteEntry, handle });
+  const router = new Reader({ ...reading, stage: 'routing', format: ROUTE, handle });
   const partitions = new Partitions({
     partitions: config.ROUTE_PARTITIONS,
     prefetch,

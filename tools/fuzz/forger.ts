@@ -40,7 +40,7 @@ export class Forger {
     const { queue, content, schema, options } = forgeryOf(dice, gateway);
     this.latest.push({ queue, content: content.subarray(0, 100_000).toString('base64') });
     if (this.latest.length > REMEMBERED) this.latest.shift();
-    for (const letter of parseEntries(content, schema).unreadable)
+    for (const letter of parseEntries(content, { schema }).unreadable)
       this.#missing.set(letter.content, (this.#missing.get(letter.content) ?? 0) + 1);
     this.published++;
     this.#channel.sendToQueue(queue, content, { persistent: true, ...options });
