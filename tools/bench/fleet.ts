@@ -10,6 +10,8 @@ export interface Progress {
   sent: number;
   confirmed: number;
   perSecond: number;
+  /** Packets that came once more, and that clients drop. */
+  again: number;
   /** Sent, and not confirmed at the end. */
   outstanding: number;
   /** From when a message was due to its ack:N. */
@@ -71,13 +73,14 @@ export class Fleet {
       sent: sum(({ sent }) => sent),
       confirmed: sum(({ confirmed }) => confirmed),
       perSecond: sum(({ confirmed, ms }) => (confirmed * 1_000) / ms),
+      again: sum(({ again }) => again),
       outstanding: sum(({ outstanding }) => outstanding),
       latency: latency.summary(),
       accepted: accepted.summary(),
     };
   }
 
-  /** Sends nothing more, and waits for what is under way. @throws Error when a message is missing, or came twice */
+  /** Sends nothing more, and waits for what is under way. @throws Error when a message is missing, or out of order */
   async stop(): Promise<void> {
     verify((await this.#all((worker) => worker.call('stop', PATIENCE_MS))).flat());
   }

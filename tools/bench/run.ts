@@ -39,7 +39,7 @@ const scenarios: Record<ScenarioName, (context: Context) => Promise<Section>> = 
  * Starts everything, measures one scenario after the other, and stops it.
  *
  * @param parent folder in which the run makes its own, for data and logs
- * @throws Error when a message was lost, came twice or out of order, or a process ended: then the figures mean nothing
+ * @throws Error when a message was lost or out of order, or a process ended: then the figures mean nothing
  */
 export async function runBench(
   options: BenchOptions,

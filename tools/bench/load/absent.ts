@@ -66,7 +66,7 @@ async function pull(patienceMs: number): Promise<Done> {
   const began = performance.now();
   for (const socket of readers)
     readMailbox(socket, {
-      message: ({ id }) => ledger.received(numberOf(id, order.tag)),
+      message: ({ id }) => void ledger.received(numberOf(id, order.tag)),
       receipt: ({ id }) => ledger.fault(`a receipt for ${id}, of one who sent nothing`),
       fault: (what) => ledger.fault(what),
     });

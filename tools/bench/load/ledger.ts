@@ -9,6 +9,8 @@ export interface Counts {
   received: number;
   /** Whose sender knows (ack:N). */
   confirmed: number;
+  /** msg:N and ack:N that came once more: a client drops them (PROTOCOL: G2). A stall of seconds brings some. */
+  again: number;
 }
 
 const ACCEPTED = 1;
@@ -20,14 +22,14 @@ const ALL = ACCEPTED | RECEIVED | CONFIRMED;
 const MOST_FAULTS = 5;
 
 /**
- * Keeps an account of every message: that each step is taken once, and how long after the message was due.
+ * Keeps an account of every message: that each step is taken, and how long after the message was due.
  *
  * Latency runs from the moment at which a message should have gone out, not from the one at which it did. When the
  * system (or this process) stalls, all that was due meanwhile is late, and shows it; a load generator that only waits
  * with the next message would leave the stall out (coordinated omission).
  */
 export class Ledger {
-  readonly counts: Counts = { sent: 0, accepted: 0, received: 0, confirmed: 0 };
+  readonly counts: Counts = { sent: 0, accepted: 0, received: 0, confirmed: 0, again: 0 };
   /** From due to msg:A, and from due to ack:N. */
   readonly latency = { accepted: new Samples(), confirmed: new Samples() };
   readonly faults: string[] = [];
@@ -67,8 +69,11 @@ export class Ledger {
     this.latency.accepted.add(now - (this.#due[number % this.#due.length] ?? now));
   }
 
-  received(number: number): void {
-    if (this.#step(number, RECEIVED, 'received')) this.counts.received++;
+  /** @returns whether it is the first time */
+  received(number: number): boolean {
+    if (!this.#step(number, RECEIVED, 'received')) return false;
+    this.counts.received++;
+    return true;
   }
 
   /** @returns whether it is the first time */
@@ -94,8 +99,13 @@ export class Ledger {
   #step(number: number, step: number, what: string): boolean {
     const slot = number % this.#due.length;
     const steps = this.#steps[slot] ?? 0;
-    if (this.#number[slot] !== number || (steps & step) !== 0) {
+    const again = (steps & step) !== 0;
+    if (this.#number[slot] !== number || (again && step === ACCEPTED)) {
       this.fault(`message ${number} was ${what} twice, or never sent`);
+      return false;
+    }
+    if (again) {
+      this.counts.again++;
       return false;
     }
     this.#steps[slot] = steps | step;

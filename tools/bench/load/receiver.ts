@@ -29,10 +29,11 @@ export class Receiver {
     const { type, id, from } = readPacket(chunk, begin, end);
     if (type === 'msg:N') {
       const number = numberOf(id, tag);
-      ledger.received(number);
-      // All messages of the tag come from one sender to this receiver in the order of their numbers (PROTOCOL: G4).
-      if (number < this.#highest) ledger.fault(`message ${number} came after ${this.#highest}`);
-      this.#highest = number;
+      if (ledger.received(number)) {
+        // All messages of the tag come from one sender to this receiver in the order of their numbers (PROTOCOL: G4).
+        if (number < this.#highest) ledger.fault(`message ${number} came after ${this.#highest}`);
+        this.#highest = number;
+      }
       if (!slow) this.#socket.send(`{"type":"ack:R","id":"${id}","from":"${from}"}`);
     } else if (type !== 'ack:A') unexpected(ledger, chunk.slice(begin, end));
   }

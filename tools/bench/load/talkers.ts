@@ -96,13 +96,14 @@ function openLoop(ratePerS: number): void {
 
 function take(): Taken {
   const now = performance.now();
-  const { sent, accepted, received, confirmed } = ledger.counts;
+  const { sent, accepted, received, confirmed, again } = ledger.counts;
   const taken = {
     ms: now - takenAt,
     sent: sent - earlier.sent,
     accepted: accepted - earlier.accepted,
     received: received - earlier.received,
     confirmed: confirmed - earlier.confirmed,
+    again: again - earlier.again,
     latency: { accepted: ledger.latency.accepted.take(), confirmed: ledger.latency.confirmed.take() },
     outstanding: ledger.outstanding,
   };

@@ -22,12 +22,13 @@ function loadOf(point: Point): string {
 /** Throughput, latency and cost of loads. */
 export function pointTables(points: readonly Point[], limits: readonly Limit[]): Table[] {
   const names = points.map((point) => `${processesOf(point.size)}: ${loadOf(point)}`);
-  const rows = points.map(({ perSecond, latency, accepted }, n) => [
+  const rows = points.map(({ perSecond, latency, accepted, again }, n) => [
     names[n] ?? '',
     number(perSecond),
     pair(latency.p50, latency.p99),
     pair(latency.p999, latency.max),
     pair(accepted.p50, accepted.p99),
+    number(again),
     ...limits.map((limit) => number(perSecond / limit.perSecond)),
   ]);
   const head = [
@@ -36,6 +37,7 @@ export function pointTables(points: readonly Point[], limits: readonly Limit[]):
     'p50 / p99 ms',
     'p99.9 / max ms',
     'msg:A p50 / p99 ms',
+    'came again',
     ...limits.map(({ name }) => `of ${name}`),
   ];
   const cpu = (kind: 'cpuByRole' | 'cpuPer1000') =>
