@@ -10,6 +10,11 @@ test('memory is the proportional set size', () => {
   expect(parsePss('00400000-7ffe [rollup]\nRss:  900 kB\nPss:   512 kB\nPss_Anon: 4 kB\n')).toBe(512 * 1024);
 });
 
+test('a process that has ended has no memory', () => {
+  expect(memoryOf(2 ** 22 + 1)).toBe(0); // beyond the largest pid (proc(5): pid_max)
+  expect(parsePss('')).toBe(0);
+});
+
 test('a tree holds children of children, and no one else', () => {
   const process = (parent: number) => ({ parent, cpuMs: 0 });
   const processes = new Map([1, 1, 10, 12, 2].map((parent, n) => [n + 10, process(parent)] as const));

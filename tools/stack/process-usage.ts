@@ -42,13 +42,19 @@ export function treeOf(root: number, processes: ReadonlyMap<number, Usage>): num
   return tree;
 }
 
-/** Memory of a process, bytes; what it shares with others counts in part (PSS). */
+/** Memory of a process, bytes; what it shares with others counts in part (PSS). One that has ended has none. */
 export function memoryOf(pid: number): number {
-  return parsePss(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+  try {
+    return parsePss(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+  } catch (error) {
+    const gone = ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (gone) return 0;
+    throw error;
+  }
 }
 
-/** @param rollup a file /proc/PID/smaps_rollup */
+/** @param rollup a file /proc/PID/smaps_rollup; it is empty when the process is ending */
 export function parsePss(rollup: string): number {
-  const [, kilobytes] = /^Pss:\s+(\d+) kB$/m.exec(rollup) ?? [];
+  const [, kilobytes = 0] = /^Pss:\s+(\d+) kB$/m.exec(rollup) ?? [];
   return Number(kilobytes) * 1024;
 }
