@@ -130,7 +130,7 @@ const PLANTED: {
       },
       {
         file: 'libs/broker/topology.ts',
-        find: "return hash('md5', user, 'buffer').readUInt32LE(0) % partitions;",
+        find: 'return ((hash ^ (hash >>> 13)) >>> 0) % partitions;',
         replace: 'return user.startsWith("gateway") ? 0 : Math.floor(Math.random() * partitions);',
         shows: /G4/,
       },
