@@ -12,8 +12,8 @@ import {
 } from './entries.ts';
 
 /**
- * How the entries of each queue are read. Those that every message takes are read without their schema, at a fraction of
- * the price and with the same result. `undefined` is no verdict: what is of another kind, traced, or off has the schema.
+ * How the entries of each queue are read. Those that every message takes are read without their schema, for less and
+ * with the same result. `undefined` is no verdict: what is of another kind, traced, or off has the schema.
  */
 export const ROUTE: EntryFormat<RouteEntry> = { schema: RouteEntry, usual: usualRoute };
 export const ACK: EntryFormat<AckEntry> = { schema: AckEntry, usual: usualAck };

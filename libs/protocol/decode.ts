@@ -45,7 +45,7 @@ function fault(message: string, field?: string, re?: Re): Decoded {
   return { fault: { message, ...(field !== undefined && { field }), ...(re && { re }) } };
 }
 
-/** The two packets that every message takes, if nothing is off: as their schemas read them, at a fifth of the price. */
+/** The two packets that every message takes, if nothing is off: as their schemas read them, for less. */
 function readUsual({ type, id, to, from, body, seq }: Record<string, unknown>): MsgR | AckR | undefined {
   if (!isMessageId(id)) return undefined;
   if (type === 'ack:R') return isUserId(from) ? { type, id, from } : undefined;

@@ -41,7 +41,8 @@ async function read(target: Target, n: number, count: Count): Promise<void> {
 async function write(target: Target, n: number, readers: number, count: Count): Promise<void> {
   const socket = await logIn(target, `writer-${n}`);
   let written = 0;
-  await new Promise<void>((warm) => {
+  await new Promise<void>((warm, fail) => {
+    socket.once('close', () => fail(new Error('a writer was let go'))); // later nobody listens
     setInterval(() => {
       if (socket.readyState !== socket.OPEN) return;
       const to = `slow-reader-${(n + written) % readers}`;
