@@ -1,4 +1,4 @@
-import type { Channel, ConsumeMessage, ConsumeMessageFields } from 'amqplib';
+import type { ConsumeMessage, ConsumeMessageFields } from 'amqplib';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 
 /** What a delivery reports to the subscription that it came through. */
@@ -11,6 +11,8 @@ export interface DeliverySource {
   /** Deliveries received through it and not finished, begun or not. */
   readonly inHand: number;
   started(): void;
+  /** To acknowledge. @param tag of the delivery */
+  dealtWith(tag: number): void;
   finished(delivery: Delivery): void;
 }
 
@@ -23,15 +25,13 @@ export class Delivery implements Pending {
   readonly source: DeliverySource;
   /** Size of its content. */
   readonly bytes: number;
-  readonly #channel: Channel;
   readonly #fields: ConsumeMessageFields;
   #holds = 1;
   #failed = false;
 
-  constructor(source: DeliverySource, channel: Channel, { fields, content }: ConsumeMessage) {
+  constructor(source: DeliverySource, { fields, content }: ConsumeMessage) {
     this.source = source;
     this.bytes = content.length;
-    this.#channel = channel;
     this.#fields = fields;
   }
 
@@ -55,16 +55,7 @@ export class Delivery implements Pending {
   settled(error?: Error): void {
     if (error) this.#failed = true;
     if (--this.#holds !== 0) return;
-    if (!this.#failed && !this.source.gone) this.#ack();
+    if (!this.#failed && !this.source.gone) this.source.dealtWith(this.#fields.deliveryTag);
     this.source.finished(this);
-  }
-
-  /** On a channel that is closing there is nothing to acknowledge: the broker gives the message to somebody else. */
-  #ack(): void {
-    try {
-      this.#channel.ack({ fields: this.#fields } as ConsumeMessage);
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== 'IllegalOperationError') throw error;
-    }
   }
 }

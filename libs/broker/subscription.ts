@@ -1,4 +1,5 @@
 import type { Channel, ChannelModel } from 'amqplib';
+import { Acks } from './acks.ts';
 import { Delivery, type DeliverySource } from './delivery.ts';
 import { consuming } from './metrics.ts';
 
@@ -26,11 +27,13 @@ export class Subscription implements DeliverySource {
   #finished = 0;
   #idle: (() => void) | undefined;
   readonly #channel: Channel;
+  readonly #acks: Acks;
   readonly #onFinished: SubscribeOptions['onFinished'];
 
-  private constructor({ queue, onFinished }: SubscribeOptions, channel: Channel) {
+  private constructor({ queue, prefetch, onFinished }: SubscribeOptions, channel: Channel) {
     this.queue = queue;
     this.#channel = channel;
+    this.#acks = new Acks(channel, prefetch);
     this.#onFinished = onFinished;
   }
 
@@ -41,6 +44,7 @@ export class Subscription implements DeliverySource {
       if (subscription.#state === 'open') options.onLost();
       subscription.#state = 'closed';
       consuming.delete(subscription);
+      subscription.#acks.drop();
       subscription.#idle?.();
     };
     channel.on('error', () => undefined); // a 'close' follows; that is what counts
@@ -55,7 +59,7 @@ export class Subscription implements DeliverySource {
       }
       if (subscription.#state !== 'open') return;
       subscription.#received++;
-      options.receive(new Delivery(subscription, channel, message), message.content);
+      options.receive(new Delivery(subscription, message), message.content);
     });
     return subscription;
   }
@@ -83,6 +87,10 @@ export class Subscription implements DeliverySource {
     this.#started++;
   }
 
+  dealtWith(tag: number): void {
+    this.#acks.add(tag);
+  }
+
   finished(delivery: Delivery): void {
     this.#finished++;
     this.#onFinished?.(delivery);
@@ -99,6 +107,7 @@ export class Subscription implements DeliverySource {
     this.#state = 'closing';
     if (this.#started > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     if (this.gone) return;
+    this.#acks.flush();
     // amqplib answers a close only if the broker does; the event comes in any case.
     const closed = new Promise<void>((resolve) => this.#channel.once('close', () => resolve()));
     void this.#channel.close().catch(() => undefined); // it is closing by itself
