@@ -14,6 +14,8 @@ const STORED = 200;
 const RATE = 50;
 
 let files: Map<string, string>;
+/** What was there when a scenario had ended. */
+const kept: string[][] = [];
 
 beforeAll(async () => {
   const addresses = inject('infrastructure');
@@ -32,6 +34,7 @@ beforeAll(async () => {
       ...{ sizes: [], soakSeconds: 1, soakEvery: 1 },
     },
     { say: () => undefined },
+    (soFar) => kept.push(Object.keys(soFar.sections)),
     addresses.dataDir,
   );
   const paths = writeResults(await temporaryFolder(addresses.dataDir), result);
@@ -41,7 +44,11 @@ beforeAll(async () => {
 test('what it measured is there as JSON', () => {
   const { limits, ...results } = JSON.parse(files.get('results.json') ?? '') as Record<string, unknown>;
   const positive = expect.toSatisfy((value: number) => value > 0) as number;
-  expect(limits).toEqual(Array(2).fill(expect.objectContaining({ perSecond: positive })));
+  const limit = expect.objectContaining({
+    perSecond: positive,
+    latency: expect.objectContaining({ count: positive, p50: positive }) as object,
+  }) as object;
+  expect(limits).toEqual({ limits: [limit, limit], atRate: [limit, limit] });
   expect(results).toMatchObject({
     host: { cpus: positive },
     'open-loop': [
@@ -57,6 +64,13 @@ test('what it measured is there as JSON', () => {
     ],
     'offline-storm': { count: STORED, parts: Array(3).fill({ perSecond: positive }) as object[] },
   });
+});
+
+test('what was measured is kept before the next is', () => {
+  expect(kept).toEqual([
+    ['limits', 'open-loop'],
+    ['limits', 'open-loop', 'offline-storm'],
+  ]);
 });
 
 test('and as tables and charts for people', () => {

@@ -3,7 +3,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { type BenchOptions, type ScenarioName, SCENARIOS, type Size } from './bench/options.ts';
 import { markdownOf } from './bench/report/markdown.ts';
 import { writeResults } from './bench/report/write.ts';
-import { runBench } from './bench/run.ts';
+import { type BenchResult, runBench } from './bench/run.ts';
 import { progressLine } from './progress.ts';
 import { whole } from './whole.ts';
 
@@ -21,10 +21,12 @@ async function bench(scenarios: ScenarioName[], commandLine: CommandLine): Promi
   // What the run started ends with this process, but only with one that ends by itself.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   try {
-    const result = await runBench({ ...options, scenarios, profiles, ...(env && { env }) }, line);
+    let files: string[] = [];
+    const keep = (soFar: BenchResult) => void (files = writeResults(folder, soFar));
+    const result = await runBench({ ...options, scenarios, profiles, ...(env && { env }) }, line, keep);
     line.done();
     console.log(markdownOf(result));
-    console.log(`Also in ${writeResults(folder, result).join(', ')}`);
+    console.log(`Also in ${files.join(', ')}`);
   } catch (error) {
     line.done();
     console.error(`✖ ${said(error)}`);

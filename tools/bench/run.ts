@@ -38,12 +38,14 @@ const scenarios: Record<ScenarioName, (context: Context) => Promise<Section>> = 
 /**
  * Starts everything, measures one scenario after the other, and stops it.
  *
+ * @param keep told after each scenario what is there so far: a later one may fail
  * @param parent folder in which the run makes its own, for data and logs
  * @throws Error when a message was lost or out of order, or a process ended: then the figures mean nothing
  */
 export async function runBench(
   options: BenchOptions,
   progress: Progress,
+  keep: (result: BenchResult) => void,
   parent = tmpdir(),
 ): Promise<BenchResult> {
   const host = await describeHost();
@@ -54,13 +56,16 @@ export async function runBench(
     progress.say('starting broker and database');
     const ground = await Ground.start(dataDir, options.ground);
     const context = new Context(ground, options, progress.say);
-    const sections: Record<string, Section> = {};
-    if (options.limits) sections['limits'] = await measureLimits(context);
-    for (const name of options.scenarios) sections[name] = await scenarios[name](context);
+    const result: BenchResult = { host, options, sections: {} };
+    if (options.limits) result.sections['limits'] = await measureLimits(context);
+    for (const name of options.scenarios) {
+      result.sections[name] = await scenarios[name](context);
+      keep(result);
+    }
     await context.stopServices();
     await ground.stop();
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
-    return { host, options, sections };
+    return result;
   } catch (error) {
     throw new Error(`the run failed; its logs: ${dataDir}`, { cause: error });
   } finally {

@@ -1,6 +1,7 @@
 import { connect } from 'amqplib';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AckEntry, LiveMessage, LiveReceipt, RouteMessage } from '#libs/broker/entries.ts';
+import { LatencyHistogram } from '../latency.ts';
 import { costOf, type Period } from '../measure.ts';
 import { Meter, type Role } from '../meter.ts';
 import { Worker } from '../worker.ts';
@@ -29,14 +30,17 @@ export interface BrokerLimitOptions extends Period {
   bodyBytes: number;
   /** Messages that travel in one AMQP message. */
   batch: number;
-  /** Messages under way. */
+  /** Most messages under way. */
   outstanding: number;
+  /** Messages a second that are due, instead of so many under way. */
+  rate?: number;
   /** The broker. */
   roles: readonly Role[];
 }
 
 /**
- * How many messages a second could the broker take, if the rest of Sixfold cost nothing?
+ * How many messages a second could the broker take, if the rest of Sixfold cost nothing? And at a given rate, how long
+ * would they take, and what would they cost?
  *
  * A message takes four hops, each through a durable queue: gateway -> routing -> the receiver's gateway -> ack -> the
  * sender's gateway. Four processes stand here for these: the first one publishes with confirms and takes what comes
@@ -45,7 +49,7 @@ export interface BrokerLimitOptions extends Period {
  * interest. There is one queue for each hop, and no JSON, no database and no WebSocket.
  */
 export async function brokerLimit(options: BrokerLimitOptions): Promise<Limit> {
-  const { amqpUrl, dataDir, queueType, bodyBytes, batch, outstanding, seconds, warmup } = options;
+  const { amqpUrl, dataDir, queueType, bodyBytes, batch, outstanding } = options;
   const window = Math.max(4, Math.ceil(outstanding / batch));
   const tag = Math.random().toString(36).slice(2, 8);
   const queue = (hop: number) => `bench.${tag}.${hop % 4}`;
@@ -58,29 +62,42 @@ export async function brokerLimit(options: BrokerLimitOptions): Promise<Limit> {
   }));
   try {
     await Promise.all(relays.map(({ worker, order }) => worker.call('connect', order)));
-    const workers = relays.map(({ worker }) => worker);
-    const [source] = workers;
-    const meter = new Meter([
-      ...options.roles,
-      ...workers.map(({ name, pid }) => ({ name, role: 'clients', pid })),
-    ]);
-    await source?.call('start', window);
-    await delay(warmup * 1_000);
-    await source?.call('take');
-    const began = performance.now();
-    meter.take();
-    await delay(seconds * 1_000);
-    const messages = ((await source?.call('take')) ?? 0) * batch;
-    const cpu = meter.take();
-    return {
-      name: `broker, ${batch === 1 ? 'one message' : `${batch} messages`} an AMQP message`,
-      perSecond: (messages * 1_000) / (performance.now() - began),
-      cpuByRole: costOf(meter, cpu, messages).cpuByRole,
-    };
+    return await measured(
+      relays.map(({ worker }) => worker),
+      window,
+      options,
+    );
   } finally {
     await Promise.all(relays.map(({ worker }) => worker.end()));
     await deleteQueues(amqpUrl, [0, 1, 2, 3].map(queue));
   }
+}
+
+/** @param workers the first one is the source */
+async function measured(
+  workers: readonly Worker<RelayApi>[],
+  window: number,
+  { batch, rate, roles, seconds, warmup }: BrokerLimitOptions,
+): Promise<Limit> {
+  const clients = workers.map(({ name, pid }) => ({ name, role: 'clients', pid }));
+  const meter = new Meter([...roles, ...clients]);
+  const [source] = workers;
+  if (rate === undefined) await source?.call('closedLoop', window);
+  else await source?.call('openLoop', rate / batch);
+  await delay(warmup * 1_000);
+  await source?.call('take');
+  const began = performance.now();
+  meter.take();
+  await delay(seconds * 1_000);
+  const taken = (await source?.call('take')) ?? new Uint32Array();
+  const cpu = meter.take();
+  const messages = taken.length * batch;
+  return {
+    name: `broker, ${batch === 1 ? 'one message' : `${batch} messages`} an AMQP message`,
+    perSecond: (messages * 1_000) / (performance.now() - began),
+    latency: new LatencyHistogram().add(taken).summary(),
+    cpuByRole: costOf(meter, cpu, messages).cpuByRole,
+  };
 }
 
 async function deleteQueues(amqpUrl: string, queues: readonly string[]): Promise<void> {

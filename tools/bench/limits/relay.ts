@@ -1,4 +1,6 @@
 import amqp, { type ConfirmChannel, type ConsumeMessage } from 'amqplib';
+import { Samples } from '../load/samples.ts';
+import { Schedule } from '../load/schedule.ts';
 import { serve } from '../serve.ts';
 
 /** One station of the broker's limit: it does what a service does with the broker, and nothing else. See broker.ts. */
@@ -21,7 +23,11 @@ const open = {
   content: Buffer.alloc(0),
   to: '',
   channel: undefined as ConfirmChannel | undefined,
-  arrived: 0,
+  /** Whether the next goes out when one comes back. */
+  closed: true,
+  /** When those under way were due, milliseconds; all queues keep the order. */
+  due: [] as number[],
+  latency: new Samples(),
 };
 
 async function connect({ amqpUrl, queueType, from, to, bytes, window, source }: RelayOrder): Promise<void> {
@@ -37,9 +43,9 @@ async function connect({ amqpUrl, queueType, from, to, bytes, window, source }: 
   await consuming.consume(from, (message) => {
     if (!message) throw new Error(`the queue ${from} is gone`);
     if (source) {
-      open.arrived++;
+      open.latency.add(performance.now() - (open.due.shift() ?? NaN));
       acknowledge(message);
-      publish();
+      if (open.closed) begin(performance.now());
     } else publish(() => acknowledge(message));
   });
 }
@@ -53,18 +59,33 @@ function publish(confirmed: () => void = () => undefined): void {
   });
 }
 
+function begin(due: number): void {
+  open.due.push(due);
+  publish();
+}
+
 /** Puts so many AMQP messages on their way; when one comes back, the next goes out. */
-function start(count: number): void {
-  for (let n = 0; n < count; n++) publish();
+function closedLoop(count: number): void {
+  for (let n = 0; n < count; n++) begin(performance.now());
 }
 
-/** AMQP messages that came back since the last time. */
-function take(): number {
-  const { arrived } = open;
-  open.arrived = 0;
-  return arrived;
+/** So many AMQP messages a second, whatever becomes of them. */
+function openLoop(ratePerS: number): void {
+  open.closed = false;
+  const schedule = new Schedule(ratePerS, performance.now());
+  setInterval(() => {
+    for (
+      let due = schedule.next(performance.now());
+      due !== undefined;
+      due = schedule.next(performance.now())
+    )
+      begin(due);
+  }, 1);
 }
 
-const api = { connect, start, take };
+/** Of the AMQP messages that came back since the last time, how long they took, microseconds. */
+const take = (): Uint32Array => open.latency.take();
+
+const api = { connect, closedLoop, openLoop, take };
 export type RelayApi = typeof api;
 serve(api);
