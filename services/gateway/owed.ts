@@ -8,30 +8,31 @@ const ANSWERS = 10;
  */
 export class Owed {
   /** How often each may still be answered. */
-  readonly #recent = new Map<string, number>();
+  #recent = new Map<string, number>();
+  /** Those before them, let go all at once: a Map that loses its oldest entry at each turn is slow. */
+  #older: Map<string, number> | undefined;
   readonly #keep: number;
   #unanswered = 0;
 
-  /** @param keep most names to remember */
+  /** @param keep names to remember at least; at most twice as many */
   constructor(keep: number) {
     this.#keep = keep;
   }
 
   sent(name: string): void {
     this.#unanswered++;
-    this.#recent.delete(name);
-    this.#recent.set(name, ANSWERS);
-    if (this.#recent.size <= this.#keep) return;
-    for (const oldest of this.#recent.keys()) {
-      this.#recent.delete(oldest);
-      return;
+    if (this.#recent.size >= this.#keep) {
+      this.#older = this.#recent;
+      this.#recent = new Map();
     }
+    this.#recent.set(name, ANSWERS);
   }
 
   /** An answer came. @returns whether it names something that was sent, as far as that can be told */
   answered(name: string): boolean {
-    const left = this.#recent.get(name);
-    if (left !== undefined && left > 0) this.#recent.set(name, left - 1);
+    const known = this.#recent.has(name) ? this.#recent : this.#older;
+    const left = known?.get(name);
+    if (left !== undefined && left > 0) known?.set(name, left - 1);
     const owed = left === undefined ? this.#unanswered > 0 : left > 0;
     this.#unanswered = Math.max(0, this.#unanswered - 1);
     return owed;

@@ -16,13 +16,15 @@ export interface WindowOwner {
   /** Whether the client takes more now; when it does again, pump() is called. */
   readonly writable: boolean;
   /** Hands the message to the client. */
-  deliver(message: LiveMessage): void;
+  deliver(message: LiveMessage, name: string): void;
   /** Takes the message to the mailbox; `held` is told when it is safe there. */
   giveBack(message: LiveMessage, reason: ReturnReason, held: Pending): void;
 }
 
 /** A message that the session holds, with the broker deliveries (more than one if it was sent again) that wait for it. */
 export class Held implements Pending {
+  /** Of the message; see nameOf. */
+  readonly name: string;
   readonly message: LiveMessage;
   readonly deliveries: Delivery[];
   /** When it was handed to the client, milliseconds; 0 while it waits. */
@@ -32,7 +34,8 @@ export class Held implements Pending {
   /** From the moment it is with the client until that has answered, if the message is traced. */
   span: Span | undefined;
 
-  constructor(message: LiveMessage, delivery: Delivery) {
+  constructor(name: string, message: LiveMessage, delivery: Delivery) {
+    this.name = name;
     this.message = message;
     this.deliveries = [delivery];
   }
@@ -82,10 +85,10 @@ export class ReceiveWindow {
     const known = this.#sent.get(name) ?? this.#waiting.get(name);
     if (known) {
       known.deliveries.push(delivery);
-      if (known.sentAt > 0 && known.answers === 0) this.#owner.deliver(message);
+      if (known.sentAt > 0 && known.answers === 0) this.#owner.deliver(message, name);
       return;
     }
-    const held = new Held(message, delivery);
+    const held = new Held(name, message, delivery);
     const { receiveWindow, queue, queueBytes } = this.#limits;
     if (this.#waiting.size === 0 && this.#unanswered < receiveWindow && this.#owner.writable)
       this.#send(name, held);
@@ -108,8 +111,7 @@ export class ReceiveWindow {
 
   /** The answer is durable. @returns how many ack:A to send */
   confirmed(held: Held): number {
-    const name = nameOf(held.message.from, held.message.id);
-    if (this.#sent.get(name) === held) this.#sent.delete(name);
+    if (this.#sent.get(held.name) === held) this.#sent.delete(held.name);
     held.settled();
     return held.answers;
   }
@@ -118,7 +120,7 @@ export class ReceiveWindow {
   unconfirmed(held: Held): number {
     const { answers } = held;
     held.answers = 0;
-    if (this.#sent.get(nameOf(held.message.from, held.message.id)) === held) this.#unanswered++;
+    if (this.#sent.get(held.name) === held) this.#unanswered++;
     return answers;
   }
 
@@ -180,6 +182,6 @@ export class ReceiveWindow {
     held.sentAt = Date.now();
     const { from, id, traceparent } = held.message;
     held.span = nextSpan('deliver', traceparent, from, id);
-    this.#owner.deliver(held.message);
+    this.#owner.deliver(held.message, name);
   }
 }

@@ -110,10 +110,10 @@ export class Session implements WindowOwner {
     return this.connection.writable;
   }
 
-  deliver(message: LiveMessage): void {
+  deliver(message: LiveMessage, name: string): void {
     const { id, from, body, at, seq } = message;
     trace('msg:N', from, id, { to: this.user, session: this.id });
-    this.owedAnswers.sent(`${from} ${id}`);
+    this.owedAnswers.sent(name);
     this.connection.send('msg:N', msgN({ id, from, bodyText: body, at, seq }));
   }
 

@@ -1,16 +1,22 @@
 import { LoadSocket } from './socket.ts';
 import { readPacket } from './packets.ts';
 
-/** Connects and logs in. @throws Error when the gateway does not answer with login:A */
+/**
+ * Connects and logs in, again for as long as the login is `unavailable`, as every client does.
+ * @throws Error when the gateway gives any other answer
+ */
 export async function logIn(url: string, token: string): Promise<LoadSocket> {
   const socket = await LoadSocket.open(url);
+  const login = `{"type":"login:R","token":"${token}"}`;
   await new Promise<void>((resolve, reject) => {
     socket.onEnd = (why) => reject(new Error(`a login: ${why}`));
     socket.onText = (chunk, from, to) => {
+      const text = chunk.slice(from, to);
       if (readPacket(chunk, from, to).type === 'login:A') resolve();
-      else reject(new Error(`a login was answered by ${chunk.slice(from, to)}`));
+      else if (text.includes('"code":"unavailable"')) socket.send(login);
+      else reject(new Error(`a login was answered by ${text}`));
     };
-    socket.send(`{"type":"login:R","token":"${token}"}`);
+    socket.send(login);
   });
   return socket;
 }
