@@ -30,7 +30,7 @@ beforeAll(async () => {
       batches: [4],
       ...{ gateways: 1, routing: 1, ack: 1, generators: 1 },
       ...{ pairs: PAIRS, outstanding: [2], rates: [RATE], rate: RATE, bodyBytes: 100 },
-      ...{ seconds: 3, warmup: 0, rest: 0, connections: 10, stored: STORED },
+      ...{ seconds: 3, warmup: 0, rests: [0], connections: 10, stored: STORED },
       ...{ sizes: [], soakSeconds: 1, soakEvery: 1 },
     },
     { say: () => undefined },

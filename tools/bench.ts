@@ -93,7 +93,11 @@ await new Command('npm run bench --')
   .addOption(number('--ack <n>', 'processes', 1, 20, 1))
   .addOption(number('--generators <n>', 'processes that the users live in', 1, 20, 1))
   .addOption(number('--connections <n>', 'that idle, and that storm', 1, 100_000, 5_000))
-  .addOption(number('--rest <n>', 'idle: seconds before memory is read', 0, 3_600, 10))
+  .addOption(
+    new Option('--rests <n,…>', 'idle: seconds after which memory is read')
+      .argParser(wholes(0, 3_600))
+      .default([10, 180], '10,180'),
+  )
   .addOption(number('--stored <n>', 'offline storm: messages', 1, 500_000, 100_000))
   .addOption(number('--rate <n>', 'soak, slow users: messages a second', 1, 1_000_000, 1_000))
   .addOption(number('--soak-seconds <n>', 'soak: how long', 1, 86_400, 60))

@@ -62,8 +62,8 @@ export interface BenchOptions extends Size, WorldOptions {
   generators: number;
   /** Connections that idle, and that storm. */
   connections: number;
-  /** How long the idle ones rest before memory is read, seconds. */
-  rest: number;
+  /** How long the idle ones have rested when memory is read, once for each, seconds. */
+  rests: number[];
   /** Messages for users who are away. */
   stored: number;
   /** Scale-out: processes of each service, one closed loop for each. */

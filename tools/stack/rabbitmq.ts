@@ -69,7 +69,7 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
     stopRank: 2, // what the services stand on
     stopSignal: 'SIGTERM',
     stopTimeoutMs: 30_000,
-    startTimeoutMs: 90_000,
+    startTimeoutMs: 180_000,
     launch: () => {
       mkdirSync(join(dir, 'conf.d'), { recursive: true });
       writeFileSync(join(dir, 'enabled_plugins'), metricsPort ? '[rabbitmq_prometheus].\n' : '[].\n');
