@@ -95,7 +95,7 @@ await new Command('npm run bench --')
   .addOption(number('--connections <n>', 'that idle, and that storm', 1, 100_000, 5_000))
   .addOption(
     new Option('--rests <n,…>', 'idle: seconds after which memory is read')
-      .argParser(wholes(0, 3_600))
+      .argParser((text: string) => wholes(0, 3_600)(text).sort((a, b) => a - b))
       .default([10, 180], '10,180'),
   )
   .addOption(number('--stored <n>', 'offline storm: messages', 1, 500_000, 100_000))

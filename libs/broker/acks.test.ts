@@ -1,7 +1,7 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Acks, LINGER_MS } from './acks.ts';
+import { Acks, flushAcks, LINGER_MS } from './acks.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => {
@@ -63,6 +63,14 @@ test('each channel has its own, and one timer serves them', () => {
   expect(vi.getTimerCount()).toBe(1);
   vi.advanceTimersByTime(LINGER_MS);
   expect(brokers.map(({ frames }) => frames)).toEqual([['1 and before'], ['1 and before']]);
+});
+
+test('before a connection is ended, nothing waits any longer', () => {
+  const brokers = [new Unacked(1), new Unacked(1)];
+  for (const { channel } of brokers) new Acks(channel, 100).add(1);
+  flushAcks();
+  expect(brokers.map(({ frames }) => frames)).toEqual([['1 and before'], ['1 and before']]);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('of a channel that is gone nothing is acknowledged, and one that is closing is no mistake', () => {

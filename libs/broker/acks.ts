@@ -6,11 +6,13 @@ import type { Channel, ConsumeMessage } from 'amqplib';
  */
 export const LINGER_MS = 20;
 
-/** Those that have something to acknowledge: one timer for all of a process. */
+/** Those that have something to acknowledge. One timer for all channels of a process: it wakes, and the broker, once. */
 const waiting = new Set<Acks>();
 let timer: NodeJS.Timeout | undefined;
 
-function flushAll(): void {
+/** Acknowledges what has gathered on all channels: before their connection is ended. */
+export function flushAcks(): void {
+  clearTimeout(timer);
   timer = undefined;
   for (const acks of [...waiting]) acks.flush();
 }
@@ -24,7 +26,7 @@ export class Acks {
   readonly #most: number;
   /** Tags of deliveries to acknowledge. */
   readonly #settled = new Set<number>();
-  /** Acknowledged though one before them is not. */
+  /** Acknowledged though one before them is not: at most what comes in while a user does not answer (ACK_TIMEOUT_MS). */
   readonly #ahead = new Set<number>();
   /** Everything up to this tag is acknowledged. A channel counts its deliveries from 1. */
   #through = 0;
@@ -41,7 +43,7 @@ export class Acks {
     if (this.#settled.size >= this.#most) this.flush();
     else {
       waiting.add(this);
-      timer ??= setTimeout(flushAll, LINGER_MS).unref();
+      timer ??= setTimeout(flushAcks, LINGER_MS).unref();
     }
   }
 

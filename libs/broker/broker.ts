@@ -1,6 +1,7 @@
 import type { ChannelModel } from 'amqplib';
 import { ConfigError } from '#libs/runtime/config.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
+import { flushAcks } from './acks.ts';
 import { Link } from './link.ts';
 import { brokerConnected } from './metrics.ts';
 import { Publisher } from './publisher.ts';
@@ -78,9 +79,13 @@ export class Broker {
   }
 
   /** Drops the consuming connection; a new one follows. */
-  readonly resetConsuming = (): void => this.#consuming?.reset();
+  readonly resetConsuming = (): void => {
+    flushAcks();
+    this.#consuming?.reset();
+  };
 
   async stopConsuming(): Promise<void> {
+    flushAcks();
     await this.#consuming?.stop();
   }
 

@@ -22,7 +22,7 @@ export const consuming = new Set<{ readonly inHand: number }>();
 
 new Gauge({
   name: 'sixfold_unacked_deliveries',
-  help: 'Deliveries received from RabbitMQ and not acknowledged yet',
+  help: 'Deliveries received from RabbitMQ and not dealt with yet',
   collect() {
     this.set(consuming.values().reduce((sum, { inHand }) => sum + inHand, 0));
   },

@@ -11,7 +11,7 @@ export interface SubscribeOptions {
   /** Most unacknowledged deliveries. Acks out of order cost the broker time in proportion to it. */
   prefetch: number;
   receive: Receive;
-  /** A delivery that was begun is dealt with, and acknowledged. */
+  /** A delivery that was begun is dealt with; it is acknowledged within a moment (acks.ts). */
   onFinished?: (delivery: Delivery) => void;
   /** The consumer is gone though nobody closed it: the queue was deleted, or the channel failed. */
   onLost: () => void;

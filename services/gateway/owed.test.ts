@@ -25,6 +25,18 @@ test('every message may be answered once, however long ago it was', () => {
   expect(owed.answered('m0')).toBe(false);
 });
 
+test('the latest names are known, also after those before them were forgotten', () => {
+  const owed = new Owed(2);
+  for (const name of ['a', 'b', 'c']) owed.sent(name);
+  for (const name of ['a', 'b', 'c']) owed.answered(name);
+  expect([owed.answered('b'), owed.answered('c')]).toEqual([true, true]);
+  owed.sent('d');
+  owed.sent('e');
+  owed.answered('d');
+  owed.answered('e');
+  expect(['b', 'c', 'd', 'e'].map((name) => owed.answered(name))).toEqual([false, true, true, true]);
+});
+
 test('nothing sent, nothing to answer', () => {
   expect(new Owed(2).answered('a')).toBe(false);
 });

@@ -45,7 +45,8 @@ export class Held implements Pending {
   }
 }
 
-const nameOf = (from: string, id: string) => `${from} ${id}`;
+/** Names a message: its sender and the id that this one chose. */
+export const nameOf = (from: string, id: string) => `${from} ${id}`;
 
 /**
  * The messages of one session that are not yet confirmed, in order: up to `receiveWindow` of them with the client,

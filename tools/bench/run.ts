@@ -57,7 +57,10 @@ export async function runBench(
     const ground = await Ground.start(dataDir, options.ground);
     const context = new Context(ground, options, progress.say);
     const result: BenchResult = { host, options, sections: {} };
-    if (options.limits) result.sections['limits'] = await measureLimits(context);
+    if (options.limits) {
+      result.sections['limits'] = await measureLimits(context);
+      keep(result);
+    }
     for (const name of options.scenarios) {
       result.sections[name] = await scenarios[name](context);
       keep(result);

@@ -3,7 +3,7 @@ import { Samples } from '../load/samples.ts';
 import { Schedule } from '../load/schedule.ts';
 import { serve } from '../serve.ts';
 
-/** One station of the broker's limit: it does what a service does with the broker, and nothing else. See broker.ts. */
+/** One station of the broker's limit: it does with the broker what a service does, a message at a time. See broker.ts. */
 
 export interface RelayOrder {
   amqpUrl: string;
