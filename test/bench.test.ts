@@ -67,11 +67,7 @@ test('what it measured is there as JSON', () => {
 });
 
 test('what was measured is kept before the next is', () => {
-  expect(kept).toEqual([
-    ['limits'],
-    ['limits', 'open-loop'],
-    ['limits', 'open-loop', 'offline-storm'],
-  ]);
+  expect(kept).toEqual([['limits'], ['limits', 'open-loop'], ['limits', 'open-loop', 'offline-storm']]);
 });
 
 test('and as tables and charts for people', () => {
