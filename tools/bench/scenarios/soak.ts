@@ -29,13 +29,20 @@ export async function soak(context: Context): Promise<Section> {
       await delay(soakEvery * 1_000);
       const [progress, cpu] = [await fleet.take(), meter.take()];
       const memory = meter.byRole(meter.memory());
-      found.push({ at, ...progress, ...costOf(meter, cpu, progress.confirmed), memory });
-      context.say(`soak, ${at}/${soakSeconds} s at ${rate} messages/s`);
+      const interval = { at, ...progress, ...costOf(meter, cpu, progress.confirmed), memory };
+      found.push(interval);
+      context.say(`soak, ${at}/${soakSeconds} s at ${rate} messages/s: ${brief(interval)}`);
     }
     await fleet.stop();
     return found;
   });
   return { title: `Soak at ${number(rate)} messages/s`, ...shown(intervals), data: intervals };
+}
+
+/** What would be lost if the run failed later. */
+function brief({ latency, serverCpuPer1000, memory }: Interval): string {
+  const mib = Object.entries(memory).map(([role, bytes]) => `${role} ${number(bytes / 2 ** 20)}`);
+  return `${pair(latency.p50, latency.p99)} ms, ${number(serverCpuPer1000)} CPU ms per 1,000; MiB: ${mib.join(', ')}`;
 }
 
 function shown(intervals: readonly Interval[]): Pick<Section, 'tables' | 'charts'> {
