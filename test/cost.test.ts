@@ -74,17 +74,17 @@ async function costOfEach(senders: number, each: number, outstanding: number) {
   return { amqp: share('amqp'), sql: share('sql'), collections: share('collections') };
 }
 
-test('a message that is alone: one AMQP message for each of its four ways, two looks at presence', async () => {
+test('a message that is alone: one AMQP message for each of its four ways, and a look at where its sender is', async () => {
   const cost = await costOfEach(1, 100, 1);
   console.log('alone', cost);
   expect(cost.amqp).toBeLessThanOrEqual(4.2);
-  expect(cost.sql).toBeLessThanOrEqual(2.3);
+  expect(cost.sql).toBeLessThanOrEqual(1.2);
 });
 
 test('messages of many share all of that, and their memory is young', async () => {
   const cost = await costOfEach(SENDERS, EACH, OUTSTANDING);
   console.log('together', cost);
   expect(cost.amqp).toBeLessThanOrEqual(1.5);
-  expect(cost.sql).toBeLessThanOrEqual(0.7);
+  expect(cost.sql).toBeLessThanOrEqual(0.4);
   expect(cost.collections).toBeLessThanOrEqual(0.04);
 });

@@ -69,6 +69,19 @@ describe('two devices of one user', () => {
     expect(laptop.all('error')).toEqual([]);
   });
 
+  test('one that logs in while messages come gets those that follow', async () => {
+    await using alice = await connectAs(stack, one, 'alice-late');
+    await using phone = await connectAs(stack, one, 'bob-late', { device: 'phone', autoAck: true });
+    for (const id of ['before-1', 'before-2']) {
+      alice.msg('bob-late', id);
+      await alice.next('ack:N', { id, state: 'delivered' });
+    }
+    await using laptop = await connectAs(stack, two, 'bob-late', { device: 'laptop' });
+    alice.msg('bob-late', 'after');
+    await laptop.next('msg:N', { id: 'after' });
+    await phone.next('msg:N', { id: 'after' });
+  });
+
   test('may both confirm, at the same moment', async () => {
     await using alice = await connectAs(stack, one, 'alice-2');
     const devices = [

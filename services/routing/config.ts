@@ -20,6 +20,8 @@ export const routingConfig = {
   RETENTION_SWEEP_MS: integer(60_000, 100),
   /** Deliveries (batches) in hand from each queue. */
   ROUTING_PREFETCH: integer(32, 1, 2_000),
+  /** How long an instance may remember where a user is; every change makes it forget. 0: never. */
+  PRESENCE_CACHE_MS: integer(10_000, 0),
   /** How often to look after gateways' queues, and to share partitions out. */
   HOUSEKEEPING_MS: integer(1_000, 100),
   DRAIN_TIMEOUT_MS: integer(10_000, 0),

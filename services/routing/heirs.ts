@@ -14,6 +14,8 @@ export interface HeirsOptions {
   publisher: Publisher;
   prefetch: number;
   receive: Receive;
+  /** A gateway's epoch is over, and so are its sessions. */
+  onOver: () => void;
   log: Logger;
 }
 
@@ -83,6 +85,7 @@ export class Heirs {
     for (const gateway of over) {
       // Not into one that is being deleted, which takes seconds while a node is down: that would end the connection (541).
       if (this.#burying.has(gateway)) continue;
+      if (!this.#tombstones.has(gateway)) this.#options.onOver();
       if (now - (this.#tombstones.get(gateway) ?? 0) < TOMBSTONE_EVERY_MS) continue;
       this.#tombstones.set(gateway, now);
       // One queue that cannot be reached does not keep the others from their end.

@@ -32,7 +32,7 @@ export class Mailboxes {
 
   /** A copy of it is on its way: another one must not be delivered meanwhile, and its sender be told `stored` after that. */
   has(message: RouteMessage): boolean {
-    return this.#storing.has(nameOf(message));
+    return this.#storing.size > 0 && this.#storing.has(nameOf(message));
   }
 
   /** The deliveries are held until the mailbox has it. */

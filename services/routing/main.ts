@@ -8,6 +8,7 @@ import { Probes } from '#libs/runtime/probes.ts';
 import { repeat } from '#libs/runtime/repeat.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
+import { findSessions } from '#libs/store/presence.ts';
 import { Rooms } from '#libs/store/rooms.ts';
 import { quotasOf, readRoutingConfig } from './config.ts';
 import { Consumers } from './consumers.ts';
@@ -15,6 +16,7 @@ import { Heirs } from './heirs.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { Partitions } from './partitions.ts';
+import { PresenceCache } from './presence-cache.ts';
 import { Returned } from './returned.ts';
 import { Router } from './router.ts';
 
@@ -38,26 +40,26 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
 
   const prefetch = config.ROUTING_PREFETCH;
   const live = new Live(publisher);
-  const mailbox = { db, live, leaseMs: config.GATEWAY_LEASE_MS, rooms: new Rooms(quotasOf(config)) };
+  const leaseMs = config.GATEWAY_LEASE_MS;
+  const mailbox = { db, live, leaseMs, rooms: new Rooms(quotasOf(config)) };
+  const presence = new PresenceCache((users) => findSessions(db, users, leaseMs), config.PRESENCE_CACHE_MS);
   const dealing = { isTransient, dead: new DeadLetters(publisher), log };
   const reading = { ...dealing, maxEntries: 1_000 };
   const mailboxes = new Mailboxes(mailbox, dealing);
 
   const inherit = new Returned(mailbox, { bury: (...queue) => heirs.bury(...queue) });
-  const returned = new Reader({
-    ...reading,
-    stage: 'returned',
-    format: GATEWAY,
-    handle: inherit.handle,
-  });
-  const heirs = new Heirs({ db, publisher, prefetch, receive: returned.receive, log });
-  const { handle } = new Router({ ...mailbox, mailboxes }, config.MAX_SESSIONS_PER_USER, heirs.adopt);
+  const returned = new Reader({ ...reading, stage: 'returned', format: GATEWAY, handle: inherit.handle });
+  const { forgetAll } = presence;
+  const heirs = new Heirs({ db, publisher, prefetch, receive: returned.receive, onOver: forgetAll, log });
+  const ways = { ...mailbox, mailboxes, presence };
+  const { handle } = new Router(ways, config.MAX_SESSIONS_PER_USER, heirs.adopt);
   const router = new Reader({ ...reading, stage: 'routing', format: ROUTE, handle });
   const partitions = new Partitions({
     partitions: config.ROUTE_PARTITIONS,
     prefetch,
     receive: router.receive,
     onLost,
+    onGivenUp: forgetAll,
     log,
   });
   const consumers = new Consumers({ partitions, heirs, router, returned, mailboxes, prefetch, onLost });

@@ -58,3 +58,10 @@ export const partitionsActive = new Gauge({
   name: 'sixfold_partitions_active',
   help: 'Route partitions that this instance has received work from since it last subscribed',
 });
+
+export const presenceLookups = new Counter({
+  name: 'sixfold_presence_lookups_total',
+  help: 'Receivers looked up to route messages, by who knew where they are: cache or database',
+  labelNames: ['answered'],
+});
+for (const answered of ['cache', 'database']) presenceLookups.inc({ answered }, 0);

@@ -11,6 +11,8 @@ export interface PartitionsOptions {
   receive: Receive;
   /** A consumer was lost: the connection has to be set up anew. */
   onLost: () => void;
+  /** From now on another instance may be active on what this one was active on. */
+  onGivenUp: () => void;
   log: Logger;
 }
 
@@ -41,6 +43,7 @@ export class Partitions {
   lost(): void {
     this.#connection = undefined;
     this.#subscriptions = [];
+    this.#options.onGivenUp();
   }
 
   /** Finishes what is begun, and gives the rest back, in order. */
@@ -64,6 +67,7 @@ export class Partitions {
     for (const subscription of excess) {
       this.#options.log.info({ queue: subscription.queue, instances: consumerCount }, 'gives a partition up');
       await subscription.close();
+      this.#options.onGivenUp();
       const next = await this.#subscribe(connection, subscription.queue);
       this.#subscriptions = this.#subscriptions.map((one) => (one === subscription ? next : one));
     }

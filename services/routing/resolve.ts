@@ -6,9 +6,9 @@ import type { Relay } from '#libs/relay/receipts.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Where } from '#libs/store/presence.ts';
-import { findSessions } from '#libs/store/presence.ts';
 import { routedTotal } from './metrics.ts';
 import type { Mailboxes } from './mailboxes.ts';
+import type { PresenceCache } from './presence-cache.ts';
 
 interface MessageItem {
   entry: RouteMessage;
@@ -36,26 +36,23 @@ function sendLive(
 /** What messages are routed with. */
 export interface Ways extends Pick<Relay, 'db' | 'live' | 'leaseMs'> {
   mailboxes: Mailboxes;
+  presence: PresenceCache;
 }
 
 /** Messages in the order accepted: one live attempt for those whose receiver is connected, the mailbox for the rest. */
 export async function routeMessages(
-  { db, live, leaseMs, mailboxes }: Ways,
+  { live, mailboxes, presence }: Ways,
   items: readonly MessageItem[],
 ): Promise<void> {
   if (items.length === 0) return;
   const since = Date.now();
-  const presence = await findSessions(
-    db,
-    items.map(({ entry }) => entry.to),
-    leaseMs,
-  );
-  const away = (entry: RouteMessage) => !presence.has(entry.to) || mailboxes.has(entry);
+  const found = await presence.find(items.map(({ entry }) => entry.to));
+  const away = (entry: RouteMessage) => !found.has(entry.to) || mailboxes.has(entry);
   for (const { entry } of items)
     if (away(entry) && !isJson(entry.body))
       throw new TypeError('the body is not JSON: no client could read its mailbox');
   for (const item of items) {
     if (away(item.entry)) mailboxes.add([item]);
-    else sendLive(live, item, presence.get(item.entry.to) ?? [], since);
+    else sendLive(live, item, found.get(item.entry.to) ?? [], since);
   }
 }

@@ -29,14 +29,13 @@ export class Router {
   }
 
   readonly handle = async (items: readonly Item<RouteEntry>[]): Promise<void> => {
-    const { db } = this.#ways;
+    const { db, presence } = this.#ways;
     for (const item of select(items, 'lease')) await this.#lease(item);
     const left = [...new Set(select(items, 'leave').map(({ entry }) => entry.gateway))];
     if (left.length > 0) await removeGateways(db, left);
-    await changeSessions(
-      { ...this.#ways, maxSessions: this.#maxSessions },
-      select(items, 'session-up', 'session-down'),
-    );
+    const changes = select(items, 'session-up', 'session-down');
+    for (const { entry } of changes) presence.forget(entry.user);
+    await changeSessions({ ...this.#ways, maxSessions: this.#maxSessions }, changes);
     await routeMessages(this.#ways, select(items, 'message'));
     this.#ways.mailboxes.add(select(items, 'confirm', 'pull'));
   };

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Where } from '#libs/store/presence.ts';
+import { MAX_USERS, PresenceCache } from './presence-cache.ts';
+
+const KEEP_MS = 10_000;
+const at = (gateway: string): Where => ({ gateway, session: `session-at-${gateway}` });
+
+/** What the database knows, and whom it was asked for. */
+let sessions: Map<string, Where[]>;
+let asked: string[][];
+
+const lookUp = (users: Iterable<string>) => {
+  asked.push([...users]);
+  const found = new Map<string, Where[]>();
+  for (const user of users) if (sessions.has(user)) found.set(user, [...(sessions.get(user) ?? [])]);
+  return Promise.resolve(found);
+};
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+  vi.advanceTimersByTime(1_000); // 0 is no time to lru-cache
+  sessions = new Map([['bob', [at('g1')]]]);
+  asked = [];
+});
+
+afterEach(() => vi.useRealTimers());
+
+test('a user is looked up once, however often the messages come', async () => {
+  const cache = new PresenceCache(lookUp, KEEP_MS);
+  expect(await cache.find(['bob', 'bob'])).toEqual(new Map([['bob', [at('g1')]]]));
+  expect(await cache.find(['bob'])).toEqual(new Map([['bob', [at('g1')]]]));
+  expect(asked).toEqual([['bob']]);
+});
+
+test('a user whose sessions change is looked up again, the others are not', async () => {
+  sessions.set('carol', [at('g2')]);
+  const cache = new PresenceCache(lookUp, KEEP_MS);
+  await cache.find(['bob', 'carol']);
+  sessions.set('bob', [at('g1'), at('g2')]);
+  cache.forget('bob');
+  expect((await cache.find(['bob', 'carol'])).get('bob')).toEqual([at('g1'), at('g2')]);
+  expect(asked).toEqual([['bob', 'carol'], ['bob']]);
+});
+
+test('who is away is asked for every time: the next login may be at another instance', async () => {
+  const cache = new PresenceCache(lookUp, KEEP_MS);
+  expect(await cache.find(['nobody'])).toEqual(new Map());
+  sessions.set('nobody', [at('g1')]);
+  expect((await cache.find(['nobody'])).has('nobody')).toBe(true);
+});
+
+test('when everything is forgotten, an answer that is still under way is not kept', async () => {
+  const answer = Promise.withResolvers<Map<string, Where[]>>();
+  const answers = [answer.promise, Promise.resolve(new Map([['bob', [at('g2')]]]))];
+  const cache = new PresenceCache(() => answers.shift() ?? Promise.reject(new Error()), KEEP_MS);
+  const first = cache.find(['bob']);
+  cache.forgetAll();
+  answer.resolve(new Map([['bob', [at('g1')]]]));
+  expect((await first).get('bob')).toEqual([at('g1')]);
+  expect((await cache.find(['bob'])).get('bob')).toEqual([at('g2')]);
+});
+
+test('an answer counts for a limited time', async () => {
+  const cache = new PresenceCache(lookUp, KEEP_MS);
+  await cache.find(['bob']);
+  vi.advanceTimersByTime(KEEP_MS - 1_000);
+  await cache.find(['bob']);
+  expect(asked).toHaveLength(1);
+  vi.advanceTimersByTime(2_000);
+  await cache.find(['bob']);
+  expect(asked).toHaveLength(2);
+});
+
+test('with 0 nothing is kept', async () => {
+  const cache = new PresenceCache(lookUp, 0);
+  await cache.find(['bob']);
+  await cache.find(['bob']);
+  expect(asked).toHaveLength(2);
+});
+
+test('the number of users is bounded', async () => {
+  const cache = new PresenceCache(lookUp, KEEP_MS);
+  const many = Array.from({ length: MAX_USERS }, (_, n) => `user-${n}`);
+  for (const user of many) sessions.set(user, [at('g1')]);
+  await cache.find(['bob']);
+  await cache.find(many);
+  await cache.find(['bob', 'user-1']);
+  expect(asked.at(-1)).toEqual(['bob']);
+});
