@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { inBatches } from './batch-scheduling.ts';
 import { logSize, withLogFile } from './log-file.ts';
 
 /** How a process ended: by its own exit code, or by a signal. */
@@ -43,7 +44,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   let logStart = 0;
   const process = withLogFile(logFile, (fd) => {
     logStart = logSize(logFile);
-    return spawn(command, args, {
+    return spawn(...inBatches(command, args), {
       env,
       cwd,
       detached: true,

@@ -1,5 +1,6 @@
 import amqp from 'amqplib';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { startChild } from './child.ts';
 import { childEnvironment } from './environment.ts';
@@ -165,8 +166,15 @@ function nodeEnvironment(home: string, dir: string, options: RabbitMqOptions): N
     RABBITMQ_CONF_ENV_FILE: '/dev/null',
     ERL_EPMD_PORT: String(options.epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
-    // Busy waiting of idle schedulers would take CPU from everything else on a small machine.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
-      '+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${schedulers()} -kernel inet_dist_use_interface {127,0,0,1}`,
   };
+}
+
+/**
+ * The node shares the machine with everything else of the stack: half of the cores are its own share, no scheduler is
+ * tied to one core (a busy one, it may be), and idle ones sleep instead of waiting busily. (Erlang: erl, emulator flags.)
+ */
+function schedulers(): string {
+  const count = Math.max(1, Math.floor(availableParallelism() / 2));
+  return `+S ${count}:${count} +stbt u +sbwt none +sbwtdcpu none +sbwtdio none`;
 }
