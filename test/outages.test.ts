@@ -57,7 +57,7 @@ async function untilReady(): Promise<void> {
     async () => (await Promise.all(services.map((s) => statusOf(s, '/readyz')))).every((s) => s === 200),
     {
       what: 'all services to be ready',
-      timeoutMs: 30_000,
+      timeoutMs: 90_000, // a starved machine misses heartbeats while it sets up
     },
   );
 }
@@ -152,10 +152,12 @@ test('a broker that is killed and comes back: requests are refused meanwhile, wh
   const refusal = await alice.next('error', ({ re }) => re?.id === 'too-early');
   expect(refusal).toMatchObject({ code: 'unavailable', re: { type: 'msg:R', id: 'too-early' } });
   expect(Date.now() - refusedAt).toBeLessThan(TOLD_WITHIN_MS);
+  // An ack:R of the test before may be refused as well, on a slow machine.
+  const refused = (type: string) => bob.next('error', ({ re }) => re?.type === type);
   bob.send({ type: 'offline:R' });
-  expect(await bob.next('error')).toMatchObject({ code: 'unavailable', re: { type: 'offline:R' } });
+  expect(await refused('offline:R')).toMatchObject({ code: 'unavailable' });
   bob.send({ type: 'offline:A', keys: ['m1'] });
-  expect(await bob.next('error')).toMatchObject({ code: 'unavailable', re: { type: 'offline:A' } });
+  expect(await refused('offline:A')).toMatchObject({ code: 'unavailable' });
   await using early = await connectRaw(two.url);
   early.send({ type: 'login:R', token: await stack.token('early') });
   expect(await early.next('error')).toMatchObject({ code: 'unavailable', re: { type: 'login:R' } });
