@@ -66,12 +66,22 @@ afterEach(async () => {
   });
 });
 
+/** Between two messages of the honest ones, milliseconds: they keep within their rate. */
+const HONEST_PAUSE_MS = 12;
+
 let sent = 0;
-/** Sends a message of one honest user to the other, and does not wait. */
-const trySomething = () => alice.msg('bob', `honest-${++sent}`);
+let sentAt = 0;
+const sendHonest = () => alice.msg('bob', `honest-${++sent}`);
+
+/** Sends a message of one honest user to the other, unless one just went, and does not wait. */
+function trySomething(): void {
+  if (Date.now() - sentAt < HONEST_PAUSE_MS) return;
+  sentAt = Date.now();
+  sendHonest();
+}
 
 async function stillServes(): Promise<void> {
-  trySomething();
+  sendHonest();
   const id = `honest-${sent}`;
   await alice.next('ack:N', { id, state: 'delivered' });
   expect(alice.all('ack:N', { state: 'delivered' })).toHaveLength(sent);

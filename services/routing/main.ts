@@ -8,7 +8,7 @@ import { Probes } from '#libs/runtime/probes.ts';
 import { repeat } from '#libs/runtime/repeat.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
-import { findSessions } from '#libs/store/presence.ts';
+import { findWhereabouts } from '#libs/store/presence.ts';
 import { Rooms } from '#libs/store/rooms.ts';
 import { quotasOf, readRoutingConfig } from './config.ts';
 import { Consumers } from './consumers.ts';
@@ -42,7 +42,10 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   const live = new Live(publisher);
   const leaseMs = config.GATEWAY_LEASE_MS;
   const mailbox = { db, live, leaseMs, rooms: new Rooms(quotasOf(config)) };
-  const presence = new PresenceCache((users) => findSessions(db, users, leaseMs), config.PRESENCE_CACHE_MS);
+  const presence = new PresenceCache(
+    (users) => findWhereabouts(db, users, leaseMs),
+    config.PRESENCE_CACHE_MS,
+  );
   const dealing = { isTransient, dead: new DeadLetters(publisher), log };
   const reading = { ...dealing, maxEntries: 1_000 };
   const mailboxes = new Mailboxes(mailbox, dealing);

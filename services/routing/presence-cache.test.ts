@@ -1,18 +1,25 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Where } from '#libs/store/presence.ts';
+import type { Where, Whereabouts } from '#libs/store/presence.ts';
 import { MAX_USERS, PresenceCache } from './presence-cache.ts';
 
 const KEEP_MS = 10_000;
 const at = (gateway: string): Where => ({ gateway, session: `session-at-${gateway}` });
 
+const bobAt = (gateway: string) => new Map([['bob', { sessions: [at(gateway)], holdsMs: 15_000 }]]);
+
 /** What the database knows, and whom it was asked for. */
 let sessions: Map<string, Where[]>;
+/** How long leases last yet. */
+let holdsMs: number;
 let asked: string[][];
 
 const lookUp = (users: Iterable<string>) => {
   asked.push([...users]);
-  const found = new Map<string, Where[]>();
-  for (const user of users) if (sessions.has(user)) found.set(user, [...(sessions.get(user) ?? [])]);
+  const found = new Map<string, Whereabouts>();
+  for (const user of users) {
+    const known = sessions.get(user);
+    if (known) found.set(user, { sessions: known, holdsMs });
+  }
   return Promise.resolve(found);
 };
 
@@ -20,6 +27,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
   vi.advanceTimersByTime(1_000); // 0 is no time to lru-cache
   sessions = new Map([['bob', [at('g1')]]]);
+  holdsMs = 15_000;
   asked = [];
 });
 
@@ -50,12 +58,12 @@ test('who is away is asked for every time: the next login may be at another inst
 });
 
 test('when everything is forgotten, an answer that is still under way is not kept', async () => {
-  const answer = Promise.withResolvers<Map<string, Where[]>>();
-  const answers = [answer.promise, Promise.resolve(new Map([['bob', [at('g2')]]]))];
+  const answer = Promise.withResolvers<Map<string, Whereabouts>>();
+  const answers = [answer.promise, Promise.resolve(bobAt('g2'))];
   const cache = new PresenceCache(() => answers.shift() ?? Promise.reject(new Error()), KEEP_MS);
   const first = cache.find(['bob']);
   cache.forgetAll();
-  answer.resolve(new Map([['bob', [at('g1')]]]));
+  answer.resolve(bobAt('g1'));
   expect((await first).get('bob')).toEqual([at('g1')]);
   expect((await cache.find(['bob'])).get('bob')).toEqual([at('g2')]);
 });
@@ -67,6 +75,18 @@ test('an answer counts for a limited time', async () => {
   await cache.find(['bob']);
   expect(asked).toHaveLength(1);
   vi.advanceTimersByTime(2_000);
+  await cache.find(['bob']);
+  expect(asked).toHaveLength(2);
+});
+
+test('an answer does not outlive the lease of a gateway that it names', async () => {
+  holdsMs = 3_000;
+  const cache = new PresenceCache(lookUp, KEEP_MS);
+  await cache.find(['bob']);
+  vi.advanceTimersByTime(2_500);
+  await cache.find(['bob']);
+  expect(asked).toHaveLength(1);
+  vi.advanceTimersByTime(1_000);
   await cache.find(['bob']);
   expect(asked).toHaveLength(2);
 });

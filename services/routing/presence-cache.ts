@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Where } from '#libs/store/presence.ts';
+import type { Where, Whereabouts } from '#libs/store/presence.ts';
 import { presenceLookups } from './metrics.ts';
 
 /** Users that are remembered; those looked up longest ago are forgotten first. About 300 bytes each. */
@@ -8,13 +8,14 @@ export const MAX_USERS = 50_000;
 const CLOCK_MS = 100;
 
 /** Asks the database where users are; who is away is not in its answer. */
-export type LookUp = (users: Iterable<string>) => Promise<Map<string, Where[]>>;
+export type LookUp = (users: Iterable<string>) => Promise<Map<string, Whereabouts>>;
 
 /**
  * Where users are, as the database said a moment ago. All changes of a user's sessions come through the user's partition,
  * to the one instance that is active on it: to this one, which then forgets what it knew. So nobody who logged in is
  * overlooked. What it says may be outdated in one way only: a session may be over. What is sent there comes back, or
- * falls to the heirs, and goes to the mailbox, as for every session that ends with something on its way to it.
+ * falls to the heirs, and goes to the mailbox, as for every session that ends with something on its way to it. Nor does
+ * an answer outlive the leases that it was given under.
  *
  * Who is away is not remembered: to store for them takes the database anyhow.
  */
@@ -30,7 +31,7 @@ export class PresenceCache {
     this.#lookUp = lookUp;
     this.#keepMs = keepMs;
     const perf = { now: () => performance.now() };
-    this.#known = new LRUCache({ max: MAX_USERS, ttl: keepMs, ttlResolution: CLOCK_MS, perf });
+    this.#known = new LRUCache({ max: MAX_USERS, ttlResolution: CLOCK_MS, perf });
   }
 
   /** Where each of these users is; users who are away are not in the map. */
@@ -46,9 +47,10 @@ export class PresenceCache {
     if (unknown.size === 0) return found;
     presenceLookups.inc({ answered: 'database' }, unknown.size);
     const era = this.#era;
-    for (const [user, where] of await this.#lookUp(unknown)) {
-      found.set(user, where);
-      if (this.#keepMs > 0 && era === this.#era) this.#known.set(user, where);
+    for (const [user, { sessions, holdsMs }] of await this.#lookUp(unknown)) {
+      found.set(user, sessions);
+      const ttl = Math.min(holdsMs, this.#keepMs);
+      if (ttl > 0 && era === this.#era) this.#known.set(user, sessions, { ttl });
     }
     return found;
   }
