@@ -15,7 +15,8 @@ export type LookUp = (users: Iterable<string>) => Promise<Map<string, Whereabout
  * to the one instance that is active on it: to this one, which then forgets what it knew. So nobody who logged in is
  * overlooked. What it says may be outdated in one way only: a session may be over. What is sent there comes back, or
  * falls to the heirs, and goes to the mailbox, as for every session that ends with something on its way to it. Nor does
- * an answer outlive the leases that it was given under.
+ * an answer outlive the leases that it was given under. Should another instance become active without this one hearing of
+ * it, as when nodes of a broker lose each other, an answer is outdated for no longer than `keepMs`.
  *
  * Who is away is not remembered: to store for them takes the database anyhow.
  */
