@@ -11,12 +11,14 @@ const USERS = Array.from({ length: 16 }, (_, n) => `bob-${n}`);
 /** So many of them, at least, the second instance takes over: half of the partitions are its share. */
 const MOVED = 4;
 
+const FOR_EVER = { PRESENCE_CACHE_MS: '600000', GATEWAY_LEASE_MS: '60000' };
+
 let stack: Stack;
 let one: ServiceHandle;
 let two: ServiceHandle;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { PRESENCE_CACHE_MS: '600000', HOUSEKEEPING_MS: '200' } });
+  stack = await startStack({ env: { ...FOR_EVER, HOUSEKEEPING_MS: '200' } });
   [one, two] = stack.gateways as [ServiceHandle, ServiceHandle];
 });
 
@@ -72,4 +74,25 @@ test('when a gateway is gone, what comes for its users is stored, and the sender
   alice.msg('dora', 'back');
   await again.next('msg:N', { id: 'back' });
   await dora[Symbol.asyncDispose]();
+});
+
+test('when it is known that a gateway is gone, nothing more is sent there', async () => {
+  await using alice = await connectAs(stack, one, 'alice');
+  await using phone = await connectAs(stack, one, 'erin', { device: 'phone', autoAck: true });
+  const laptop = await connectAs(stack, two, 'erin', { device: 'laptop', autoAck: true });
+  alice.msg('erin', 'both');
+  await laptop.next('msg:N', { id: 'both' });
+  await two.kill('SIGKILL');
+  alice.msg('erin', 'found-out'); // an heir gets the laptop's, and says that the gateway is gone
+  await phone.next('msg:N', { id: 'found-out' });
+  const left = () => stack.sql('SELECT 1 FROM gateways WHERE gateway LIKE $1', [`${two.name}.%`]);
+  await until(async () => (await left()).length === 0, { what: 'the queue to be gone', timeoutMs: 20_000 });
+
+  const [routing] = stack.routing;
+  const returned = await value(routing, 'sixfold_returned_total', { reason: 'unroutable' });
+  alice.msg('erin', 'phone-only');
+  await alice.next('ack:N', { id: 'phone-only', state: 'delivered' });
+  expect(await value(routing, 'sixfold_returned_total', { reason: 'unroutable' })).toBe(returned);
+  expect(alice.all('ack:N', { id: 'phone-only', state: 'stored' })).toEqual([]);
+  await laptop[Symbol.asyncDispose]();
 });

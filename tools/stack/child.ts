@@ -37,7 +37,8 @@ export interface ChildOptions {
 /**
  * Starts a process in a process group of its own, so that a Ctrl-C in the terminal reaches only us and
  * we can stop everything in order. Its output is appended to `logFile`.
- * @throws Error when it cannot be started at all (no such file, no permission).
+ * @throws Error when it cannot be started at all (no such file, no permission). Where `chrt` starts it, that is an exit
+ *   with code 126 or 127 instead, and a line in the log.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { command, args, env, cwd, uid, gid, logFile } = options;
