@@ -10,7 +10,8 @@ export interface Storage {
   load(): Promise<Stored>;
 
   /**
-   * Applies all changes, in order, or none. Calls never overlap and take effect in the order they are made.
+   * Applies all changes, in order, or none. Calls never overlap and take effect in the order they are made. A failed
+   * write must not harm a later one: what resolves is kept, as `durability` says.
    *
    * @param durability when it resolves, `strict`: on disk, survives a power cut; `relaxed`: survives the end of this
    *   process, however sudden

@@ -8,6 +8,7 @@ import type {
   StoredIncoming,
   StoredOutgoing,
 } from '../storage.ts';
+import { LevelStore, type Operation } from './level-store.ts';
 
 /**
  * Keys, by prefix. Numbers are padded so that their order is the order of the keys; users and ids hold no slash.
@@ -16,6 +17,7 @@ import type {
  *     out/<n>            outbox entry           acc/<n>   server's time of its msg:A
  *     in/<n>             inbox entry
  *     seen/<from>/<id>   ordinal                ord/<ordinal>   [from, id, seenAt]: the seen set in order
+ *     run                see LevelStore
  */
 const DIGITS = 16;
 const numbered = (prefix: string, n: number) => `${prefix}/${String(n).padStart(DIGITS, '0')}`;
@@ -26,85 +28,65 @@ const under = (prefix: string) => ({ gt: `${prefix}/`, lt: `${prefix}0` });
 /** Names that are forgotten in one write. */
 const TRIM_BATCH = 1000;
 
-type Operation = { type: 'put'; key: string; value: string } | { type: 'del'; key: string };
-
 /**
  * Durable storage for Node, in a directory of its own, on LevelDB: a batch is one atomic log record, and a `strict`
  * write is synced to disk before it resolves. Opening a directory that another client holds open fails.
+ *
+ * A write that fails (a full disk) changes nothing. The next one repairs the store before it writes, and fails with the
+ * reason while that is not possible; so do reads then. See {@link LevelStore}.
  */
 export class LevelStorage implements Storage {
-  readonly #level: ClassicLevel;
+  readonly #store: LevelStore;
   #ordinal = 0;
 
   /** @param directory is created when it does not exist */
   constructor(directory: string) {
-    this.#level = new ClassicLevel(directory, { createIfMissing: true });
+    this.#store = new LevelStore(new ClassicLevel(directory, { createIfMissing: true }));
   }
 
   async load(): Promise<Stored> {
-    await this.#level.open();
-    const [last] = await this.#level.keys({ ...under('ord'), reverse: true, limit: 1 }).all();
-    this.#ordinal = last === undefined ? 0 : Number(last.slice('ord/'.length));
-    const owner = await this.#level.get('owner');
-    return {
-      ...(owner !== undefined && { owner }),
-      outbox: await this.#outbox(),
-      inbox: (await this.#level.values(under('in')).all()).map((text) => JSON.parse(text) as StoredIncoming),
-    };
+    await this.#store.open();
+    return this.#store.read(async (level) => {
+      const [last] = await level.keys({ ...under('ord'), reverse: true, limit: 1 }).all();
+      this.#ordinal = last === undefined ? 0 : Number(last.slice('ord/'.length));
+      const owner = await level.get('owner');
+      return {
+        ...(owner !== undefined && { owner }),
+        outbox: await readOutbox(level),
+        inbox: (await level.values(under('in')).all()).map((text) => JSON.parse(text) as StoredIncoming),
+      };
+    });
   }
 
   async write(changes: readonly Change[], durability: Durability): Promise<void> {
-    const operations: Operation[] = [];
-    const added = await this.#newlySeen(changes);
-    for (const change of changes) {
-      if (change.do === 'seen.add' && !added.delete(seenKey(change))) continue;
-      this.#translate(change, operations);
-    }
-    await this.#level.batch(operations, { sync: durability === 'strict' });
+    await this.#store.write(async (level) => {
+      const operations: Operation[] = [];
+      const added = await newlySeen(level, changes);
+      for (const change of changes) {
+        if (change.do === 'seen.add' && !added.delete(seenKey(change))) continue;
+        this.#translate(change, operations);
+      }
+      return operations;
+    }, durability === 'strict');
   }
 
   async seen(names: readonly MessageName[]): Promise<boolean[]> {
-    return this.#level.hasMany(names.map(seenKey));
+    return this.#store.read((level) => level.hasMany(names.map(seenKey)));
   }
 
   async trimSeen({ count, since }: { count: number; since: number }): Promise<void> {
     const upTo = numbered('ord', Math.max(0, this.#ordinal - count));
-    for (;;) {
-      const oldest = await this.#level.iterator({ gt: 'ord/', lte: upTo, limit: TRIM_BATCH }).all();
-      const entries = oldest.map(([key, value]) => {
-        const [from, id, seenAt] = JSON.parse(value) as [string, string, number];
-        return { key, from, id, seenAt };
-      });
-      const young = entries.findIndex(({ seenAt }) => seenAt >= since);
-      const drop = young < 0 ? entries : entries.slice(0, young);
-      const del = (key: string) => ({ type: 'del' as const, key });
-      await this.#level.batch(drop.flatMap((entry) => [del(entry.key), del(seenKey(entry))]));
-      if (drop.length < TRIM_BATCH) return;
+    for (let dropped = TRIM_BATCH; dropped === TRIM_BATCH;) {
+      await this.#store.write(async (level) => {
+        const names = await forgettable(level, upTo, since);
+        dropped = names.length;
+        return names.flatMap((keys) => keys.map((key) => ({ type: 'del' as const, key })));
+      }, false);
     }
   }
 
   async close(): Promise<void> {
-    await this.#level.close();
-  }
-
-  async #outbox(): Promise<StoredOutgoing[]> {
-    const accepted = new Map<string, number>();
-    for await (const [key, at] of this.#level.iterator(under('acc'))) accepted.set(key.slice(4), Number(at));
-    const entries: StoredOutgoing[] = [];
-    for await (const [key, text] of this.#level.iterator(under('out'))) {
-      const acceptedAt = accepted.get(key.slice(4));
-      const entry = JSON.parse(text) as StoredOutgoing;
-      entries.push(acceptedAt === undefined ? entry : { ...entry, acceptedAt });
-    }
-    return entries;
-  }
-
-  /** The keys of the names that these changes add to the seen set and that are not in it. */
-  async #newlySeen(changes: readonly Change[]): Promise<Set<string>> {
-    const keys = changes.filter((change) => change.do === 'seen.add').map(seenKey);
-    if (keys.length === 0) return new Set();
-    const present = await this.#level.hasMany(keys);
-    return new Set(keys.filter((_key, index) => present[index] !== true));
+    await this.#store.close();
   }
 
   #translate(change: Change, into: Operation[]): void {
@@ -140,4 +122,35 @@ export class LevelStorage implements Storage {
       }
     }
   }
+}
+
+async function readOutbox(level: ClassicLevel): Promise<StoredOutgoing[]> {
+  const accepted = new Map<string, number>();
+  for await (const [key, at] of level.iterator(under('acc'))) accepted.set(key.slice(4), Number(at));
+  const entries: StoredOutgoing[] = [];
+  for await (const [key, text] of level.iterator(under('out'))) {
+    const acceptedAt = accepted.get(key.slice(4));
+    const entry = JSON.parse(text) as StoredOutgoing;
+    entries.push(acceptedAt === undefined ? entry : { ...entry, acceptedAt });
+  }
+  return entries;
+}
+
+/** The keys of the names that these changes add to the seen set and that are not in it. */
+async function newlySeen(level: ClassicLevel, changes: readonly Change[]): Promise<Set<string>> {
+  const keys = changes.filter((change) => change.do === 'seen.add').map(seenKey);
+  if (keys.length === 0) return new Set();
+  const present = await level.hasMany(keys);
+  return new Set(keys.filter((_key, index) => present[index] !== true));
+}
+
+/** The oldest seen names up to a key, as far as they were added before `since`: the two keys of each. */
+async function forgettable(level: ClassicLevel, upTo: string, since: number): Promise<[string, string][]> {
+  const oldest = await level.iterator({ gt: 'ord/', lte: upTo, limit: TRIM_BATCH }).all();
+  const entries = oldest.map(([key, value]) => {
+    const [from, id, seenAt] = JSON.parse(value) as [string, string, number];
+    return { key, from, id, seenAt };
+  });
+  const young = entries.findIndex(({ seenAt }) => seenAt >= since);
+  return (young < 0 ? entries : entries.slice(0, young)).map((entry) => [entry.key, seenKey(entry)]);
 }
