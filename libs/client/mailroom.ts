@@ -148,6 +148,7 @@ export class Mailroom {
         else confirm(false);
       },
       receipt: (receipt, confirm) => this.receipts.arrived(receipt, confirm),
+      through: () => this.outbox.mailboxRead(),
     });
   }
 

@@ -21,6 +21,8 @@ export interface PullOptions {
   readonly canHand: () => boolean;
   readonly message: (message: OfflineN['messages'][number], confirm: Confirm) => void;
   readonly receipt: (receipt: OfflineN['receipts'][number], confirm: Confirm) => void;
+  /** Called when the mailbox was read as far as it can be now. */
+  readonly through: () => void;
 }
 
 /**
@@ -142,7 +144,11 @@ export class Pull {
     }
     this.#leftover = left > 0;
     if (!this.#leftover) this.#backoff.reset();
-    if (this.#again || (more && !this.#leftover)) this.#ask();
-    else if (this.#leftover && this.#options.canHand()) this.#askLater();
+    if (this.#again || (more && !this.#leftover)) {
+      this.#ask();
+      return;
+    }
+    if (this.#leftover && this.#options.canHand()) this.#askLater();
+    this.#options.through();
   }
 }

@@ -4,7 +4,7 @@ import type { ClientError } from '../errors.ts';
 import { Followed } from './followed.ts';
 import type { Journal } from '../journal.ts';
 import { Outgoing, type OutgoingActions, type OutgoingFields, type OutgoingMessage } from './outgoing.ts';
-import { type Sendable, Sender, type SenderOptions } from './sender.ts';
+import { type Sendable, Sender, type SenderOptions, UNSENT } from './sender.ts';
 import type { StoredOutgoing } from '../storage.ts';
 
 /** What the outbox reads of a receipt: an ack:N, or one from the mailbox. */
@@ -100,6 +100,11 @@ export class Outbox {
     this.#sender.offline();
   }
 
+  /** What waited in the mailbox, receipts among it, has been read. */
+  mailboxRead(): void {
+    this.#sender.mailboxRead();
+  }
+
   /** msg:A. One that comes after the caller gave up puts the message back: its fate is the server's now. */
   accepted(id: string, at: number): void {
     const entry = this.#entries.get(id);
@@ -171,7 +176,8 @@ export class Outbox {
     const same = early?.to === record.to && early.bodyText === record.bodyText;
     if (early && !same) this.#giveUp(early, 'id_in_use');
     const message = early && same ? early : new Outgoing(record, this.#actions);
-    this.#entries.set(message.id, this.#newEntry(message, record.n, true));
+    const accepted = record.acceptedAt !== undefined;
+    this.#entries.set(message.id, { ...this.#newEntry(message, record.n, true), accepted });
     this.#last = record.n;
     if (record.acceptedAt !== undefined) message.apply('accepted', { at: record.acceptedAt });
     else if (record.deadlineAt !== undefined) this.#setDeadline(message, record.deadlineAt);
@@ -196,7 +202,7 @@ export class Outbox {
   }
 
   #newEntry(message: Outgoing, n: number, written: boolean): Entry {
-    return { message, n, written, tries: 0, queued: false, awaiting: false, refused: false };
+    return { message, n, written, ...UNSENT };
   }
 
   /** PROTOCOL: the outbox is written to storage before the packet is sent. */

@@ -75,13 +75,15 @@ describe('PROTOCOL, what a client must do, 1: the outbox', () => {
     const early = second.client.send('bob', 'm4', { id: 'm4' });
     const connection = await comeOnline(second);
     expect(connection.takeAll('msg:R').map(({ id, body }) => [id, body])).toEqual([
-      ['m2', 'm2'],
       ['m3', 'm3'],
       ['m4', 'm4'],
     ]);
     const states = second.client.outbox().map(({ id, state, to }) => `${id} ${state} ${to}`);
     expect(states).toEqual(['m2 sent bob', 'm3 sending bob', 'm4 sending bob']);
     expect(second.client.outbox()[2]).toBe(early);
+    await acceptAll(connection, 'm3', 'm4');
+    await second.clock.advance(6_300); // m2 had its msg:A: its timer began with the login
+    expect(connection.takeAll('msg:R').map(({ id, body }) => [id, body])).toContainEqual(['m2', 'm2']);
   });
 
   test('what was accepted before a restart can no longer fail', async () => {
@@ -125,7 +127,7 @@ describe('PROTOCOL, what a client must do, 1: the outbox', () => {
 });
 
 describe('PROTOCOL, what a client must do, 2: the connection came back', () => {
-  test('everything without ack:N is sent again, same ids, original order, not before login:A', async () => {
+  test('what has no msg:A is sent again at once, same ids, original order, not before login:A', async () => {
     const { client, clock, connection, gateway } = await online();
     await sendAll(client, 'm1', 'm2', 'm3', 'm4');
     await acceptAll(connection, 'm1', 'm3');
@@ -138,7 +140,94 @@ describe('PROTOCOL, what a client must do, 2: the connection came back', () => {
     await next.open();
     expect(next.takeIds()).toEqual([]);
     await next.login();
-    expect(next.takeIds()).toEqual(['m1', 'm3', 'm4', 'm5']);
+    expect(next.takeIds()).toEqual(['m4', 'm5']);
+  });
+
+  test('what has its msg:A waits for its own timer, and not for a new one', async () => {
+    const { client, clock, connection, gateway } = await online();
+    await sendAll(client, 'm1');
+    await acceptAll(connection, 'm1');
+    await clock.advance(4_000);
+    await connection.close(1006);
+    await clock.advance(500);
+    const next = await comeOnline({ gateway });
+    expect(next.takeIds()).toEqual([]);
+    await clock.advance(1_700); // 6.2 s after it was sent, of 6.25 s
+    expect(next.takeIds()).toEqual([]);
+    await clock.advance(100);
+    expect(next.takeIds()).toEqual(['m1']);
+  });
+
+  test('its timeout goes on growing, however often the connection comes back', async () => {
+    const made = await online();
+    await sendAll(made.client, 'm1');
+    await acceptAll(made.connection, 'm1');
+    const sentAt: number[] = [];
+    let { connection } = made;
+    connection.takeIds();
+    for (let second = 0; second < 60; second++) {
+      await made.clock.advance(500);
+      sentAt.push(...connection.takeIds().map(() => second));
+      if (second % 5 !== 4) await made.clock.advance(500);
+      else {
+        await connection.close(1006);
+        made.client.reconnect();
+        connection = await comeOnline(made);
+        await made.clock.advance(500);
+      }
+    }
+    expect(sentAt.length).toBeLessThanOrEqual(3); // 6.25 s, 12.5 s and 25 s after one another
+    expect(sentAt.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('its receipt may be in the mailbox, which is read first, however late its timer is', async () => {
+    const { client, clock, connection, gateway } = await online();
+    await sendAll(client, 'm1', 'm2', 'm3');
+    await acceptAll(connection, 'm1', 'm2', 'm3');
+    await connection.close(1006);
+    await clock.advance(100_000);
+    client.reconnect();
+    await settle();
+    await gateway.last.open();
+    await gateway.last.login({ pull: false });
+    const next = gateway.last;
+    await clock.advance(5_000);
+    expect(next.takeIds()).toEqual([]);
+    const receipt = { key: 'r1', id: 'm2', to: 'bob', state: 'delivered', at: 2 };
+    await next.mailbox({ receipts: [receipt], more: true });
+    expect(next.takeIds()).toEqual([]);
+    await next.mailbox();
+    await clock.advance(100);
+    expect(next.takeIds()).toEqual(['m1', 'm3']);
+  });
+
+  test('a mailbox that does not answer does not keep them for ever', async () => {
+    const { client, clock, connection, gateway } = await online();
+    await sendAll(client, 'm1');
+    await acceptAll(connection, 'm1');
+    await connection.close(1006);
+    await clock.advance(500);
+    await gateway.last.open();
+    await gateway.last.login({ pull: false });
+    await clock.advance(9_900);
+    expect(gateway.last.takeIds()).toEqual([]);
+    await clock.advance(200);
+    expect(gateway.last.takeIds()).toEqual(['m1']);
+  });
+
+  test('an accepted one whose copy was refused holds nothing back on the next connection', async () => {
+    const { client, clock, connection, gateway } = await online();
+    await sendAll(client, 'm1');
+    await acceptAll(connection, 'm1');
+    connection.takeIds();
+    await clock.advance(6_300);
+    expect(connection.takeIds()).toEqual(['m1']);
+    await connection.send(refusal('unavailable', 'm1'));
+    await connection.close(1006);
+    await clock.advance(500);
+    const next = await comeOnline({ gateway });
+    await sendAll(client, 'm2');
+    expect(next.takeIds()).toContain('m2');
   });
 
   test('nothing is sent before the first login:A, nor after bye', async () => {

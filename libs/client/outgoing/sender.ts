@@ -8,15 +8,25 @@ import { RateLimit } from './rate.ts';
 export interface Sendable {
   /** Position in the outbox. */
   readonly n: number;
-  /** Tries on this connection. */
+  /** Tries: on this connection, once it is accepted on all. */
   tries: number;
   /** It waits to be sent. */
   queued: boolean;
   /** A msg:R of it has no answer on this connection. */
   awaiting: boolean;
+  /** It has had its msg:A, on this connection or an earlier one. */
+  accepted: boolean;
+  /** When it is sent again unless its receipt comes, on the clock's `now()`; outlives the connection. */
+  dueAt: number | undefined;
   /** Its last try was refused; nothing newer is sent before it is accepted. */
   refused: boolean;
 }
+
+/** A new entry, as the sender knows it. */
+export const UNSENT = {
+  ...{ tries: 0, dueAt: undefined },
+  ...{ queued: false, awaiting: false, accepted: false, refused: false },
+};
 
 export interface SenderOptions<E> {
   readonly clock: Clock;
@@ -27,12 +37,17 @@ export interface SenderOptions<E> {
   readonly transmit: (entry: E) => boolean;
 }
 
+/** How long after a login the mailbox may take, before accepted messages are sent again without it, milliseconds. */
+const MAILBOX_FIRST_MS = 10_000;
+
 const byPosition = ({ n }: Sendable) => n;
 
 /**
  * Decides which outbox entry goes on the wire when (PROTOCOL: what a client must do, 2): in the original order, only
- * while a session is there, within its window and rate; again when the connection came back, when the server refused
- * it for now, and when no ack:N came in time.
+ * while a session is there, within its window and rate; again when the server refused it for now, and when no ack:N came in time. When the connection came
+ * back, what has no msg:A goes at once. What has its msg:A waits for its own timer, and for the mailbox to be read: its
+ * receipt may be in there. Otherwise each reconnect would send the whole outbox, and a late copy could reach a receiver
+ * who has forgotten the first.
  */
 export class Sender<E extends Sendable> {
   readonly #options: SenderOptions<E>;
@@ -42,6 +57,8 @@ export class Sender<E extends Sendable> {
   /** Refused entries; the oldest is the barrier. Those accepted since are skipped. */
   readonly #barriers = new Heap<E>(byPosition);
   readonly #overdue: Deadlines<E>;
+  /** Accepted entries whose time has come before the mailbox was read. */
+  readonly #late = new Set<E>();
   readonly #refusals: Backoff;
   /** Rings when the rate limit or the pause after a refusal lets the next packet through. */
   readonly #resume: Alarm;
@@ -49,27 +66,40 @@ export class Sender<E extends Sendable> {
   #window = 0;
   #awaiting = 0;
   #pausedUntil = 0;
+  /** Until when accepted entries wait for the mailbox to be read. */
+  #mailboxBy = 0;
 
   constructor(options: SenderOptions<E>) {
     this.#options = options;
     this.#clock = options.clock;
-    this.#overdue = new Deadlines(options.clock, (entry) => this.enqueue(entry));
+    this.#overdue = new Deadlines(options.clock, (entry) => this.#due(entry));
     this.#refusals = new Backoff(options.refused, options.random);
     this.#resume = new Alarm(options.clock, () => this.#pump());
   }
 
-  /** A session is there: everything in the outbox is sent again, in order. */
+  /** A session is there: what is not accepted is sent, in order; what is waits for its timer. */
   online(limits: { sendWindow: number; ratePerS: number }, entries: Iterable<E>): void {
     this.offline();
     this.#window = Math.max(1, limits.sendWindow);
     this.#rate = new RateLimit(limits.ratePerS, this.#clock.now());
+    this.#mailboxBy = this.#clock.now() + MAILBOX_FIRST_MS;
     for (const entry of entries) {
-      entry.tries = 0;
       entry.awaiting = false;
-      entry.queued = true;
-      this.#queue.push(entry);
+      entry.queued = !entry.accepted;
+      if (entry.accepted) this.#resumeTimer(entry);
+      else {
+        entry.tries = 0;
+        this.#queue.push(entry);
+      }
     }
     this.#pump();
+  }
+
+  /** What waited in the mailbox for this client has been read. */
+  mailboxRead(): void {
+    this.#mailboxBy = 0;
+    for (const entry of this.#late) this.enqueue(entry);
+    this.#late.clear();
   }
 
   /** No session, or one that is about to end: nothing is sent. */
@@ -79,6 +109,7 @@ export class Sender<E extends Sendable> {
     this.#pausedUntil = 0;
     this.#queue.clear();
     this.#overdue.clear();
+    this.#late.clear();
     this.#resume.clear();
   }
 
@@ -94,6 +125,7 @@ export class Sender<E extends Sendable> {
   /** msg:A came for it. */
   accepted(entry: E): void {
     this.#answered(entry);
+    entry.accepted = true;
     if (entry.refused) {
       entry.refused = false;
       entry.queued = false;
@@ -125,6 +157,7 @@ export class Sender<E extends Sendable> {
     entry.queued = false;
     entry.refused = false;
     this.#overdue.delete(entry);
+    this.#late.delete(entry);
     this.#pump();
   }
 
@@ -136,10 +169,25 @@ export class Sender<E extends Sendable> {
 
   #expectReceipt(entry: E): void {
     const { retransmit, random } = this.#options;
-    this.#overdue.set(
-      entry,
-      this.#clock.now() + retransmitDelay(Math.max(1, entry.tries), retransmit, random),
-    );
+    entry.dueAt = this.#clock.now() + retransmitDelay(Math.max(1, entry.tries), retransmit, random);
+    this.#overdue.set(entry, entry.dueAt);
+  }
+
+  /** An accepted entry on a new connection. Its refusal, if there was one, ended with the old connection. */
+  #resumeTimer(entry: E): void {
+    entry.refused = false;
+    if (entry.dueAt === undefined) this.#expectReceipt(entry);
+    else this.#overdue.set(entry, entry.dueAt);
+  }
+
+  #due(entry: E): void {
+    if (!entry.accepted || this.#clock.now() >= this.#mailboxBy) {
+      this.#late.delete(entry);
+      this.enqueue(entry);
+      return;
+    }
+    this.#late.add(entry);
+    this.#overdue.set(entry, this.#mailboxBy);
   }
 
   /** Sends what may be sent now. */
