@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { resolve } from 'node:path';
 import { startInBackground, superviseInBackground } from './stack/background.ts';
+import { explain } from './stack/failure.ts';
 import { startInForeground } from './stack/foreground.ts';
 import type { LocalOptions } from './stack/plan.ts';
 import { stackStatus } from './stack/status.ts';
@@ -67,7 +68,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(explain(error));
   process.exitCode = 1;
 }
 // A start that was broken off may still be waiting for something.

@@ -20,7 +20,7 @@ export async function ensureInstalled(root) {
  */
 function isInstalled(root) {
   const wanted = packagesIn(join(root, 'package-lock.json'));
-  const present = packagesIn(join(root, 'node_modules/.package-lock.json'));
+  const present = noted(join(root, 'node_modules/.package-lock.json'));
   const matches = ([path, { version, optional }]) =>
     path === '' || (present[path] ? present[path].version === version : optional === true);
   return Object.entries(wanted).every(matches) && locateNode(root) !== undefined;
@@ -28,6 +28,15 @@ function isInstalled(root) {
 
 function packagesIn(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : {};
+}
+
+/** An install that was interrupted may have left half of the note: then it is not done. */
+function noted(path) {
+  try {
+    return packagesIn(path) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 async function npmCi(root) {

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Runs our TypeScript without a build step, and is what the packages we use ask for. */
@@ -33,7 +33,7 @@ export function locateNode(root) {
 function isExecutable(path) {
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    return statSync(path).size > 0; // an install that a full disk stopped may leave an empty one
   } catch {
     return false;
   }

@@ -32,6 +32,8 @@ export interface ChildOptions {
   logFile: string;
   uid?: number | undefined;
   gid?: number | undefined;
+  /** What it reads from its standard input. */
+  input?: string | undefined;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface ChildOptions {
  *   with code 126 or 127 instead, and a line in the log.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const { command, args, env, cwd, uid, gid, logFile } = options;
+  const { command, args, env, cwd, uid, gid, logFile, input } = options;
   let logStart = 0;
   const process = withLogFile(logFile, (fd) => {
     logStart = logSize(logFile);
@@ -49,7 +51,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       env,
       cwd,
       detached: true,
-      stdio: ['ignore', fd, fd],
+      stdio: [input === undefined ? 'ignore' : 'pipe', fd, fd],
       ...(uid === undefined ? {} : { uid }),
       ...(gid === undefined ? {} : { gid }),
     });
@@ -62,6 +64,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     });
   });
   await once(process, 'spawn');
+  process.stdin?.on('error', () => undefined); // it may end before it has read everything
+  process.stdin?.end(input);
   return {
     pid: process.pid ?? 0, // set once 'spawn' was emitted
     logStart,

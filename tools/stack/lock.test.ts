@@ -25,3 +25,10 @@ test('the lock of a dead process is taken over, also when its pid belongs to ano
   lockDataDirectory(dataDir);
   expect(supervisorPid(dataDir)).toBe(process.pid);
 });
+
+test.for(['', '{"pid":', 'null', '{}', '12', '\0\0'])('a lock that was cut off is taken over: %j', (text) => {
+  writeFileSync(join(dataDir, 'supervisor.lock'), text);
+  const release = lockDataDirectory(dataDir);
+  expect(supervisorPid(dataDir)).toBe(process.pid);
+  release();
+});

@@ -28,8 +28,8 @@ export function lockDataDirectory(dataDir: string): () => void {
   mkdirSync(dataDir, { recursive: true });
   const path = pathOf(dataDir);
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, ownerRecord());
   try {
+    writeFileSync(draft, ownerRecord());
     while (!tryLink(draft, path)) {
       const pid = supervisorPid(dataDir);
       if (pid !== undefined) throw new AlreadyRunningError(dataDir, pid);

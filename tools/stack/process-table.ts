@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import { STACK_VARIABLE } from './environment.ts';
 
 const hasProc = existsSync('/proc/self/stat');
@@ -51,10 +51,21 @@ export function processesOfStack(dataDir: string, { below = false } = {}): numbe
 }
 
 function markedInProc(matches: (entry: string) => boolean): number[] {
+  return pidsInProc().filter((pid) => procFile(pid, 'environ')?.split('\0').some(matches));
+}
+
+/** The processes of a program that work in a folder, as far as we may see; none where there is no /proc. */
+export function processesIn(folder: string, program: string): number[] {
+  if (!hasProc) return [];
+  const isOne = (pid: number) =>
+    procLink(pid, 'cwd') === folder && basename(procLink(pid, 'exe') ?? '') === program;
+  return pidsInProc().filter((pid) => isOne(pid) && isRunning(pid));
+}
+
+function pidsInProc(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => procFile(pid, 'environ')?.split('\0').some(matches));
+    .map(Number);
 }
 
 /** The output of ps separates variables by spaces, so a folder with a space in its name is not recognised. */
@@ -70,6 +81,15 @@ function markedInPs(matches: (entry: string) => boolean): number[] {
 function procFile(pid: number, file: string): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where a link of /proc leads, or undefined likewise. */
+function procLink(pid: number, link: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/${link}`);
   } catch {
     return undefined;
   }

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from './ports.ts';
+import { ensureCookie } from './rabbitmq-home.ts';
 import { type BrokerNode, rabbitMq } from './rabbitmq.ts';
 
 /** Where a private cluster lives. */
@@ -28,7 +27,7 @@ export interface RabbitMqCluster {
  */
 export async function rabbitMqCluster(options: RabbitMqClusterOptions): Promise<RabbitMqCluster> {
   const { dataDir, nodes: count, logFile } = options;
-  shareCookie(join(dataDir, 'rabbitmq'));
+  ensureCookie(join(dataDir, 'rabbitmq')); // before any node starts: each would make one of its own
   const epmdPort = await freePort();
   const nodes: BrokerNode[] = [];
   for (let number = 1; number <= count; number += 1) {
@@ -38,12 +37,4 @@ export async function rabbitMqCluster(options: RabbitMqClusterOptions): Promise<
     nodes.push(rabbitMq({ dataDir, port, distributionPort, epmdPort, logFile: log, member }));
   }
   return { nodes, epmdPort };
-}
-
-/** Made before any node starts: each would make one of its own, and they would not speak to each other. */
-function shareCookie(home: string): void {
-  const path = join(home, '.erlang.cookie');
-  if (existsSync(path)) return;
-  mkdirSync(home, { recursive: true });
-  writeFileSync(path, randomBytes(20).toString('hex'), { mode: 0o400 });
 }

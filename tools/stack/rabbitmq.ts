@@ -6,6 +6,8 @@ import { startChild } from './child.ts';
 import { childEnvironment } from './environment.ts';
 import { stopEpmd } from './epmd.ts';
 import type { ManagedProcess } from './managed-process.ts';
+import { beginAnew } from './postgres-version.ts';
+import { type BrokerUser, ensureCookie, mend, noteFinished, writeDefinitions } from './rabbitmq-home.ts';
 import { findRabbitMqServer } from './rabbitmq-install.ts';
 import { readOrCreateSecret } from './secret.ts';
 
@@ -59,8 +61,8 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
   const { port, epmdPort, logFile, metricsPort, tls, member } = options;
   const home = join(options.dataDir, 'rabbitmq');
   const dir = member ? join(home, `node-${member.number}`) : home;
-  const password = readOrCreateSecret(join(home, 'password'));
-  const url = `amqp://${USER}:${password}@127.0.0.1:${port}`;
+  const user = { name: USER, password: readOrCreateSecret(join(home, 'password')) };
+  const url = `amqp://${user.name}:${user.password}@127.0.0.1:${port}`;
   return {
     name: member ? `rabbitmq-${member.number}` : 'rabbitmq',
     port,
@@ -71,20 +73,27 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
     stopSignal: 'SIGTERM',
     stopTimeoutMs: 30_000,
     startTimeoutMs: 180_000,
+    ifDamaged: `restore ${dir} from a backup, or ${beginAnew(dir, 'damaged')}`,
     launch: () => {
       mkdirSync(join(dir, 'conf.d'), { recursive: true });
+      ensureCookie(home);
+      if (!member) mend(dir, nodeName());
       writeFileSync(join(dir, 'enabled_plugins'), metricsPort ? '[rabbitmq_prometheus].\n' : '[].\n');
       const more = [
         ...(tls ? tlsSettings(tls) : []),
         ...(metricsPort ? metricsSettings(metricsPort) : []),
-        ...(member ? clusterSettings(member) : []),
+        ...(member ? clusterSettings(member) : [`load_definitions = ${writeDefinitions(dir, user)}`]),
       ];
-      const settings = [...configuration(port, password), ...more, ''];
+      const settings = [...configuration(port, user), ...more, ''];
       writeFileSync(join(dir, 'rabbitmq.conf'), settings.join('\n'), { mode: 0o600 });
       const env = childEnvironment(options.dataDir, nodeEnvironment(home, dir, options), FOREIGN_SETTINGS);
       return startChild({ command: findRabbitMqServer(), args: [], cwd: dir, env, logFile });
     },
-    isReady: () => acceptsConnections(url),
+    isReady: async () => {
+      const answers = await acceptsConnections(url);
+      noteFinished(dir);
+      return answers;
+    },
     afterExit: () => stopEpmd(epmdPort), // refused while another node is registered there
   };
 }
@@ -99,10 +108,10 @@ export async function acceptsConnections(url: string, ca?: string): Promise<bool
   return true;
 }
 
-function configuration(port: number, password: string): string[] {
+function configuration(port: number, { name, password }: BrokerUser): string[] {
   return [
     `listeners.tcp.1 = 127.0.0.1:${port}`,
-    `default_user = ${USER}`,
+    `default_user = ${name}`,
     `default_pass = ${password}`,
     // Everything goes to standard output, and from there to our log file.
     'log.file = false',

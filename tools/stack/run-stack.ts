@@ -1,3 +1,4 @@
+import { explain } from './failure.ts';
 import { endLeftovers } from './leftovers.ts';
 import { lockDataDirectory } from './lock.ts';
 import { checkGatewayPorts, type LocalOptions } from './plan.ts';
@@ -6,6 +7,9 @@ import { removeStackFile, type StackFile, writeStackFile } from './stack-file.ts
 import { describeStack, startAll } from './start-order.ts';
 import type { StopSignals } from './stop-signals.ts';
 import { Supervisor } from './supervisor.ts';
+
+/** How long after a failure stack.json is written again. */
+const REWRITE_MS = 5_000;
 
 /**
  * Starts the stack, calls `onReady` when everything is ready, keeps it running, and ends it in order when
@@ -23,8 +27,18 @@ export async function runStack(
   let isUp = false;
   const supervisor = new Supervisor({
     line: (text) => report({ kind: 'line', text }),
-    changed: () => isUp && writeStackFile(dataDir, describeStack(supervisor)),
+    changed: () => describe(),
   });
+  /** Tells other programs what runs; on a full disk as soon as there is room. */
+  const describe = (): void => {
+    if (!isUp) return;
+    try {
+      writeStackFile(dataDir, describeStack(supervisor));
+    } catch (error) {
+      report({ kind: 'line', text: `stack.json cannot be written: ${explain(error)}` });
+      setTimeout(describe, REWRITE_MS).unref();
+    }
+  };
   const bringUp = async () => {
     await endLeftovers(dataDir, report);
     await checkGatewayPorts(options);
@@ -40,6 +54,7 @@ export async function runStack(
     onReady(stack);
     await stopped;
   } finally {
+    isUp = false;
     removeStackFile(dataDir);
     await stopAll(supervisor, signals.force, report);
     await endLeftovers(dataDir, report);

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setting } from './environment.ts';
+import { writeWholeFile } from './whole-file.ts';
 
 /** File of the generated token secret in a stack's data directory. */
 export const authSecretFile = (dataDir: string): string => join(dataDir, 'secret');
@@ -16,13 +17,17 @@ export function readSecret(path: string): string | undefined {
   }
 }
 
-/** The secret in `path`; on first use 32 random bytes, written readable by the owner only. */
+const SECRET_BYTES = 32;
+
+/**
+ * The secret in `path`; on first use 32 random bytes, written readable by the owner only. One that is shorter was cut off
+ * (a full disk, a power failure), and fits nothing any more.
+ */
 export function readOrCreateSecret(path: string): string {
   const existing = readSecret(path);
-  if (existing) return existing;
-  const secret = randomBytes(32).toString('base64url');
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${secret}\n`, { mode: 0o600 });
+  if (existing && Buffer.byteLength(existing) >= SECRET_BYTES) return existing;
+  const secret = randomBytes(SECRET_BYTES).toString('base64url');
+  writeWholeFile(path, `${secret}\n`, 0o600);
   return secret;
 }
 

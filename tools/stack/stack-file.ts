@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeWholeFile } from './whole-file.ts';
 
 /** One process in stack.json. */
 export interface StackProcess {
@@ -22,17 +23,16 @@ const pathOf = (dataDir: string) => join(dataDir, 'stack.json');
 
 /** Replaces the file at once, so that a reader sees the old or the new one, never a part. */
 export function writeStackFile(dataDir: string, stack: StackFile): void {
-  const path = pathOf(dataDir);
-  const draft = `${path}.${process.pid}.tmp`;
-  writeFileSync(draft, `${JSON.stringify(stack, undefined, 2)}\n`);
-  renameSync(draft, path);
+  writeWholeFile(pathOf(dataDir), `${JSON.stringify(stack, undefined, 2)}\n`);
 }
 
-/** The running stack of this data directory; undefined when there is none, or it is not up yet. */
+/** The running stack of this data directory; undefined when there is none, it is not up yet, or the file is damaged. */
 export function readStackFile(dataDir: string): StackFile | undefined {
   try {
-    return JSON.parse(readFileSync(pathOf(dataDir), 'utf8')) as StackFile;
+    const read = JSON.parse(readFileSync(pathOf(dataDir), 'utf8')) as Partial<StackFile> | null;
+    return Array.isArray(read?.gateways) && Array.isArray(read.processes) ? (read as StackFile) : undefined;
   } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }

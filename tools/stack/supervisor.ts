@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Backoff } from '#libs/runtime/backoff.ts';
 import { type Child, describeExit } from './child.ts';
+import { explain } from './failure.ts';
 import { type ManagedProcess, stopProcess, waitReady } from './managed-process.ts';
 
 /** A process that ran at least this long is started again without a longer and longer pause. */
@@ -89,7 +90,7 @@ export class Supervisor {
     try {
       kept.child = await kept.spec.launch();
     } catch (error) {
-      this.#events.line(`${kept.spec.name} cannot be started: ${String(error)}`);
+      this.#events.line(`${kept.spec.name} cannot be started: ${explain(error)}`);
       return false;
     }
     kept.launchedAt = Date.now();
