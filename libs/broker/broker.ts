@@ -46,7 +46,10 @@ export class Broker {
         'AMQP_CA needs amqps:// addresses in AMQP_URL: with amqp:// nothing is encrypted',
       );
     this.topology = { queueType: QUEUE_TYPE, partitions: ROUTE_PARTITIONS };
-    this.publisher = new Publisher(() => this.#publishing.blocked);
+    this.publisher = new Publisher(
+      () => this.#publishing.blocked,
+      () => this.#publishing.reset(),
+    );
     this.#publishing = this.#link('publish', {
       open: (connection) =>
         this.publisher.open(connection, (channel) => declareTopology(channel, this.topology)),

@@ -17,6 +17,16 @@ export const deadTotal = new Counter({
   help: 'Unreadable entries that went to sixfold.dead',
 });
 
+export const channelsLost = new Counter({
+  name: 'sixfold_channels_lost_total',
+  help: 'Channels that were given up because RabbitMQ did not confirm what was published on them',
+});
+
+export const closingChannels = new Gauge({
+  name: 'sixfold_closing_channels',
+  help: 'Channels whose close RabbitMQ has not answered yet',
+});
+
 /** Open subscriptions. */
 export const consuming = new Set<{ readonly inHand: number }>();
 

@@ -1,6 +1,6 @@
-import { Backoff, pause } from '#libs/runtime/backoff.ts';
 import { GroupCommit, type Pending } from '#libs/runtime/group-commit.ts';
 import { BrokerError } from './errors.ts';
+import { InOrder } from './in-order.ts';
 import { batchEntries } from './metrics.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -13,7 +13,7 @@ export interface OutboxOptions {
   stage: string;
   /**
    * How long an entry may take until its confirm, milliseconds; then it fails, and it is for the caller to say so.
-   * Without it an entry is published again and again until the broker has it.
+   * Without it an entry is published again and again until the broker has it, in order.
    */
   timeoutMs?: number;
   /** How much text may wait, UTF-16 units; further entries fail at once. */
@@ -27,8 +27,6 @@ const CONCURRENCY = 4;
 const MAX_ENTRIES = 500;
 /** Weight of a group, UTF-16 units of its text. */
 const MAX_WEIGHT = 256 * 1024;
-/** What is kept until the broker has it is published again when no confirm comes, at first after this long, milliseconds. */
-const AGAIN_AFTER_MS = { first: 1_500, longest: 12_000 };
 
 /** A single entry waiting for its group's confirm. */
 class Entry implements Pending {
@@ -48,14 +46,23 @@ class Entry implements Pending {
   }
 }
 
-/** Group commit towards one queue: entries added while a confirm is under way share the next AMQP message. */
+/**
+ * Group commit towards one queue: entries added while a confirm is under way share the next AMQP message.
+ *
+ * Order: entries arrive as they were added. Without `timeoutMs` that holds across failures (in-order.ts). With it, no
+ * entry that was taken overtakes another one that was: with the first of a channel that fails, all behind it on that
+ * channel fail too, and it is for those who are told to add them again in order. What failed may arrive all the same,
+ * late.
+ */
 export class Outbox {
   readonly #options: OutboxOptions;
+  readonly #inOrder: InOrder;
   readonly #groups: GroupCommit<Entry>;
   #expiring: NodeJS.Timeout | undefined;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#inOrder = new InOrder(options);
     this.#groups = new GroupCommit<Entry>({
       concurrency: CONCURRENCY,
       maxEntries: MAX_ENTRIES,
@@ -99,31 +106,13 @@ export class Outbox {
     return this.#groups.drained();
   }
 
-  async #commit(group: Entry[]): Promise<void> {
-    const { publisher, stage, timeoutMs, fallback } = this.#options;
-    let { exchange, routingKey } = this.#options;
+  #commit(group: Entry[]): Promise<void> {
+    const { publisher, stage, timeoutMs, exchange, routingKey } = this.#options;
     const content = Buffer.from(`[${group.map((entry) => entry.text).join(',')}]`);
     batchEntries.observe({ stage }, group.length);
-    const backoff = new Backoff({ baseMs: 50, maxMs: 1_000 });
-    let patience = AGAIN_AFTER_MS.first;
-    let unconfirmedMs = 0;
-    for (;;) {
-      try {
-        const left = Math.max(1, (group.at(-1)?.deadline ?? 0) - performance.now());
-        await publisher.publish(exchange, routingKey, content, timeoutMs === undefined ? patience : left);
-        return;
-      } catch (error) {
-        if (timeoutMs !== undefined || publisher.stopped) throw error;
-        if (error instanceof BrokerError && error.code === 'timeout') {
-          unconfirmedMs += patience;
-          patience = Math.min(patience * 2, AGAIN_AFTER_MS.longest);
-          if (fallback && unconfirmedMs >= fallback.afterMs)
-            [exchange, routingKey] = ['', fallback.routingKey];
-        }
-      }
-      await pause(backoff.next());
-      await publisher.ready();
-    }
+    if (timeoutMs === undefined) return this.#inOrder.send(content);
+    const left = Math.max(1, (group.at(-1)?.deadline ?? 0) - performance.now());
+    return publisher.publish(exchange, routingKey, content, left);
   }
 }
 

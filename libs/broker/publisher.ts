@@ -1,14 +1,18 @@
-import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
+import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { BrokerError } from './errors.ts';
+import { Lane } from './lane.ts';
+import { channelsLost, closingChannels } from './metrics.ts';
 
-/** A channel for one destination. */
-interface Lane {
-  readonly channel: Promise<ConfirmChannel>;
-  /** Messages without their confirm. */
-  unconfirmed: number;
-  /** Nothing more is published on it; closed with its last confirm. */
-  retired: boolean;
-}
+/**
+ * Channels of one connection whose close the broker has not answered, at most. At this bound a destination goes on with
+ * the channel that it has. A connection has at most 2,047 channels (RabbitMQ: channel_max).
+ */
+export const MAX_CLOSING_CHANNELS = 64;
+/**
+ * A broker that does not answer the close of a channel for so long needs a new connection, milliseconds. RabbitMQ 3.10
+ * lets a channel wait for a minute where a queue has no leader, and answers its close after that.
+ */
+export const CLOSE_ANSWER_MS = 150_000;
 
 /**
  * Publishes with confirms. Every message is persistent and mandatory: it is confirmed only when a queue has it.
@@ -18,19 +22,27 @@ interface Lane {
  * channel wait for a minute that publishes to a quorum queue while that has no leader (its node was killed), also when
  * there is a new leader at once, and everything else on that channel waits with it. A channel whose first publish goes
  * to a leader that was just killed nacks that and all that follow, for as long as it lives.
+ *
+ * A message on the new channel could overtake those on the old one. So what waits on the old one fails with the first
+ * that does, and that channel is closed: whoever publishes again begins with the oldest (in-order.ts), whoever does not
+ * has told its clients.
  */
 export class Publisher {
   #connection: ChannelModel | undefined;
   readonly #lanes = new Map<string, Lane>();
+  readonly #closing = new Set<Lane>();
   readonly #blocked: () => boolean;
-  readonly #returned = new Set<string>();
+  readonly #reset: () => void;
   #waiting: (() => void)[] = [];
-  #count = 0;
   #stopped = false;
 
-  /** @param blocked whether the broker refuses publishes at the moment */
-  constructor(blocked: () => boolean) {
+  /**
+   * @param blocked whether the broker refuses publishes at the moment
+   * @param reset drops the connection; a new one may follow
+   */
+  constructor(blocked: () => boolean, reset: () => void = () => undefined) {
     this.#blocked = blocked;
+    this.#reset = reset;
   }
 
   /** @param prepare what must be there before the first publish */
@@ -46,7 +58,8 @@ export class Publisher {
   close(): void {
     this.#connection = undefined;
     this.#lanes.clear();
-    this.#returned.clear();
+    this.#closing.clear();
+    closingChannels.set(0);
   }
 
   /** Nothing is published any more; who waits for a connection is told. */
@@ -67,8 +80,8 @@ export class Publisher {
   }
 
   /**
-   * Resolves when the broker has confirmed the message. Messages to one destination keep their order, except that one
-   * that was not confirmed in time may still arrive, behind later ones.
+   * Resolves when the broker has confirmed the message. Messages to one destination keep their order. One that failed
+   * may still arrive, behind later ones; those that were published after it and are not confirmed fail with it.
    *
    * @param timeoutMs give up waiting after this long
    * @throws BrokerError
@@ -79,24 +92,12 @@ export class Publisher {
     if (!this.#connection) throw new BrokerError('not_connected');
     const destination = nameOf(exchange, routingKey);
     const lane = this.#lanes.get(destination) ?? this.#open(this.#connection, destination);
-    lane.unconfirmed++;
     await new Promise<void>((resolve, reject) => {
-      const fail = (error: BrokerError) => {
-        // The next message takes a fresh channel, which finds the queue's leader if there is one by then.
-        if (error.code === 'timeout' || error.code === 'nacked') this.#retire(destination, lane);
-        reject(error);
-      };
-      const late = setTimeout(() => fail(new BrokerError('timeout')), timeoutMs);
-      lane.channel
-        .then((open) => this.#send(open, exchange, routingKey, content))
-        .then(resolve, (cause: unknown) =>
-          fail(cause instanceof BrokerError ? cause : new BrokerError('closed', { cause })),
-        )
-        .finally(() => {
-          clearTimeout(late);
-          lane.unconfirmed--;
-          if (lane.retired) this.#retire(destination, lane);
-        });
+      lane.publish({ exchange, routingKey, content }, timeoutMs, (error) => {
+        if (error) reject(error);
+        else resolve();
+        if (lane.retired) this.#retire(destination, lane);
+      });
     });
   }
 
@@ -107,50 +108,45 @@ export class Publisher {
     if (lane) this.#retire(destination, lane);
   }
 
+  /** The next message takes a fresh channel, which finds the queue's leader if there is one by then. */
+  #lost(destination: string, lane: Lane): void {
+    channelsLost.inc();
+    if (lane.retired || this.#closing.size < MAX_CLOSING_CHANNELS) this.#retire(destination, lane);
+  }
+
   /** Others may still wait for confirms on it: a close would lose those. */
   #retire(destination: string, lane: Lane): void {
     lane.retired = true;
     if (this.#lanes.get(destination) === lane) this.#lanes.delete(destination);
-    if (lane.unconfirmed > 0) return;
-    void lane.channel.then((open) => open.close()).catch(() => undefined); // closed already
+    if (lane.idle && !this.#closing.has(lane)) this.#close(lane);
+  }
+
+  #close(lane: Lane): void {
+    const closing = (change: 'add' | 'delete') => {
+      this.#closing[change](lane);
+      closingChannels.set(this.#closing.size);
+    };
+    closing('add');
+    const late = setTimeout(() => {
+      if (this.#closing.has(lane)) this.#reset();
+    }, CLOSE_ANSWER_MS).unref();
+    void lane.close().then(() => {
+      clearTimeout(late);
+      closing('delete');
+    });
   }
 
   #open(connection: ChannelModel, destination: string): Lane {
-    const channel = openChannel(connection, (message) =>
-      this.#returned.add(String(message.properties.messageId)),
-    );
-    const lane: Lane = { channel, unconfirmed: 0, retired: false };
+    const isCurrent = () => this.#connection === connection;
+    const lane = new Lane(connection, {
+      get connected() {
+        return isCurrent();
+      },
+      lost: (lane) => this.#lost(destination, lane),
+    });
     this.#lanes.set(destination, lane);
-    channel.catch(() => this.#retire(destination, lane));
     return lane;
   }
-
-  #send(channel: ConfirmChannel, exchange: string, routingKey: string, content: Buffer): Promise<void> {
-    const messageId = String(++this.#count);
-    const options = { persistent: true, mandatory: true, messageId };
-    const connection = this.#connection;
-    return new Promise((resolve, reject) => {
-      // amqplib throws on a channel that is closing
-      channel.publish(exchange, routingKey, content, options, (error: unknown) => {
-        const unroutable = this.#returned.delete(messageId);
-        const isOpen = connection !== undefined && this.#connection === connection;
-        if (error) reject(new BrokerError(isOpen ? 'nacked' : 'closed', { cause: error }));
-        else if (unroutable) reject(new BrokerError('unroutable'));
-        else resolve();
-      });
-    });
-  }
-}
-
-async function openChannel(
-  connection: ChannelModel,
-  onReturn: (message: Message) => void,
-): Promise<ConfirmChannel> {
-  const channel = await connection.createConfirmChannel();
-  // A channel error closes the connection's whole set-up: simpler to reason about than a half-open link.
-  channel.on('error', () => void connection.close().catch(() => undefined));
-  channel.on('return', onReturn);
-  return channel;
 }
 
 const nameOf = (exchange: string, routingKey: string) => `${exchange} ${routingKey}`;

@@ -1,0 +1,131 @@
+import { Backoff, pause } from '#libs/runtime/backoff.ts';
+import { BrokerError } from './errors.ts';
+import type { Publisher } from './publisher.ts';
+
+export interface InOrderOptions {
+  publisher: Pick<Publisher, 'publish' | 'ready' | 'stopped'>;
+  exchange: string;
+  routingKey: string;
+  /** Where goes what its queue does not confirm within `afterMs`: one queue must not hold up the others. */
+  fallback?: { afterMs: number; routingKey: string } | undefined;
+  backoff?: Backoff;
+}
+
+/** What the broker does not confirm is published again, at first after this long, milliseconds. */
+const AGAIN_AFTER_MS = { first: 1_500, longest: 12_000 };
+
+interface Group {
+  readonly content: Buffer;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  confirmed: boolean;
+  /** Its queue is given up. */
+  elsewhere: boolean;
+}
+
+/**
+ * Publishes to one destination, each group again and again until the broker has it, and keeps their order: "go back N".
+ * While nothing fails, groups are published as they come. When one fails, the oldest that is not confirmed is published
+ * alone until it is confirmed; then all behind it follow again, in order, also those that were confirmed. So copies may
+ * come twice, and late, but each channel carries them in order from the oldest unconfirmed one on: whatever of an old
+ * channel still arrives, the first copies keep their order.
+ */
+export class InOrder {
+  readonly #options: InOrderOptions;
+  readonly #backoff: Backoff;
+  /** Not confirmed, or behind one that is not; oldest first. */
+  readonly #groups: Group[] = [];
+  /** What comes of a publish from before the last failure says nothing any more. */
+  #failures = 0;
+  #repairing = false;
+  #patienceMs = AGAIN_AFTER_MS.first;
+  #unconfirmedMs = 0;
+
+  constructor(options: InOrderOptions) {
+    this.#options = options;
+    this.#backoff = options.backoff ?? new Backoff({ baseMs: 50, maxMs: 1_000 });
+  }
+
+  /** Resolves when the broker has it, and everything before it. @throws Error when the publisher is stopped */
+  send(content: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const group = { content, resolve, reject, confirmed: false, elsewhere: false };
+      this.#groups.push(group);
+      if (!this.#repairing) this.#pipeline(group);
+    });
+  }
+
+  #pipeline(group: Group): void {
+    const failures = this.#failures;
+    group.confirmed = false;
+    this.#publish(group).then(
+      () => {
+        if (failures === this.#failures) this.#confirmed(group);
+      },
+      (error: unknown) => {
+        if (failures === this.#failures) void this.#repair(error);
+      },
+    );
+  }
+
+  #confirmed(group: Group): void {
+    group.confirmed = true;
+    this.#calm();
+    while (this.#groups[0]?.confirmed === true) this.#groups.shift()?.resolve();
+  }
+
+  async #repair(failure: unknown): Promise<void> {
+    this.#failures++;
+    this.#repairing = true;
+    for (let error = failure; error !== undefined;) {
+      if (this.#options.publisher.stopped) {
+        for (const group of this.#groups.splice(0)) group.reject(error);
+        break;
+      }
+      error = await this.#publishOldest(error);
+    }
+    this.#repairing = false;
+    for (const group of this.#groups) this.#pipeline(group);
+  }
+
+  /** Publishes the oldest alone. @returns why it is still the oldest, or undefined */
+  async #publishOldest(before: unknown): Promise<unknown> {
+    const { publisher } = this.#options;
+    if (before instanceof BrokerError && before.code === 'timeout') this.#unconfirmed();
+    await pause(this.#backoff.next());
+    await publisher.ready();
+    const [oldest] = this.#groups;
+    if (!oldest) return undefined; // there is one: it failed
+    try {
+      await this.#publish(oldest);
+    } catch (error) {
+      return error ?? before;
+    }
+    this.#groups.shift();
+    oldest.resolve();
+    return undefined;
+  }
+
+  #publish({ content, elsewhere }: Group): Promise<void> {
+    const { publisher, exchange, routingKey, fallback } = this.#options;
+    if (elsewhere && fallback) return publisher.publish('', fallback.routingKey, content, this.#patienceMs);
+    return publisher.publish(exchange, routingKey, content, this.#patienceMs);
+  }
+
+  /** Nothing came in time. What has waited for too long, and all behind it that waits as well, goes elsewhere. */
+  #unconfirmed(): void {
+    const { fallback } = this.#options;
+    this.#unconfirmedMs += this.#patienceMs;
+    this.#patienceMs = Math.min(this.#patienceMs * 2, AGAIN_AFTER_MS.longest);
+    if (!fallback || this.#unconfirmedMs < fallback.afterMs) return;
+    for (const group of this.#groups) group.elsewhere = true;
+    this.#calm();
+  }
+
+  /** From here on a failure is a new one. */
+  #calm(): void {
+    this.#patienceMs = AGAIN_AFTER_MS.first;
+    this.#unconfirmedMs = 0;
+    this.#backoff.reset();
+  }
+}
