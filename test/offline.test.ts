@@ -10,6 +10,8 @@ import { until } from './harness/wait.ts';
 
 const QUOTA = 20;
 const MAX_PAGE_BYTES = 256 * 1024;
+/** Most offline:R of a session that wait for the one before to be answered (PROTOCOL: offline:R). */
+const MAX_WAITING_PULLS = 8;
 
 let stack: Stack;
 let one: ServiceHandle;
@@ -63,6 +65,24 @@ async function receiptOf(client: RawClient, id: string): Promise<OfflineN['recei
     await hintAt(client);
   }
 }
+
+test('one offline:R is under way at a time: some more wait their turn, the rest is refused, and the next one works', async () => {
+  const COUNT = 60;
+  await using sender = await connectAs(stack, one, 'sender-of-pages');
+  await sendAway(sender, 'reader', ['p0']);
+  await using reader = await connectAs(stack, two, 'reader');
+  for (let n = 0; n < COUNT; n++) reader.send({ type: 'offline:R' });
+  const pages = () => reader.all('offline:N', (page) => !isHint(page));
+  const refused = () => reader.all('error', ({ re }) => re?.type === 'offline:R');
+  await until(() => pages().length + refused().length === COUNT, { what: 'an answer to each' });
+  expect(refused().length).toBeGreaterThan(0);
+  for (const { code } of refused()) expect(code).toBe('rate_limited');
+  expect(pages().length).toBeGreaterThanOrEqual(1 + MAX_WAITING_PULLS);
+  for (const page of pages()) expect(idsOf(page.messages)).toEqual(['p0']);
+  reader.send({ type: 'offline:R' });
+  await until(() => pages().length + refused().length === COUNT + 1, { what: 'one more answer' });
+  expect(reader.all('error')).toHaveLength(refused().length);
+});
 
 describe('a message to somebody who is away', () => {
   test('is stored, and delivered only when its receiver has confirmed it', async () => {

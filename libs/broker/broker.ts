@@ -87,6 +87,11 @@ export class Broker {
     this.#consuming?.reset();
   };
 
+  /** Reads nothing more from the consuming connection, or goes on; for seconds at most (stream.ts). */
+  readonly pauseConsuming = (paused: boolean): void => {
+    this.#consuming?.pause(paused);
+  };
+
   async stopConsuming(): Promise<void> {
     flushAcks();
     await this.#consuming?.stop();

@@ -44,6 +44,9 @@ const receipt = { id: MessageId, to: UserId, state: DeliveryState, at: At, reaso
 const Target = z.object({ gateway: Gateway, session: Session });
 export type Target = z.infer<typeof Target>;
 
+/** Numbers the pulls of a session; the page brings it back. */
+const question = { ask: z.int().min(0).optional() };
+
 /** gateway -> routing, in the partition of the user that it concerns. */
 export const RouteEntry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('message'), ...message, ...traced }),
@@ -59,7 +62,14 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     again: z.boolean(),
   }),
   z.object({ kind: z.literal('session-down'), user: UserId, session: Session }),
-  z.object({ kind: z.literal('pull'), user: UserId, session: Session, gateway: Gateway, limit: z.int() }),
+  z.object({
+    kind: z.literal('pull'),
+    user: UserId,
+    session: Session,
+    gateway: Gateway,
+    limit: z.int(),
+    ...question,
+  }),
   z.object({ kind: z.literal('confirm'), user: UserId, keys: z.array(z.string()).max(MAX_PULL) }),
   /** A gateway's heartbeat; `first` registers a new epoch. */
   z.object({ kind: z.literal('lease'), gateway: Gateway, first: z.boolean() }),
@@ -131,6 +141,7 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('mailbox'),
     session: Session,
+    ...question,
     messages: z.array(z.object({ key: Key, ...checked })),
     receipts: z.array(z.object({ key: Key, ...receipt })),
     more: z.boolean(),

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { SocketConstructorOpts } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { connect, type ChannelModel } from 'amqplib';
 import { Backoff, pause } from '#libs/runtime/backoff.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
+import { gatherWrites, pausable, streamOf } from './stream.ts';
 
 export interface LinkOptions {
   /** What the connection is for; its name in RabbitMQ's management pages. */
@@ -39,6 +39,7 @@ export class Link {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #connection: ChannelModel | undefined;
+  #pause: ((paused: boolean) => void) | undefined;
   #up = false;
   #blocked = false;
 
@@ -61,6 +62,11 @@ export class Link {
   reset(): void {
     if (this.#connection) endConnection(this.#connection);
     this.#connection = undefined; // once is enough: each consumer of a lost connection says so
+  }
+
+  /** Takes nothing more from the broker, or goes on. A new connection is not paused. */
+  pause(paused: boolean): void {
+    this.#pause?.(paused);
   }
 
   async stop(): Promise<void> {
@@ -90,6 +96,7 @@ export class Link {
     address.searchParams.set('heartbeat', String(heartbeatS));
     const connection = await this.#connect(address.href);
     gatherWrites(streamOf(connection));
+    this.#pause = pausable(streamOf(connection));
     const closed = this.#watch(connection);
     try {
       if (this.#stop.signal.aborted) return;
@@ -173,24 +180,4 @@ function endConnection(connection: ChannelModel): void {
     CLOSE_TIMEOUT_MS,
   );
   stream.once('close', () => clearTimeout(late));
-}
-
-/** amqplib does not tell its socket's type. */
-const streamOf = ({ connection }: ChannelModel) => (connection as unknown as { stream: Duplex }).stream;
-
-/** What is written in one turn of the event loop leaves in one system call: amqplib writes each frame by itself. */
-function gatherWrites(stream: Duplex): void {
-  const write: Duplex['write'] = stream.write.bind(stream);
-  let gathering = false;
-  stream.write = ((...args: Parameters<Duplex['write']>) => {
-    if (!gathering) {
-      gathering = true;
-      stream.cork();
-      process.nextTick(() => {
-        gathering = false;
-        stream.uncork();
-      });
-    }
-    return write(...args);
-  }) as Duplex['write'];
 }

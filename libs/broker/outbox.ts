@@ -102,6 +102,11 @@ export class Outbox {
     return this.#groups.waitingWeight;
   }
 
+  /** Gives up on what waits for its turn. */
+  forget(why: Error): void {
+    this.#groups.expire(() => true, why);
+  }
+
   drained(): Promise<void> {
     return this.#groups.drained();
   }

@@ -13,12 +13,12 @@ import type { Epoch } from './epoch.ts';
 import { ackR } from './handlers/ack.ts';
 import { loginR } from './handlers/login.ts';
 import { msgR } from './handlers/msg.ts';
-import { offlineA, offlineR } from './handlers/offline.ts';
+import { askPage, offlineA, offlineR } from './handlers/offline.ts';
 import { packetsIn } from './metrics.ts';
 import type { Outboxes } from './outboxes.ts';
 import { overRate } from './rate.ts';
 import { reportOf } from './report.ts';
-import { Session } from './session.ts';
+import { Session, type SessionWays } from './session.ts';
 
 export interface GatewayParts {
   config: GatewayConfig;
@@ -47,6 +47,7 @@ export class Gateway implements ConnectionOwner {
   readonly connections = new Set<Connection>();
   /** Logged in, or about to be, by session id. */
   readonly sessions = new Map<string, Session>();
+  readonly #ways: SessionWays;
   /** Time of the latest login; each has its own. */
   #lastSince = 0;
 
@@ -58,6 +59,7 @@ export class Gateway implements ConnectionOwner {
     this.epoch = epoch;
     this.log = log;
     this.admission = new Admission(config);
+    this.#ways = { giveBack: this.giveBack, askPage: askPage(this) };
   }
 
   /** A new connection: takes it in, or closes it. */
@@ -85,7 +87,7 @@ export class Gateway implements ConnectionOwner {
 
   openSession(identity: Identity, device: string, connection: Connection): Session {
     this.#lastSince = Math.max(Date.now(), this.#lastSince + 1);
-    const session = new Session(identity, device, this.#lastSince, connection, this.config, this.giveBack);
+    const session = new Session(identity, device, this.#lastSince, connection, this.config, this.#ways);
     this.sessions.set(session.id, session);
     connection.session = session;
     return session;
@@ -168,7 +170,7 @@ export class Gateway implements ConnectionOwner {
         ackR(this, session, packet);
         return undefined;
       case 'offline:R':
-        offlineR(this, session, packet);
+        offlineR(session, packet);
         return undefined;
       case 'offline:A':
         offlineA(this, session, packet);

@@ -9,13 +9,10 @@ import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { EpochOwner } from './epoch.ts';
 import type { Gateway } from './gateway.ts';
+import { countFlow, type ConsumingBroker } from './flow.ts';
 import { countRefusal } from './metrics.ts';
 import type { Session } from './session.ts';
-
-/** Share of the prefetch from which on the oldest deliveries go back, and share of those that do. */
-const HIGH_WATER = 0.9;
-const RELIEF = 0.1;
-const RELIEF_PAUSE_MS = 50;
+import { Unsettled } from './unsettled.ts';
 
 /**
  * What comes through the gateway's queue. A delivery is acknowledged when all its entries are settled; a message is
@@ -25,21 +22,20 @@ export class Inbox implements EpochOwner {
   readonly #gateway: Gateway;
   readonly #dead: DeadLetters;
   readonly #renew: () => void;
-  /** In order of arrival. */
-  readonly #unsettled = new Set<Delivery>();
-  #unsettledBytes = 0;
-  #relievedAt = 0;
+  readonly #unsettled: Unsettled;
 
-  constructor(gateway: Gateway, dead: DeadLetters, renew: () => void) {
+  /** @param broker what the deliveries come from */
+  constructor(gateway: Gateway, dead: DeadLetters, broker: ConsumingBroker) {
     this.#gateway = gateway;
     this.#dead = dead;
-    this.#renew = renew;
+    this.#renew = broker.resetConsuming;
+    const { GATEWAY_PREFETCH: prefetch, MAX_UNSETTLED_BYTES: bytes } = gateway.config;
+    this.#unsettled = new Unsettled({ prefetch, bytes }, countFlow(gateway.log, broker));
   }
 
   receive(delivery: Delivery, content: Buffer): void {
-    if (!delivery.begin()) return;
+    if (!this.#unsettled.fits(delivery) || !delivery.begin()) return;
     this.#unsettled.add(delivery);
-    this.#unsettledBytes += delivery.bytes;
     const { entries, unreadable } = parseEntries(content, GATEWAY);
     for (const letter of unreadable) this.#dead.bury(delivery, letter);
     batchEntries.observe({ stage: 'gateway' }, entries.length);
@@ -50,13 +46,16 @@ export class Inbox implements EpochOwner {
   }
 
   finished(delivery: Delivery): void {
-    if (this.#unsettled.delete(delivery)) this.#unsettledBytes -= delivery.bytes;
+    this.#unsettled.settled(delivery);
   }
 
   epochOver(): void {
     this.#unsettled.clear();
-    this.#unsettledBytes = 0;
-    for (const session of this.#gateway.sessions.values()) session.window.clear();
+    this.#gateway.out.forgetReturned();
+    for (const { window, pulls } of this.#gateway.sessions.values()) {
+      window.clear();
+      pulls.lost();
+    }
   }
 
   announceAll(): void {
@@ -72,17 +71,16 @@ export class Inbox implements EpochOwner {
    * nothing more, or too many bytes, the oldest unsettled messages go back early.
    */
   relieve(): void {
-    const { GATEWAY_PREFETCH, MAX_UNSETTLED_BYTES } = this.#gateway.config;
-    const full =
-      this.#unsettled.size >= GATEWAY_PREFETCH * HIGH_WATER ||
-      this.#unsettledBytes >= MAX_UNSETTLED_BYTES * HIGH_WATER;
-    if (!full || Date.now() - this.#relievedAt < RELIEF_PAUSE_MS) return;
-    this.#relievedAt = Date.now();
-    const oldest = new Set([...this.#unsettled].slice(0, Math.ceil(this.#unsettled.size * RELIEF)));
+    const oldest = this.#unsettled.relief();
+    if (oldest.size === 0) return;
     for (const { window } of this.#gateway.sessions.values())
       window.giveBack('gateway_full', ({ deliveries }) =>
         deliveries.some((delivery) => oldest.has(delivery)),
       );
+  }
+
+  get unsettledBytes(): number {
+    return this.#unsettled.bytes;
   }
 
   #handle(entry: GatewayEntry, delivery: Delivery): void {
@@ -166,7 +164,8 @@ function hint(session: Session): void {
   session.connection.send('offline:N', offlineN([], [], true));
 }
 
-function page(session: Session, { messages, receipts, more }: Mailbox): void {
+function page(session: Session, { ask, messages, receipts, more }: Mailbox): void {
+  if (!session.pulls.answered(ask)) return;
   for (const { key } of [...messages, ...receipts]) session.owedKeys.sent(key);
   for (const { from, id, key } of messages) trace('offline:N', from, id, { session: session.id, key });
   for (const { id, state, key } of receipts)

@@ -34,7 +34,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   const out = new Outboxes(broker.publisher, config);
   const epoch = new Epoch(config, out, log);
   const gateway = new Gateway({ config, verify, authorizer, out, epoch, log });
-  const inbox = new Inbox(gateway, new DeadLetters(broker.publisher), broker.resetConsuming);
+  const inbox = new Inbox(gateway, new DeadLetters(broker.publisher), broker);
   epoch.ownedBy(inbox);
   const longestDrainMs = config.DRAIN_DELAY_MS + config.DRAIN_TIMEOUT_MS + config.CONFIRM_TIMEOUT_MS;
   lifecycle.onStop('consuming', async () => {
@@ -46,7 +46,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
     await broker.stopConsuming();
   });
 
-  exportGauges(gateway);
+  exportGauges(gateway, inbox);
   lifecycle.onStop('timers', startSweeping(gateway, inbox));
 
   const server = createHttp({

@@ -3,6 +3,7 @@ import { CLIENT_PACKETS, type ClientType } from '#libs/protocol/client-packets.t
 import { CODES } from '#libs/protocol/codes.ts';
 import { SERVER_PACKETS, type ServerType } from '#libs/protocol/server-packets.ts';
 import type { Gateway } from './gateway.ts';
+import type { Inbox } from './inbox.ts';
 
 /** The gateway's metrics. */
 
@@ -93,6 +94,16 @@ export const confirmSeconds = new Histogram({
   buckets: seconds,
 });
 
+export const pausesTotal = new Counter({
+  name: 'sixfold_unsettled_pauses_total',
+  help: 'Times that nothing was read from RabbitMQ because unsettled deliveries had too many bytes',
+});
+
+export const overflowsTotal = new Counter({
+  name: 'sixfold_unsettled_overflows_total',
+  help: 'Times that a pause did not help, and all unsettled deliveries went to the heirs',
+});
+
 export const keyFetches = new Counter({
   name: 'sixfold_key_fetches_total',
   help: 'Fetches of the keys that tokens are checked with, by outcome',
@@ -119,7 +130,10 @@ export const authorizeSeconds = new Histogram({
 type Measured = Pick<Gateway, 'sessions' | 'connections' | 'authorizer'>;
 
 /** Values that are read off at the moment of a scrape. */
-export function exportGauges({ sessions, connections, authorizer }: Measured): void {
+export function exportGauges(
+  { sessions, connections, authorizer }: Measured,
+  inbox?: Pick<Inbox, 'unsettledBytes'>,
+): void {
   const gauge = (name: string, help: string, values: () => Iterable<number>) =>
     new Gauge({
       name,
@@ -137,6 +151,9 @@ export function exportGauges({ sessions, connections, authorizer }: Measured): v
   gauge('sixfold_inflight_messages', 'Messages with clients or waiting for them, unconfirmed', () =>
     sessions.values().map(({ window }) => window.size),
   );
+  gauge('sixfold_unsettled_bytes', 'Bytes of deliveries from RabbitMQ that are not settled', () => [
+    inbox?.unsettledBytes ?? 0,
+  ]);
   gauge('sixfold_send_buffer_bytes', 'Bytes that wait for clients to read them', () =>
     connections.values().map(({ sendBufferBytes }) => sendBufferBytes),
   );

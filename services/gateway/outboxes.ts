@@ -45,6 +45,11 @@ export class Outboxes {
       .finally(() => publisher.release('', queue));
   }
 
+  /** The broker has given all that waits on its way back to the heirs: they need no copy. */
+  forgetReturned(): void {
+    this.returned.forget(new Error('the epoch is over'));
+  }
+
   async drained(): Promise<void> {
     await Promise.all([this.returned, this.#ack, ...this.#route].map((outbox) => outbox.drained()));
   }

@@ -10,10 +10,20 @@ import type { CanSend } from './authorize/can-send.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { Owed } from './owed.ts';
+import { Pulls, type PullsOwner } from './pulls.ts';
 import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts';
 
 /** Takes a message that a session cannot keep to the mailbox. */
 export type GiveBack = (message: LiveMessage, reason: ReturnReason, held: Pending) => void;
+
+/** Asks routing for a page of the session's mailbox; `ask` numbers the question. */
+export type AskPage = (session: Session, limit: number, ask: number, pending: Pending) => void;
+
+/** A session's ways to the broker. */
+export interface SessionWays {
+  giveBack: GiveBack;
+  askPage: AskPage;
+}
 
 /**
  * What came of announcing a session: in presence; somebody logged in later; the user has too many sessions; not known, or
@@ -22,7 +32,7 @@ export type GiveBack = (message: LiveMessage, reason: ReturnReason, held: Pendin
 export type Registration = 'registered' | 'late' | 'full' | 'failed';
 
 /** One user on one device on one connection: what the gateway knows about it. */
-export class Session implements WindowOwner {
+export class Session implements WindowOwner, PullsOwner {
   readonly id = randomUUID();
   readonly user: string;
   readonly device: string;
@@ -46,8 +56,9 @@ export class Session implements WindowOwner {
   /** Messages that it was sent, and mailbox keys: answers to them are not rate limited. */
   readonly owedAnswers: Owed;
   readonly owedKeys = new Owed(MAX_PULL);
+  readonly pulls = new Pulls(this);
   readonly #bucket: TokenBucket;
-  readonly #giveBack: GiveBack;
+  readonly #ways: SessionWays;
   #refused = 0;
   #refusedSince = 0;
   #lastAt = 0;
@@ -58,7 +69,7 @@ export class Session implements WindowOwner {
     since: number,
     connection: Connection,
     config: GatewayConfig,
-    giveBack: GiveBack,
+    ways: SessionWays,
   ) {
     this.user = identity.user;
     this.since = since;
@@ -67,7 +78,7 @@ export class Session implements WindowOwner {
     this.device = device;
     this.owedAnswers = new Owed(config.RECEIVE_WINDOW);
     this.connection = connection;
-    this.#giveBack = giveBack;
+    this.#ways = ways;
     this.window = new ReceiveWindow(
       {
         receiveWindow: config.RECEIVE_WINDOW,
@@ -118,7 +129,15 @@ export class Session implements WindowOwner {
   }
 
   giveBack(message: LiveMessage, reason: ReturnReason, held: Held): void {
-    this.#giveBack(message, reason, held);
+    this.#ways.giveBack(message, reason, held);
+  }
+
+  ask(limit: number, ask: number, pending: Pending): void {
+    this.#ways.askPage(this, limit, ask, pending);
+  }
+
+  unavailable(): void {
+    noMailbox(this, 'offline:R');
   }
 
   /** Nothing reaches this client any more: what it has not confirmed goes to its mailbox. */
@@ -130,3 +149,8 @@ export class Session implements WindowOwner {
 
 /** More refused packets than the burst within this time, and the connection is closed (PROTOCOL: rate_limited). */
 const REFUSED_WINDOW_MS = 10_000;
+
+/** The request did not get through, or its answer does not come; asking again is safe. */
+export function noMailbox({ connection }: Session, type: 'offline:R' | 'offline:A'): void {
+  connection.error('unavailable', 'the mailbox cannot be reached now', { type });
+}

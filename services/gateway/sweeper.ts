@@ -16,7 +16,7 @@ export function startSweeping(gateway: Gateway, inbox: Inbox): () => void {
   };
 }
 
-/** One round over everything that has a deadline: logins, unanswered messages, tokens. */
+/** One round over everything that has a deadline: logins, unanswered messages, pulls, tokens. */
 function sweep(gateway: Gateway, inbox: Inbox, now = Date.now()): void {
   const { LOGIN_TIMEOUT_MS, ACK_TIMEOUT_MS } = gateway.config;
   for (const connection of gateway.connections) {
@@ -37,6 +37,7 @@ function sweep(gateway: Gateway, inbox: Inbox, now = Date.now()): void {
       session.window.giveBack('ack_timeout');
     }
     session.window.pump();
+    session.pulls.expire();
     session.connection.checkStall(session.window.waitingBytes, now);
     // A session ends when its token does, unless a fresh login:R came before (PROTOCOL: unauthorized).
     if (now >= session.expiresAt) session.connection.reject('unauthorized', 'the token has expired');

@@ -25,7 +25,8 @@ export async function pull(
       const page = pages[n];
       if (!page) continue; // there is one for each
       pulledTotal.inc(page.messages.length + page.receipts.length);
-      live.send(entry.gateway, { kind: 'mailbox', session: entry.session, ...page }, delivery);
+      const { gateway, session, ask } = entry;
+      live.send(gateway, { kind: 'mailbox', session, ask, ...page }, delivery);
     }
     await live.room(); // pages are large
   }

@@ -1,28 +1,34 @@
 import type { OfflineA, OfflineR } from '#libs/protocol/client-packets.ts';
-import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { Gateway } from '../gateway.ts';
-import type { Session } from '../session.ts';
+import { MAX_WAITING_PULLS } from '../pulls.ts';
+import { noMailbox, type AskPage, type Session } from '../session.ts';
 
-/** Tells the client if its request did not get through; asking again is safe. */
-function refusal(session: Session, type: 'offline:R' | 'offline:A'): Pending {
-  return {
-    settled: (error) => {
-      if (error) session.connection.error('unavailable', 'the mailbox cannot be reached now', { type });
-    },
+/** Asks routing for a page of a session's mailbox. */
+export const askPage =
+  ({ out, epoch }: Gateway): AskPage =>
+  ({ user, id }, limit, ask, pending) => {
+    // Without an epoch there is no queue that the answer could come through.
+    if (!epoch.ready) pending.settled(new Error('no epoch'));
+    else out.route(user, { kind: 'pull', user, session: id, gateway: epoch.name, limit, ask }, pending);
   };
-}
 
 /** offline:R: answered by routing, through this gateway's queue. */
-export function offlineR({ out, epoch }: Gateway, session: Session, { limit }: OfflineR): void {
+export function offlineR(session: Session, { limit }: OfflineR): void {
   session.hinted = false;
-  const { user, id } = session;
-  const pending = refusal(session, 'offline:R');
-  // Without an epoch there is no queue that the answer could come through.
-  if (!epoch.ready) pending.settled(new Error('no epoch'));
-  else out.route(user, { kind: 'pull', user, session: id, gateway: epoch.name, limit }, pending);
+  if (session.pulls.request(limit)) return;
+  const message = `more than ${MAX_WAITING_PULLS} wait for the one before to be answered`;
+  session.connection.error('rate_limited', message, { type: 'offline:R' });
 }
 
-/** offline:A: no answer when it works. Keys that are not this user's name nothing. */
+/** offline:A: no answer when it works; asking again is safe. Keys that are not this user's name nothing. */
 export function offlineA({ out }: Gateway, session: Session, { keys }: OfflineA): void {
-  out.route(session.user, { kind: 'confirm', user: session.user, keys }, refusal(session, 'offline:A'));
+  out.route(
+    session.user,
+    { kind: 'confirm', user: session.user, keys },
+    {
+      settled: (error) => {
+        if (error) noMailbox(session, 'offline:A');
+      },
+    },
+  );
 }
