@@ -1,5 +1,4 @@
 import { bodyToText, checkNames } from './client-packets.ts';
-import { Alarm } from './timing/clock.ts';
 import { Connection, type Session, type Status } from './connection/connection.ts';
 import { Emitter, type Unsubscribe } from './emitter.ts';
 import { ClientError } from './errors.ts';
@@ -9,6 +8,9 @@ import { Mailroom } from './mailroom.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import type { OutgoingMessage } from './outgoing/outgoing.ts';
 import type { ReceiptHandler } from './incoming/receipts.ts';
+import { GuardedStorage } from './storage/guarded.ts';
+import { within } from './timing/within.ts';
+import type { TokenSource } from './connection/token.ts';
 
 export interface SendOptions {
   /** Names the message; default: a new one. The same id once more is the same message, not a second one. */
@@ -29,36 +31,48 @@ const DEFAULT_FLUSH_MS = 2_000;
 /** How long the gateway may take to answer the close of the WebSocket, milliseconds. */
 const CLOSE_GRACE_MS = 1_000;
 
+/** How long close() waits for the storage, milliseconds; a second time only if it answered the first time. */
+const STORAGE_GRACE_MS = 2_000;
+
 /** A user on one device: sends messages and knows what becomes of each, and gets every message once. */
 export class Client {
   readonly #options: ResolvedOptions;
+  readonly #storage: GuardedStorage;
   readonly #newId = idMaker();
   readonly #errors = new Emitter<ClientError>((error) => console.error(error));
   readonly #statuses = new Emitter<Status>((error) => this.#listenerThrew(error));
   readonly #outgoing = new Emitter<OutgoingMessage>((error) => this.#listenerThrew(error));
   readonly #mailroom: Mailroom;
   readonly #connection: Connection;
-  readonly #started: Promise<void>;
+  #started: Promise<void>;
+  /** The storage is closed, or given up. */
+  #over = false;
   #closing: Promise<void> | undefined;
 
   /** Use {@link connect}. */
   constructor(options: ConnectOptions) {
     this.#options = resolveOptions(options);
     const report = (error: ClientError) => this.#report(error);
-    this.#mailroom = new Mailroom(this.#options, {
+    this.#storage = new GuardedStorage(this.#options.storage, this.#options.clock, report);
+    this.#mailroom = new Mailroom(this.#options, this.#storage, {
       send: (text) => this.#connection.send(text),
       changed: (message) => this.#outgoing.emit(message),
       report,
       listenerThrew: (error) => this.#listenerThrew(error),
     });
-    this.#connection = new Connection(this.#options, {
-      status: (status) => this.#statuses.emit(status),
-      online: (session) => this.#online(session),
-      draining: () => this.#mailroom.draining(),
-      offline: () => this.#mailroom.offline(),
-      packet: (packet) => this.#mailroom.packet(packet),
-      error: report,
-    });
+    const token = watchToken(this.#options.token, (text) => this.#mailroom.claimed(text));
+    this.#connection = new Connection(
+      { ...this.#options, token },
+      {
+        status: (status) => this.#standing(status),
+        admits: (session) => this.#admits(session),
+        online: (session) => this.#mailroom.online(session),
+        draining: () => this.#mailroom.draining(),
+        offline: () => this.#mailroom.offline(),
+        packet: (packet) => this.#mailroom.packet(packet),
+        error: report,
+      },
+    );
     this.#started = this.#start();
   }
 
@@ -92,17 +106,29 @@ export class Client {
     });
   }
 
-  /** Connects now: instead of waiting longer, or after the server closed the connection for good. */
+  /**
+   * Connects now: instead of waiting longer, or after the server closed the connection for good. After `closed`
+   * `storage` it opens the storage anew; after `closed` `owner` it logs in again, for a token of another user.
+   */
   reconnect(): void {
-    void this.#started.then(() => this.#connection.start());
+    if (this.#closing) return;
+    if (this.#mailroom.loaded) this.#connection.start();
+    if (this.#mailroom.loaded || this.status.state !== 'closed') return;
+    this.#connection.resume();
+    this.#started = this.#start();
   }
 
   /**
-   * Sends a message, now or as soon as there is a session; it outlives the program where the storage does.
+   * Sends a message, now or as soon as there is a session; it outlives the program where the storage does, from the
+   * moment it is written there. It is written at once when it is known that the storage belongs to this user: from the
+   * option `user`, from the token, or from a login in this run. Before that it waits in memory, for 2 s at most; then
+   * the storage's owner is taken to be the user, so that a program without a network loses nothing. Should the login
+   * prove otherwise, the message becomes `failed` (`owner`), and is taken out of the storage again.
    *
    * @param body any JSON value; what it is now is what is sent
    * @throws TypeError for a `to`, `body`, `id` or `seq` that the protocol does not allow
-   * @throws ClientError `closed`
+   * @throws ClientError `closed` after close(), and while the client is closed because the storage could not be opened
+   *   (`storage`) or belongs to another user (`owner`)
    */
   send(
     to: string,
@@ -150,7 +176,8 @@ export class Client {
 
   /**
    * Ends the client: waits for what is under way (bounded by `flushMs`), closes the connection and the storage.
-   * Messages that were not accepted stay in a durable storage and are sent by the next run.
+   * Messages that were not accepted stay in a durable storage and are sent by the next run. Always resolves, within
+   * `flushMs` and 5 s, also when the storage or the gateway does not answer; what went wrong is reported to onError.
    */
   close({ flushMs = DEFAULT_FLUSH_MS }: CloseOptions = {}): Promise<void> {
     this.#closing ??= this.#close(flushMs);
@@ -159,38 +186,53 @@ export class Client {
 
   async #start(): Promise<void> {
     try {
-      this.#mailroom.load(await this.#options.storage.load());
+      const stored = await this.#storage.load();
+      if (this.#over) await this.#storage.close();
+      else if (!this.#mailroom.load(stored)) this.#refuseOwner();
+      else if (!this.#closing) this.#connection.start();
     } catch (cause) {
+      if (this.#over) return;
       this.#report(new ClientError('storage', 'the storage could not be loaded', { cause }));
-      await this.#connection.close('storage', 0);
-      return;
+      this.#halt('storage');
     }
-    if (!this.#closing) this.#connection.start();
   }
 
-  #online(session: Session): void {
-    if (this.#mailroom.online(session)) return;
-    this.#report(new ClientError('owner', `the storage belongs to another user than ${session.user}`));
-    void this.#connection.close('owner', 0);
+  #standing(status: Status): void {
+    const { waiting } = this.#mailroom.outbox;
+    if (status.state === 'closed') waiting.end(status.reason);
+    else waiting.resume();
+    this.#statuses.emit(status);
+  }
+
+  #admits(session: Session): boolean {
+    if (this.#mailroom.admits(session)) return true;
+    this.#refuseOwner(session.user);
+    return false;
+  }
+
+  #refuseOwner(user = this.#options.user ?? ''): void {
+    this.#report(new ClientError('owner', `the storage belongs to another user than ${user}`));
+    this.#halt('owner');
+  }
+
+  #halt(reason: string): void {
+    this.#mailroom.halt(reason);
+    this.#connection.halt(reason);
   }
 
   async #close(flushMs: number): Promise<void> {
-    await this.#started;
-    if (this.status.state !== 'closed') await this.#flush(flushMs);
+    const { clock } = this.#options;
+    let answers = await within(clock, STORAGE_GRACE_MS, this.#started);
+    if (this.status.state !== 'closed') await within(clock, flushMs, this.#mailroom.flush());
     await this.#connection.close('by_caller', CLOSE_GRACE_MS);
-    await this.#mailroom.stop(new ClientError('closed', 'the client is closed'));
-    await this.#options.storage.close();
-  }
-
-  async #flush(flushMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const patience = new Alarm(this.#options.clock, resolve);
-      patience.in(flushMs);
-      void this.#mailroom.flush().then(() => {
-        patience.clear();
-        resolve();
-      });
+    const stopped = this.#mailroom.stop();
+    answers &&= await within(clock, STORAGE_GRACE_MS, stopped);
+    this.#over = true;
+    const closed = this.#storage.close().catch((cause: unknown) => {
+      this.#report(new ClientError('storage', 'the storage could not be closed', { cause }));
     });
+    answers &&= await within(clock, STORAGE_GRACE_MS, closed);
+    if (!answers) this.#report(new ClientError('storage', 'the storage did not answer, and was given up'));
   }
 
   #listenerThrew(cause: unknown): void {
@@ -201,6 +243,19 @@ export class Client {
     if (this.#errors.size > 0) this.#errors.emit(error);
     else console.error(error);
   }
+}
+
+/** The same source; `watch` sees every token that a function gives. */
+function watchToken(source: TokenSource, watch: (token: unknown) => void): TokenSource {
+  if (typeof source !== 'function') {
+    watch(source);
+    return source;
+  }
+  return async () => {
+    const token = await source();
+    watch(token);
+    return token;
+  };
 }
 
 /** A client that connects by itself, at once and again whenever it has to. */

@@ -19,7 +19,7 @@ export { type ConnectOptions, DEFAULT_TUNING, type Tuning } from './options.ts';
 export { byOrder } from './order.ts';
 export type { OutgoingMessage } from './outgoing/outgoing.ts';
 export type { OutgoingState } from './outgoing/outgoing-state.ts';
-export type { Receipt } from './outgoing/outbox.ts';
+export type { Receipt } from './outgoing/receipt.ts';
 export type { ReceiptHandler } from './incoming/receipts.ts';
 export type { SocketConstructor, SocketLike } from './connection/socket.ts';
 export type {

@@ -7,6 +7,9 @@ interface Batch {
   durability: Durability;
 }
 
+/** Most deletions that wait for a storage that fails; one that is forgotten only means that an entry comes again. */
+const MAX_OWED = 10_000;
+
 const emptyBatch = (): Batch => ({ changes: [], done: [], durability: 'relaxed' });
 
 /**
@@ -17,6 +20,8 @@ const emptyBatch = (): Batch => ({ changes: [], done: [], durability: 'relaxed' 
 export class Journal {
   readonly #storage: Storage;
   #next = emptyBatch();
+  /** Of writes that failed, what must not stay undone, by what it is about: it goes first in the next write. */
+  #owed = new Map<string, Change>();
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -38,6 +43,7 @@ export class Journal {
   async close(): Promise<void> {
     while (this.#running) await this.#running;
     this.#closed = true;
+    if (this.#owed.size > 0) await this.#commit({ ...emptyBatch(), durability: 'strict' });
   }
 
   async #run(): Promise<void> {
@@ -53,11 +59,21 @@ export class Journal {
   }
 
   async #commit({ changes, durability }: Batch): Promise<ClientError | undefined> {
+    const all = [...this.#owed.values(), ...changes];
     try {
-      await this.#storage.write(changes, durability);
+      await this.#storage.write(all, durability);
+      this.#owed.clear();
       return undefined;
     } catch (cause) {
+      for (const change of all) this.#owe(change);
       return new ClientError('storage', `the storage failed to write ${changes.length} changes`, { cause });
     }
+  }
+
+  /** A message that was given up must not go out in the next run, nor what comes after in the name of somebody else. */
+  #owe(change: Change): void {
+    if (change.do === 'owner.set') this.#owed.set(change.do, change);
+    if (change.do !== 'outbox.delete' && change.do !== 'inbox.delete') return;
+    if (this.#owed.size < MAX_OWED) this.#owed.set(`${change.do} ${change.n}`, change);
   }
 }

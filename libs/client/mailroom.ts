@@ -5,13 +5,15 @@ import type { Session } from './connection/connection.ts';
 import type { ClientError } from './errors.ts';
 import { Inbox, type IncomingMessage } from './incoming/inbox.ts';
 import { Journal } from './journal.ts';
+import { Alarm } from './timing/clock.ts';
+import { Owner } from './owner.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Outgoing, OutgoingMessage } from './outgoing/outgoing.ts';
 import { Outbox } from './outgoing/outbox.ts';
 import { Pull } from './incoming/pull.ts';
 import { Receipts } from './incoming/receipts.ts';
 import { routeRefusal } from './refusals.ts';
-import type { Stored } from './storage.ts';
+import type { Storage, Stored, StoredIncoming } from './storage.ts';
 
 export interface MailroomPorts {
   /** Puts a packet on the wire; without a session, nowhere. */
@@ -27,6 +29,13 @@ const incoming = ({ from, id, body, at, seq }: Omit<MsgN, 'type'>): IncomingMess
   ...(seq !== undefined && { seq }),
 });
 
+/**
+ * How long a message stays in memory only while nobody can say whether the storage is its sender's, milliseconds. Then
+ * the storage's owner is taken to be right: a program that starts without a network must not lose it. If the login
+ * proves otherwise, it is taken out again.
+ */
+const OWNER_PATIENCE_MS = 2_000;
+
 /** Everything between the connection and the application: what comes goes to its place, what leaves is packed here. */
 export class Mailroom {
   readonly outbox: Outbox;
@@ -36,24 +45,31 @@ export class Mailroom {
   readonly #ports: MailroomPorts;
   readonly #answers: Answers;
   readonly #journal: Journal;
-  #owner: string | undefined;
+  readonly #owner: Owner;
+  readonly #patience: Alarm;
+  #loaded = false;
+  /** What the last run had not handed on; it is not shown to somebody who is known to be another user. */
+  #unread: readonly StoredIncoming[] | undefined;
   #maxPacketBytes = 0;
   /** Counts sessions: an ack:R means something only on the one that its msg:N came on. */
   #session = 0;
   #whenQuiet: (() => void) | undefined;
 
-  constructor(options: ResolvedOptions, ports: MailroomPorts) {
-    const { clock, random, storage, tuning } = options;
+  constructor(options: ResolvedOptions, storage: Storage, ports: MailroomPorts) {
+    const { clock, random, tuning } = options;
     const { report, changed, listenerThrew } = ports;
     const quiet = () => this.#lookQuiet();
     this.#ports = ports;
     this.#journal = new Journal(storage);
     const journal = this.#journal;
+    this.#owner = new Owner(options);
+    this.#patience = new Alarm(clock, () => this.outbox.release(false));
     this.#answers = new Answers(quiet);
     this.outbox = new Outbox({
       ...{ clock, random, journal, changed, listenerThrew, storageFailed: report },
       ...{ retransmit: tuning.retransmit, refused: tuning.refused, maxEntries: tuning.maxOutbox },
       transmit: (message) => this.#transmit(message),
+      writing: () => this.#recordOwner(),
     });
     const { maxHeld, seen } = tuning;
     this.inbox = new Inbox({ clock, storage, journal, maxHeld, seen, error: report, released: quiet });
@@ -61,22 +77,39 @@ export class Mailroom {
     this.pull = this.#newPull(options);
   }
 
-  load({ owner, outbox, inbox }: Stored): void {
-    this.#owner = owner;
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
+  /** @returns false when what is in storage belongs to another user than the application's */
+  load({ owner, outbox, inbox }: Stored): boolean {
+    if (!this.#owner.load(owner)) return false;
+    this.#loaded = true;
+    this.#unread = inbox;
     this.outbox.load(outbox);
-    this.inbox.load(inbox);
+    this.#ownerSeen();
+    return true;
+  }
+
+  /** A token came: it says who the user will be. */
+  claimed(token: unknown): void {
+    this.#owner.claim(token);
+    if (this.#loaded) this.#ownerSeen();
   }
 
   /** @returns false when what is in storage belongs to another user: it must not be sent in this one's name */
-  online({ user, limits }: Session): boolean {
-    this.#owner ??= this.#own(user);
-    if (this.#owner !== user) return false;
+  admits({ user }: Session): boolean {
+    return this.#owner.confirm(user);
+  }
+
+  online({ limits }: Session): void {
+    this.#recordOwner();
+    this.#ownerSeen();
     this.#session++;
     this.#maxPacketBytes = limits.maxPacketBytes;
     this.#answers.offline();
     this.pull.online();
     this.outbox.online(limits);
-    return true;
   }
 
   draining(): void {
@@ -128,11 +161,22 @@ export class Mailroom {
     await Promise.allSettled([quiet, ...this.outbox.list().map((message) => message.accepted())]);
   }
 
+  /** The client cannot go on as it is: nothing more is taken, and what may not belong into the storage is not kept. */
+  halt(reason: string): void {
+    this.#patience.clear();
+    this.#owner.doubt();
+    this.outbox.disown(reason);
+    this.outbox.waiting.refuse(reason);
+  }
+
   /** Ends everything; resolves when all that was given to storage is written. */
-  async stop(error: ClientError): Promise<void> {
+  async stop(): Promise<void> {
     this.inbox.stop();
     this.pull.offline();
-    this.outbox.stop(error);
+    this.#patience.clear();
+    if (this.#loaded && this.#owner.fits !== false) this.outbox.release(false);
+    else this.outbox.disown(this.#loaded ? 'owner' : 'storage');
+    this.outbox.stop();
     await this.inbox.ended();
     await this.#journal.close();
   }
@@ -157,11 +201,31 @@ export class Mailroom {
     routeRefusal(packet, { outbox, pull, answers: this.#answers, report: this.#ports.report });
   }
 
-  #own(user: string): string {
+  /** Lets in and out what belongs to the owner of the storage, as far as that is this client's user. */
+  #ownerSeen(): void {
+    const { fits } = this.#owner;
+    if (fits !== false && this.#unread) {
+      this.inbox.load(this.#unread);
+      this.#unread = undefined;
+    }
+    if (fits === undefined) {
+      if (this.#patience.at === undefined) this.#patience.in(OWNER_PATIENCE_MS);
+      return;
+    }
+    this.#patience.clear();
+    if (!fits) {
+      this.outbox.hold();
+      return;
+    }
+    this.outbox.release(true);
+  }
+
+  #recordOwner(): void {
+    const user = this.#owner.toRecord();
+    if (user === undefined) return;
     this.#journal.write([{ do: 'owner.set', user }], 'strict', (error) => {
       if (error) this.#ports.report(error);
     });
-    return user;
   }
 
   /** PROTOCOL: answer every msg:N with ack:R, also for a duplicate. */

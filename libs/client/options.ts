@@ -49,9 +49,14 @@ export interface ConnectOptions {
   urls?: readonly string[];
   /** A JWT whose `sub` is the user, or a function that gets one; the function is what makes renewal possible. */
   token: TokenSource;
+  /**
+   * The user that this client acts for, where the application knows it. A storage that belongs to another is then
+   * refused at once, without a connection, and messages are written to it at once. Default: what the token says.
+   */
+  user?: string;
   /** Name of this device among the user's; default `default`. */
   device?: string;
-  /** Default: in memory. The client closes it. */
+  /** Default: in memory. It belongs to one user (see `user`). The client closes it. */
   storage?: Storage;
   /** Default: the platform's. */
   WebSocket?: SocketConstructor;
@@ -64,6 +69,7 @@ export interface ConnectOptions {
 export interface ResolvedOptions {
   readonly urls: readonly [string, ...string[]];
   readonly token: TokenSource;
+  readonly user: string | undefined;
   readonly device: string | undefined;
   readonly storage: Storage;
   readonly WebSocket: SocketConstructor;
@@ -80,6 +86,7 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   return {
     urls: [first, ...others],
     token: options.token,
+    user: options.user,
     device: options.device,
     storage: options.storage ?? new MemoryStorage(),
     WebSocket: options.WebSocket ?? platformWebSocket(),

@@ -25,6 +25,8 @@ export type Status =
 
 export interface ConnectionEvents {
   status(status: Status): void;
+  /** May this session be used? If not, {@link Connection.halt} was called. */
+  admits(session: Session): boolean;
   online(session: Session): void;
   /** The session is about to end: what runs may end, nothing new is begun. */
   draining(): void;
@@ -52,6 +54,8 @@ export class Connection {
   /** When to come back, on the clock's now(), where the server said `bye`. */
   #returnAt: number | undefined;
   #closing: (() => void) | undefined;
+  /** Why the client cannot go on as it is. */
+  #halted: string | undefined;
 
   constructor(options: ResolvedOptions, events: ConnectionEvents) {
     this.#options = options;
@@ -68,6 +72,7 @@ export class Connection {
   /** Connects now: the first time, instead of waiting longer, or after the server closed it for good. */
   start(): void {
     if (this.#link || this.#closing) return;
+    this.#halted = undefined;
     this.#backoff.reset();
     this.#attempt();
   }
@@ -93,6 +98,21 @@ export class Connection {
     }
     this.#closing = () => undefined;
     this.#setStatus({ state: 'closed', reason });
+  }
+
+  /** Ends the connection because the client cannot go on as it is, until {@link start}. */
+  halt(reason: string): void {
+    if (this.#closing) return;
+    this.#try++;
+    this.#retry.clear();
+    this.#halted = reason;
+    if (this.#link) this.#link.abandon(reason);
+    else this.#setStatus({ state: 'closed', reason });
+  }
+
+  /** What kept the client from going on is looked at again; {@link start} or {@link halt} follows. */
+  resume(): void {
+    this.#setStatus({ state: 'connecting', url: this.#options.urls[0] });
   }
 
   #attempt(): void {
@@ -141,6 +161,7 @@ export class Connection {
   }
 
   #online(url: string, session: Session): void {
+    if (!this.#events.admits(session)) return;
     this.#onlineSince = this.#options.clock.now();
     this.#setStatus({ state: 'online', url, session });
     this.#events.online(session);
@@ -164,6 +185,7 @@ export class Connection {
     if (upFor >= tuning.stableMs) this.#backoff.reset();
     this.#events.offline();
     if (this.#closing) this.#closing();
+    else if (this.#halted !== undefined) this.#setStatus({ state: 'closed', reason: this.#halted });
     else if (isFinalClose(code)) this.#giveUp(code, reason);
     else this.#wait({ reason, code });
   }

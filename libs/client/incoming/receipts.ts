@@ -1,6 +1,7 @@
 import { ClientError } from '../errors.ts';
 import type { Confirm } from './inbox.ts';
-import type { Outbox, Receipt } from '../outgoing/outbox.ts';
+import type { Outbox } from '../outgoing/outbox.ts';
+import type { Receipt } from '../outgoing/receipt.ts';
 
 /** May be asynchronous. A receipt from the mailbox is confirmed once it has returned, or its promise resolved. */
 export type ReceiptHandler = (receipt: Receipt) => unknown;

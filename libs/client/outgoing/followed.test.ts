@@ -1,9 +1,16 @@
 import { expect, test } from 'vitest';
 import { Followed } from './followed.ts';
 import { Outgoing } from './outgoing.ts';
+import { Waiting } from './waiting.ts';
 
 const nothing = () => undefined;
-const actions = { giveUp: nothing, retry: nothing, changed: nothing, listenerThrew: nothing };
+const actions = {
+  giveUp: nothing,
+  retry: nothing,
+  changed: nothing,
+  listenerThrew: nothing,
+  waiting: new Waiting(),
+};
 
 function stored(id: string): Outgoing {
   const message = new Outgoing({ id, to: 'bob', bodyText: '' }, actions);

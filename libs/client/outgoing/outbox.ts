@@ -1,20 +1,14 @@
 import type { Clock } from '../timing/clock.ts';
 import { Deadlines } from '../timing/deadlines.ts';
+import { type Entry, newEntry, recordOf } from './entry.ts';
 import type { ClientError } from '../errors.ts';
 import { Followed } from './followed.ts';
 import type { Journal } from '../journal.ts';
 import { Outgoing, type OutgoingActions, type OutgoingFields, type OutgoingMessage } from './outgoing.ts';
-import { type Sendable, Sender, type SenderOptions, UNSENT } from './sender.ts';
+import type { Receipt } from './receipt.ts';
+import { Sender, type SenderOptions } from './sender.ts';
 import type { StoredOutgoing } from '../storage.ts';
-
-/** What the outbox reads of a receipt: an ack:N, or one from the mailbox. */
-export interface Receipt {
-  readonly id: string;
-  readonly to: string;
-  readonly state: 'stored' | 'delivered' | 'rejected';
-  readonly at: number;
-  readonly reason?: string | undefined;
-}
+import { Waiting } from './waiting.ts';
 
 export interface OutboxOptions extends Omit<SenderOptions<Entry>, 'transmit'> {
   readonly clock: Clock;
@@ -27,12 +21,8 @@ export interface OutboxOptions extends Omit<SenderOptions<Entry>, 'transmit'> {
   readonly changed: (message: OutgoingMessage) => void;
   readonly listenerThrew: (error: unknown) => void;
   readonly storageFailed: (error: ClientError) => void;
-}
-
-interface Entry extends Sendable {
-  readonly message: Outgoing;
-  /** It is in storage, and may be sent. */
-  written: boolean;
+  /** Called before an entry is written. */
+  readonly writing: () => void;
 }
 
 /**
@@ -40,14 +30,17 @@ interface Entry extends Sendable {
  * until its fate is known. When it is sent is the {@link Sender}'s business.
  */
 export class Outbox {
+  readonly waiting = new Waiting();
   readonly #options: OutboxOptions;
   readonly #actions: OutgoingActions;
   readonly #sender: Sender<Entry>;
   readonly #deadlines: Deadlines<Outgoing>;
   readonly #entries = new Map<string, Entry>();
   readonly #followed = new Followed();
-  /** Messages added before storage was loaded; undefined from then on. */
-  #early: Map<string, Outgoing> | undefined = new Map();
+  /** Messages that are not written yet: it is not known whether they belong into this storage. Undefined once it is. */
+  #held: Map<string, Outgoing> | undefined = new Map();
+  /** What is behind this position was added while it was not known whether it belongs here. */
+  #ownUpTo = 0;
   /** Position of the newest entry. */
   #last = 0;
 
@@ -60,6 +53,7 @@ export class Outbox {
       retry: (message) => this.#retry(message),
       changed: options.changed,
       listenerThrew: options.listenerThrew,
+      waiting: this.waiting,
     };
   }
 
@@ -67,21 +61,44 @@ export class Outbox {
   list(): Outgoing[] {
     const followed = this.#followed.open().filter(({ state }) => state !== 'failed');
     const entries = [...this.#entries.values()].sort((a, b) => a.n - b.n);
-    return [...followed, ...entries.map(({ message }) => message), ...(this.#early?.values() ?? [])];
+    return [...followed, ...entries.map(({ message }) => message), ...(this.#held?.values() ?? [])];
   }
 
-  /** Takes over what the last run left; what was added before follows after it. */
+  /** Takes over what the last run left; what is held follows after it, once it is released. */
   load(stored: readonly StoredOutgoing[]): void {
-    const early = this.#early ?? new Map<string, Outgoing>();
-    this.#early = undefined;
-    for (const record of stored) this.#restore(record, early.get(record.id));
-    for (const message of early.values()) {
-      if (message.state === 'sending' && !this.#entries.has(message.id)) this.#enter(message);
-    }
+    for (const record of stored) this.#restore(record, this.#held?.get(record.id));
+    this.#ownUpTo = this.#last;
   }
 
-  /** @throws TypeError when another message has this id: a message is named by it */
+  /** From now on messages are held in memory: they may not belong into this storage. */
+  hold(): void {
+    this.#held ??= new Map();
+    this.#ownUpTo = Math.min(this.#ownUpTo, this.#last);
+  }
+
+  /** What is held is written, and what is added from now on. @param own it belongs here, beyond doubt */
+  release(own: boolean): void {
+    if (own) this.#ownUpTo = Infinity;
+    const held = this.#held ?? new Map<string, Outgoing>();
+    this.#held = undefined;
+    for (const message of held.values()) this.#enter(message);
+  }
+
+  /** What was added in doubt does not belong here, though it may have been written meanwhile. */
+  disown(reason: string): void {
+    const added = [...this.#entries.values()].filter(({ n }) => n > this.#ownUpTo);
+    for (const message of [...added.map((entry) => entry.message), ...(this.#held?.values() ?? [])]) {
+      this.#giveUp(message, reason);
+    }
+    this.hold();
+  }
+
+  /**
+   * @throws TypeError when another message has this id: a message is named by it
+   * @throws ClientError `closed` when nothing can come of it
+   */
   add(fields: OutgoingFields): OutgoingMessage {
+    this.waiting.check();
     const known = this.#find(fields.id);
     if (known) return this.#again(known, fields);
     const message = new Outgoing(fields, this.#actions);
@@ -152,15 +169,14 @@ export class Outbox {
     message.apply('given up', { reason });
   }
 
-  /** No more timers; whoever waits for a message is told. */
-  stop(error: ClientError): void {
+  /** No more timers. */
+  stop(): void {
     this.#sender.offline();
     this.#deadlines.clear();
-    for (const message of [...this.list(), ...this.#followed.open()]) message.abandon(error);
   }
 
   #find(id: string): Outgoing | undefined {
-    return this.#entries.get(id)?.message ?? this.#early?.get(id) ?? this.#followed.get(id);
+    return this.#entries.get(id)?.message ?? this.#held?.get(id) ?? this.#followed.get(id);
   }
 
   /** send() with an id that is known: the same message once more is no second message. */
@@ -172,26 +188,27 @@ export class Outbox {
     return known;
   }
 
-  #restore(record: StoredOutgoing, early: Outgoing | undefined): void {
-    const same = early?.to === record.to && early.bodyText === record.bodyText;
-    if (early && !same) this.#giveUp(early, 'id_in_use');
-    const message = early && same ? early : new Outgoing(record, this.#actions);
+  #restore(record: StoredOutgoing, held: Outgoing | undefined): void {
+    const same = held?.to === record.to && held.bodyText === record.bodyText;
+    if (held && !same) this.#giveUp(held, 'id_in_use');
+    const message = held && same ? held : new Outgoing(record, this.#actions);
+    this.#held?.delete(record.id);
     const accepted = record.acceptedAt !== undefined;
-    this.#entries.set(message.id, { ...this.#newEntry(message, record.n, true), accepted });
+    this.#entries.set(message.id, { ...newEntry(message, record.n, true), accepted });
     this.#last = record.n;
     if (record.acceptedAt !== undefined) message.apply('accepted', { at: record.acceptedAt });
     else if (record.deadlineAt !== undefined) this.#setDeadline(message, record.deadlineAt);
   }
 
   #admit(message: Outgoing): void {
-    if (this.#entries.size + (this.#early?.size ?? 0) >= this.#options.maxEntries) {
+    if (this.#entries.size + (this.#held?.size ?? 0) >= this.#options.maxEntries) {
       this.#giveUp(message, 'outbox_full');
       return;
     }
     if (message.deadlineMs !== undefined) {
       this.#setDeadline(message, this.#options.clock.date() + message.deadlineMs);
     }
-    if (this.#early) this.#early.set(message.id, message);
+    if (this.#held) this.#held.set(message.id, message);
     else this.#enter(message);
   }
 
@@ -201,22 +218,12 @@ export class Outbox {
     this.#deadlines.set(message, clock.now() + deadlineAt - clock.date());
   }
 
-  #newEntry(message: Outgoing, n: number, written: boolean): Entry {
-    return { message, n, written, ...UNSENT };
-  }
-
   /** PROTOCOL: the outbox is written to storage before the packet is sent. */
   #enter(message: Outgoing): void {
-    const entry = this.#newEntry(message, ++this.#last, false);
-    const { id, to, bodyText, seq, deadlineAt, at } = message;
-    const record: StoredOutgoing = {
-      ...{ n: entry.n, id, to, bodyText },
-      ...(seq !== undefined && { seq }),
-      ...(deadlineAt !== undefined && { deadlineAt }),
-      ...(at !== undefined && { acceptedAt: at }),
-    };
-    this.#entries.set(id, entry);
-    this.#options.journal.write([{ do: 'outbox.put', entry: record }], 'strict', (error) =>
+    const entry = newEntry(message, ++this.#last, false);
+    this.#entries.set(message.id, entry);
+    this.#options.writing();
+    this.#options.journal.write([{ do: 'outbox.put', entry: recordOf(entry) }], 'strict', (error) =>
       this.#entered(entry, error),
     );
   }
@@ -225,6 +232,7 @@ export class Outbox {
     if (error) this.#options.storageFailed(error);
     if (this.#entries.get(entry.message.id) !== entry) return;
     if (error) {
+      this.#entries.delete(entry.message.id); // nothing of it is in storage
       this.#giveUp(entry.message, 'storage');
       return;
     }
@@ -242,7 +250,7 @@ export class Outbox {
   }
 
   #retry(message: Outgoing): void {
-    if (this.#find(message.id) !== message) return; // its id was in use
+    if (this.waiting.refuses || this.#find(message.id) !== message) return; // closed, or its id was in use
     this.#followed.delete(message.id);
     message.apply('retried');
     this.#admit(message);
@@ -250,7 +258,7 @@ export class Outbox {
 
   #giveUp(message: Outgoing, reason: string): void {
     if (message.state !== 'sending') return;
-    this.#early?.delete(message.id);
+    this.#held?.delete(message.id);
     this.#deadlines.delete(message);
     this.#remove(message.id, 'strict');
     this.#followed.add(message);

@@ -1,6 +1,7 @@
 import { Emitter, type Unsubscribe } from '../emitter.ts';
-import { type ClientError, SendError } from '../errors.ts';
+import { SendError } from '../errors.ts';
 import { nextState, prospect, type OutgoingEvent, type OutgoingState } from './outgoing-state.ts';
+import type { Waiting } from './waiting.ts';
 
 /** A message on its way out, and what is known of it. */
 export interface OutgoingMessage {
@@ -16,7 +17,13 @@ export interface OutgoingMessage {
   readonly receiptAt: number | undefined;
   /** Called at every change of `state`. */
   onState(listener: (message: OutgoingMessage) => void): Unsubscribe;
-  /** Resolves once the server is responsible for it (`sent` or further). @throws SendError when it failed */
+  /**
+   * Resolves once the server is responsible for it (`sent` or further). This promise and the next two end in any case:
+   * once the client is closed, by the caller or for a reason of its own, they reject with `closed` unless the answer is
+   * known. The message itself may still go out: in the next run, or after reconnect().
+   *
+   * @throws SendError when it failed @throws ClientError `closed`
+   */
   accepted(): Promise<OutgoingState>;
   /** Resolves once it is in `state` or further. @throws SendError when it failed, or was rejected before that */
   reached(state: 'sent' | 'stored' | 'delivered'): Promise<OutgoingState>;
@@ -34,6 +41,7 @@ export interface OutgoingActions {
   retry(message: Outgoing): void;
   changed(message: Outgoing): void;
   listenerThrew(error: unknown): void;
+  readonly waiting: Waiting;
 }
 
 export interface OutgoingFields {
@@ -63,7 +71,6 @@ export class Outgoing implements OutgoingMessage {
   #at: number | undefined;
   #receiptAt: number | undefined;
   #listeners: Emitter<OutgoingMessage> | undefined;
-  #abandoned: Set<(error: ClientError) => void> | undefined;
 
   constructor(fields: OutgoingFields, actions: OutgoingActions) {
     this.id = fields.id;
@@ -136,11 +143,6 @@ export class Outgoing implements OutgoingMessage {
     return true;
   }
 
-  /** The client is closed: nobody will tell this object any more. */
-  abandon(error: ClientError): void {
-    for (const reject of this.#abandoned ?? []) reject(error);
-  }
-
   /** A method, because the state changes behind the compiler's back. */
   #hasFailed(): boolean {
     return this.#state === 'failed';
@@ -155,12 +157,14 @@ export class Outgoing implements OutgoingMessage {
         return outlook !== 'maybe';
       };
       if (look()) return;
-      this.#abandoned ??= new Set();
-      this.#abandoned.add(reject);
       const unsubscribe = this.onState(() => {
         if (!look()) return;
         unsubscribe();
-        this.#abandoned?.delete(reject);
+        forget();
+      });
+      const forget = this.#actions.waiting.add((error) => {
+        unsubscribe();
+        reject(error);
       });
     });
   }
