@@ -13,6 +13,9 @@ export default defineConfig({
           // None of them leaves anything behind, and most of their time went into loading the same modules again.
           isolate: false,
           pool: 'threads',
+          // A shared machine stalls for seconds at a time.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

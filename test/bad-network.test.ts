@@ -83,7 +83,7 @@ const untilGauge = (name: string, of: ServiceHandle[], value: number) =>
   until(
     async () =>
       (await Promise.all(of.map((service) => stack.metrics(service)))).every((m) => m.value(name) === value),
-    { what: `${name} to be ${value}`, timeoutMs: 15_000, intervalMs: 100 },
+    { what: `${name} to be ${value}`, intervalMs: 100 },
   );
 
 test.each(['the gateway of the sender', 'the gateway of the receiver', 'routing', 'ack'])(

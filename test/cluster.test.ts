@@ -10,7 +10,7 @@ import { until } from './harness/wait.ts';
 /** A broker of three nodes goes on without any one of them: nothing accepted is lost (G1), and nobody is restarted. */
 
 /** With two of three nodes, messages are delivered live again within this long. */
-const GOES_ON_WITHIN_MS = 30_000;
+const GOES_ON_WITHIN_MS = 60_000;
 
 let stack: Stack;
 let services: ServiceHandle[];
@@ -49,7 +49,6 @@ async function byLeader(queue: string): Promise<[ProcessHandle, ...ProcessHandle
 async function untilComplete(): Promise<void> {
   await until(async () => (await queues()).every(({ online }) => online.length === names().length), {
     what: 'three copies of every queue to be in touch',
-    timeoutMs: 30_000,
     intervalMs: 500,
   });
   for (const { name, members } of await queues()) expect(members.toSorted(), name).toEqual(names());

@@ -13,7 +13,7 @@ import { until } from './harness/wait.ts';
 const DRAIN_TIMEOUT_MS = 8_000;
 const DRAIN_SPREAD_MS = 400;
 /** A drain, then what is under way to the broker; and a busy machine. */
-const EXIT_WITHIN_MS = DRAIN_TIMEOUT_MS + 10_000;
+const EXIT_WITHIN_MS = DRAIN_TIMEOUT_MS + 30_000;
 
 let stack: Stack;
 let one: ServiceHandle;
@@ -39,6 +39,13 @@ beforeAll(async () => {
 
 afterAll(() => stack.stop());
 
+/** Messages that gateways gave back because they drained, so far. */
+async function returned(): Promise<number> {
+  const metrics = await Promise.all(stack.routing.map((handle) => stack.metrics(handle)));
+  const counts = metrics.map((each) => each.value('sixfold_returned_total', { reason: 'draining' }));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
 test('SIGTERM: every client is told; who has something in flight may answer; the rest goes to the mailbox', async () => {
   const [row] = await stack.sql("SELECT gateway FROM gateways WHERE gateway LIKE 'gateway-2.%'");
   const epoch = String(row?.['gateway']);
@@ -51,6 +58,7 @@ test('SIGTERM: every client is told; who has something in flight may answer; the
   for (const to of ['answering', 'silent']) alice.msg(to, 'inflight');
   await Promise.all([answering, silent].map((client) => client.next('msg:N', { id: 'inflight' })));
 
+  const before = await returned();
   const begin = Date.now();
   two.signal('SIGTERM');
   for (const client of clients) {
@@ -83,9 +91,7 @@ test('SIGTERM: every client is told; who has something in flight may answer; the
 
   expect((await silent.closed).code).toBe(1012);
   await alice.next('ack:N', { id: 'inflight', to: 'silent', state: 'stored' });
-  const metrics = await Promise.all(stack.routing.map((handle) => stack.metrics(handle)));
-  const returned = metrics.map((each) => each.value('sixfold_returned_total', { reason: 'draining' }));
-  expect(Math.max(...returned)).toBe(1); // by the gateway, not by its heirs
+  expect((await returned()) - before).toBe(1); // by the gateway, not by its heirs
   expect(await two.exited()).toEqual({ code: 0, signal: null });
   const took = Date.now() - begin;
   expect(took).toBeGreaterThanOrEqual(DRAIN_TIMEOUT_MS);
@@ -156,7 +162,6 @@ class Conversation {
     await this.#sending;
     await until(() => this.sent.every(({ state }) => state === 'delivered'), {
       what: 'everything to be delivered',
-      timeoutMs: 15_000,
     });
     await Promise.all([this.#sender.close(), this.#receiver.close()]);
   }

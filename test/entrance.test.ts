@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '#libs/client/index.ts';
 import { ConfigError } from '#libs/runtime/config.ts';
 import { readCredentials } from '../services/gateway/entrance/tls.ts';
-import { logTail } from '../tools/stack/log-file.ts';
+import { logSize, logTail } from '../tools/stack/log-file.ts';
 import { type Certificates, makeCertificates } from './harness/certificates.ts';
 import { connectAs, connectRaw, type RawClient, type RawOptions } from './harness/raw-client.ts';
 import type { ServiceHandle } from './harness/service-handle.ts';
@@ -19,6 +19,8 @@ import { until } from './harness/wait.ts';
 /** Who gets in, and how many: limits by address and by user, origins, proxies, TLS (G7). */
 
 const IDLE_MS = 1_000;
+/** Long enough for an honest one on a machine that stands still now and then. */
+const HANDSHAKE_MS = 5_000;
 const MAX_SESSIONS = 3;
 const ORIGIN = 'https://app.example.com';
 /** The gateways' load balancer; all of 127.0.0.0/8 is this machine. */
@@ -57,6 +59,7 @@ beforeAll(async () => {
       MAX_CONNECTIONS_PER_ADDRESS: '2',
       MAX_UNAUTHENTICATED_CONNECTIONS: '4',
       LOGINS_PER_ADDRESS_PER_MIN: '6',
+      LOGIN_TIMEOUT_MS: '60000',
       TRUSTED_PROXIES: PROXY,
       ALLOWED_ORIGINS: `https://www.example.com, ${ORIGIN}`,
       HTTP_IDLE_TIMEOUT_MS: String(IDLE_MS),
@@ -64,7 +67,7 @@ beforeAll(async () => {
     stack.addGateway({
       ...files,
       TLS_RELOAD_MS: '100',
-      TLS_HANDSHAKE_TIMEOUT_MS: '500',
+      TLS_HANDSHAKE_TIMEOUT_MS: String(HANDSHAKE_MS),
       ACK_TIMEOUT_MS: '60000',
     }),
   ]);
@@ -78,11 +81,21 @@ afterAll(async () => {
 const refused = async (gateway: ServiceHandle, reason: string) =>
   (await stack.metrics(gateway)).value('sixfold_refused_total', { reason });
 
+/** How many more there are since now: other tests, and a test that is tried again, leave their own. */
+async function refusedSince(gateway: ServiceHandle, reason: string): Promise<() => Promise<number>> {
+  const before = await refused(gateway, reason);
+  return async () => (await refused(gateway, reason)) - before;
+}
+
 /** Ways to come to the narrow gateway. */
 const from = (localAddress: string): RawOptions => ({ ws: { localAddress } });
 const through = (forwarded: string): RawOptions => ({
   ws: { localAddress: PROXY, headers: { 'X-Forwarded-For': forwarded } },
 });
+
+/** An address that no test has used: what counts by address counts on when a test is tried again. */
+let addresses = 0;
+const freshAddress = () => `203.0.113.${++addresses}`;
 
 describe('by address', () => {
   /** How many more get in. */
@@ -104,7 +117,7 @@ describe('by address', () => {
   }
 
   test('so many connections, and no more whatever the client says of itself', async () => {
-    const before = await refused(narrow, 'connections_per_address');
+    const more = await refusedSince(narrow, 'connections_per_address');
     const spoofed = (forwarded: string): RawOptions => ({
       ws: { localAddress: '127.0.0.21', headers: { 'X-Forwarded-For': forwarded } },
     });
@@ -112,7 +125,7 @@ describe('by address', () => {
     await using two = await connectAs(stack, narrow, 'bea', spoofed('198.51.100.2'));
     await using three = await connectRaw(narrow.url, spoofed('198.51.100.3'));
     expect((await three.closed).code).toBe(1013);
-    expect(await refused(narrow, 'connections_per_address')).toBe(before + 1);
+    expect(await more()).toBe(1);
     for (const client of [one, two]) {
       client.send({ type: 'ping' });
       await client.next('pong');
@@ -132,54 +145,60 @@ describe('by address', () => {
   });
 
   test('so many logins a minute, good or bad: rate_limited, and closed with 4429', async () => {
-    const way = through('198.51.100.66');
-    for (let n = 0; n < 6; n++) {
-      await using client = await connectRaw(narrow.url, {
-        token: n % 2 ? 'bad' : await stack.token('jan'),
-        ...way,
-      });
-      await client.login().catch(() => undefined);
+    const more = await refusedSince(narrow, 'logins_per_address');
+    const way = through(freshAddress());
+    const codes: number[] = [];
+    while (codes.at(-1) !== 4429 && codes.length < 60) {
+      await using client = await connectRaw(narrow.url, way);
+      client.send({ type: 'login:R', token: codes.length % 2 ? 'bad' : await stack.token('jan') });
+      const answer = await Promise.race([client.next('login:A'), client.next('error')]);
+      if (answer.type === 'login:A') await client.close();
+      else if ((await client.closed).code === 4429)
+        expect(answer).toMatchObject({ code: 'rate_limited', re: { type: 'login:R' } });
+      codes.push((await client.closed).code);
     }
-    await using late = await connectRaw(narrow.url, way);
-    late.send({ type: 'login:R', token: await stack.token('jan') });
-    expect(await late.next('error')).toMatchObject({ code: 'rate_limited', re: { type: 'login:R' } });
-    expect((await late.closed).code).toBe(4429);
-    expect(await refused(narrow, 'logins_per_address')).toBe(1);
-    await using other = await connectAs(stack, narrow, 'jan', through('198.51.100.67'));
+    // The bucket gets a token every ten seconds; on a slow machine further ones get through meanwhile.
+    expect(codes.length).toBeGreaterThan(6);
+    expect(codes.at(-1)).toBe(4429);
+    expect(await more()).toBe(1);
+    await using other = await connectAs(stack, narrow, 'jan', through(freshAddress()));
     await other.close();
   });
 });
 
 describe('before the login', () => {
   test('so many connections without a good token; a login makes room', async () => {
+    const more = await refusedSince(narrow, 'unauthenticated_connections');
     const ways = ['127.0.0.31', '127.0.0.32', '127.0.0.33', '127.0.0.34'].map(from);
     const waiting = await Promise.all(ways.map((way) => connectRaw(narrow.url, way)));
     await using extra = await connectRaw(narrow.url, from('127.0.0.35'));
     expect((await extra.closed).code).toBe(1013);
-    expect(await refused(narrow, 'unauthenticated_connections')).toBe(1);
+    expect(await more()).toBe(1);
     waiting[0]?.send({ type: 'login:R', token: await stack.token('kay') });
     await waiting[0]?.next('login:A');
-    await using more = await connectAs(stack, narrow, 'lea', from('127.0.0.36'));
-    await more.close();
+    await using next = await connectAs(stack, narrow, 'lea', from('127.0.0.36'));
+    await next.close();
     for (const client of waiting) await client.terminate();
   });
 
   test('a connection that says nothing is cut off; a WebSocket is not', async () => {
     await using client = await connectAs(stack, narrow, 'mia', from('127.0.0.41'));
+    const more = await refusedSince(narrow, 'idle');
     const silent = connectTcp(narrow.port, '127.0.0.1');
     const openedAt = Date.now();
     await once(silent, 'close');
     expect(Date.now() - openedAt).toBeGreaterThanOrEqual(IDLE_MS - 50);
-    expect(await refused(narrow, 'idle')).toBeGreaterThanOrEqual(1);
+    expect(await more()).toBeGreaterThanOrEqual(1);
     client.send({ type: 'ping' });
     await client.next('pong');
   });
 
   test('a page elsewhere is refused with HTTP 403; ours, and who is no page, get in', async () => {
+    const more = await refusedSince(narrow, 'origin');
     const page = (origin: string): RawOptions => ({ ws: { origin, localAddress: '127.0.0.42' } });
     for (const origin of ['https://evil.example', 'http://app.example.com', `${ORIGIN}.evil.example`, 'null'])
       await expect(connectRaw(narrow.url, page(origin)), origin).rejects.toThrow('403');
-    expect(await refused(narrow, 'origin')).toBe(4);
+    expect(await more()).toBe(4);
     await using ours = await connectAs(stack, narrow, 'ned', page(ORIGIN));
     await using anywhere = await connectAs(stack, secure, 'oda', page('https://elsewhere.example'));
     await Promise.all([ours.close(), anywhere.close()]);
@@ -194,12 +213,13 @@ describe('sessions of one user', () => {
     });
 
   test('so many devices on all gateways; one that comes again takes its own place', async () => {
+    const more = await refusedSince(secure, 'sessions_per_user');
     const a = await open('a', narrow);
     const bb = await open('bb', narrow);
     const ccc = await open('ccc', secure);
     await using refusedOne = await connectRaw(secure.url, { token: await stack.token('pat'), device: 'd' });
     await expect(refusedOne.login()).rejects.toThrow('1013');
-    expect(await refused(secure, 'sessions_per_user')).toBe(1);
+    expect(await more()).toBe(1);
     const again = await open('a', secure);
     expect((await a.closed).code).toBe(4409);
     await bb.close();
@@ -244,17 +264,19 @@ describe('TLS', () => {
   test('a client that does not read is let go with 4413', async () => {
     await using vic = await connectAs(stack, secure, 'vic');
     await using wes = await connectAs(stack, secure, 'wes', { device: 'reader' });
-    vic.ws.pause();
-    for (let n = 0; n < 128; n++) wes.msg('vic', `v${n}`, 'x'.repeat(64_000));
     const letGo = async () =>
       (await stack.metrics(secure)).value('sixfold_errors_total', { code: 'slow_consumer' });
-    await until(async () => (await letGo()) === 1, { what: 'the gateway to let go' });
+    const before = await letGo();
+    vic.ws.pause();
+    for (let n = 0; n < 128; n++) wes.msg('vic', `v${n}`, 'x'.repeat(64_000));
+    await until(async () => (await letGo()) > before, { what: 'the gateway to let go' });
     vic.ws.resume();
     expect((await vic.closed).code).toBe(4413);
     await until(() => wes.all('ack:N', { state: 'stored' }).length === 128, { what: 'all to be stored' });
   });
 
   test('nothing but TLS 1.2 or newer', async () => {
+    const more = await refusedSince(secure, 'tls');
     const plain = connectTcp(secure.port, '127.0.0.1');
     plain.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
     expect(await text(plain)).not.toContain('200');
@@ -272,15 +294,16 @@ describe('TLS', () => {
     };
     await expect(dial({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })).rejects.toThrow(/alert|protocol/);
     expect(await dial({ maxVersion: 'TLSv1.2' })).toBe('TLSv1.2');
-    expect(await refused(secure, 'tls')).toBe(2);
+    await until(async () => (await more()) === 2, { what: 'both to be counted' });
   });
 
   test('a handshake that goes nowhere is cut off', async () => {
+    const more = await refusedSince(secure, 'tls_timeout');
     const silent = connectTcp(secure.port, '127.0.0.1');
     const openedAt = Date.now();
     await once(silent, 'close');
-    expect(Date.now() - openedAt).toBeLessThan(10_000);
-    expect(await refused(secure, 'tls_timeout')).toBe(1);
+    expect(Date.now() - openedAt).toBeGreaterThanOrEqual(HANDSHAKE_MS - 50);
+    await until(async () => (await more()) >= 1, { what: 'it to be counted' });
   });
 
   test('a renewed certificate is for new connections; one that does not fit changes nothing', async () => {
@@ -291,9 +314,12 @@ describe('TLS', () => {
       socket.destroy();
       return CN;
     };
+    install(first);
+    await until(async () => (await shown()) === 'first CA', { what: 'the first certificate' });
     await using before = await connectAs(stack, secure, 'xia');
+    const from = logSize(secure.spec.logFile);
     copyFileSync(second.cert, files.TLS_CERT); // and not yet the key
-    await until(async () => (await logTail(secure.spec.logFile, 40)).includes('the old one stays'), {
+    await until(async () => (await logTail(secure.spec.logFile, 40, from)).includes('the old one stays'), {
       what: 'it to be seen',
     });
     expect(await shown()).toBe('first CA');

@@ -299,11 +299,12 @@ describe('connections', () => {
   });
 
   test('one too many is closed with 1013; when another leaves there is room again', async () => {
+    const before = await errorsTotal(small, 'overloaded');
     const all: RawClient[] = [];
     for (let n = 0; n < MAX_CONNECTIONS; n++) all.push(await connectAs(stack, small, `q${n}`));
     await using extra = await connectRaw(small.url);
     expect((await extra.closed).code).toBe(1013);
-    expect(await errorsTotal(small, 'overloaded')).toBe(1);
+    expect((await errorsTotal(small, 'overloaded')) - before).toBe(1);
     await all.pop()?.close();
     all.push(await connectAs(stack, small, 'room'));
     for (const client of all) await client.close();
@@ -311,10 +312,11 @@ describe('connections', () => {
 
   test('a client that does not read is let go with 4413, and its messages are in the mailbox', async () => {
     const rob = await connectAs(stack, plain, 'rob');
+    const before = await errorsTotal(plain, 'slow_consumer');
     rob.ws.pause();
     const sent = ids(128, 's');
     for (const id of sent) alice.msg('rob', id, 'x'.repeat(64_000));
-    await until(async () => (await errorsTotal(plain, 'slow_consumer')) === 1, {
+    await until(async () => (await errorsTotal(plain, 'slow_consumer')) > before, {
       what: 'the gateway to let go',
     });
     rob.ws.resume();
@@ -339,7 +341,7 @@ describe('connections', () => {
         for (const { id } of [...messages, ...sid.all('msg:N')]) got.add(id);
         return got.size === sent.length;
       },
-      { what: 'all to arrive', timeoutMs: 15_000, intervalMs: 100 },
+      { what: 'all to arrive', intervalMs: 100 },
     );
     expect(sid.ws.readyState).toBe(sid.ws.OPEN);
     expect(await errorsTotal(plain, 'slow_consumer')).toBe(before);
@@ -349,10 +351,12 @@ describe('connections', () => {
 describe('other people', () => {
   test('from is always the authenticated user, and at the server’s clock', async () => {
     await using tim = await connectAs(stack, plain, 'tim');
+    const before = Date.now();
     alice.send('{"type":"msg:R","id":"forged","to":"tim","body":1,"from":"boss","at":1}');
     const { from, at } = await tim.next('msg:N', { id: 'forged' });
     expect(from).toBe('alice');
-    expect(Math.abs(at - Date.now())).toBeLessThan(10_000);
+    expect(at).toBeGreaterThanOrEqual(before);
+    expect(at).toBeLessThanOrEqual(Date.now());
   });
 
   test("ack:R for somebody else's message has no effect", async () => {

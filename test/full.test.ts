@@ -16,7 +16,7 @@ import { until } from './harness/wait.ts';
 
 const CONFIRM_TIMEOUT_MS = 1_000;
 /** The client is told within the confirm timeout; the rest is for a busy machine. */
-const TOLD_WITHIN_MS = CONFIRM_TIMEOUT_MS + 5_000;
+const TOLD_WITHIN_MS = CONFIRM_TIMEOUT_MS + 20_000;
 const FLOOD_MS = 3_000;
 const AWAY_MS = 6_000;
 const MOST_GROWTH_BYTES = 200 * 1024 * 1024;
@@ -133,7 +133,7 @@ test('the database is away: what was accepted waits, and nobody spins', async ()
   const restarting = Date.now();
   await stack.postgres.restart();
   const restarted = Date.now() - restarting;
-  const backMs = await traffic.flows(15_000);
+  const backMs = await traffic.flows();
   const count = await traffic.finish();
   console.log(
     `database away: ${used}; live ${backMs} ms after a start of ${restarted} ms; ${count} messages`,
@@ -147,7 +147,6 @@ test('the services start first, then the broker, then the database', async () =>
   const live = () => Promise.all(services.map(({ http }) => fetch(`${http}/healthz`)));
   await until(async () => (await live()).every(({ ok }) => ok), {
     what: 'all services to live',
-    timeoutMs: 20_000,
   });
   await stack.rabbitmq.restart();
   await stack.postgres.restart();

@@ -9,7 +9,7 @@ import { until } from './harness/wait.ts';
 /** Gateways that are killed or frozen: what was in flight there is with the receiver, or in the mailbox (G1). */
 
 /** G1: in flight at a gateway that died, and its sender told, within this long. */
-const INHERITED_WITHIN_MS = 8_000;
+const INHERITED_WITHIN_MS = 30_000;
 
 type Fives = [ServiceHandle, ServiceHandle, ServiceHandle, ServiceHandle, ServiceHandle];
 
@@ -91,7 +91,6 @@ test('killed with messages in flight: they are stored in time and in order, and 
   // One epoch was found by its messages, the other when its lease was over.
   await until(async () => (await remembered(epochs)).length === 0, {
     what: 'the epochs to be forgotten',
-    timeoutMs: 20_000,
   });
   for (const epoch of epochs) expect(await queueExists(stack, `sixfold.gateway.${epoch}`)).toBe(false);
   expect(await stack.sql('SELECT * FROM sessions WHERE gateway = ANY ($1)', [epochs])).toEqual([]);
@@ -138,12 +137,10 @@ test('frozen and thawed: a new epoch, its sessions announced again, nothing lost
   const all = [...held, ...late];
   await until(() => alice.all('ack:N', { state: 'stored' }).length >= all.length, {
     what: 'the heirs to have stored everything',
-    timeoutMs: 15_000,
   });
   expect((await stored('gus')).map(({ id }) => id).sort()).toEqual([...all].sort());
   await until(async () => (await remembered([before])).length === 0, {
     what: 'the frozen epoch to be removed',
-    timeoutMs: 15_000,
   });
   // Its network went without a word: the old socket stays, and the same device logs in elsewhere.
   await using current = await connectAs(stack, one, 'ida');

@@ -168,7 +168,6 @@ describe('the local stack', () => {
     process.kill(before.pid, signal);
     await until(() => processNamed(name).pid !== before.pid, {
       what: 'a new pid in stack.json',
-      timeoutMs: 15_000,
     });
     await until(() => allReady(stack()), { what: 'everything to be ready', timeoutMs: 45_000 });
     expect(startedAt(processNamed(name).pid)).toBeDefined();

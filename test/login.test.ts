@@ -116,6 +116,7 @@ describe('the first packet', () => {
     await using client = await connectRaw(plain.url, { token: await stack.token('bob'), device: 'my.phone' });
     const before = Date.now();
     const { at, session, ...rest } = await client.login();
+    const after = Date.now();
     expect(rest).toEqual({
       type: 'login:A',
       user: 'bob',
@@ -129,7 +130,8 @@ describe('the first packet', () => {
       },
     });
     expect(session).not.toBe('');
-    expect(Math.abs(at - before)).toBeLessThan(5_000);
+    expect(at).toBeGreaterThanOrEqual(before);
+    expect(at).toBeLessThanOrEqual(after);
     await using other = await connectAs(stack, plain, 'bob');
     expect(other.all('login:A')).toMatchObject([{ device: 'default' }]);
   });
@@ -415,7 +417,7 @@ function runGateway(env: NodeJS.ProcessEnv): Promise<{ code: number | null; outp
     const child = execFile(
       process.execPath,
       [main],
-      { env: { PATH: process.env['PATH'], PORT: '0', ...env }, timeout: 25_000 },
+      { env: { PATH: process.env['PATH'], PORT: '0', ...env }, timeout: 120_000 },
       (_, stdout, stderr) => resolve({ code: child.exitCode, output: stdout + stderr }),
     );
   });

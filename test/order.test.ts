@@ -72,7 +72,6 @@ async function untilRoutes(service: ServiceHandle): Promise<void> {
   const before = await routed();
   await until(async () => (await routed()) >= before + 100, {
     what: `${service.name} to route messages`,
-    timeoutMs: 30_000,
     intervalMs: 100,
   });
 }

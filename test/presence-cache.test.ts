@@ -51,7 +51,7 @@ test('an instance that gives partitions up and gets them back knows nothing of w
       await toEach(alice, `moving-${++round}`);
       return (await value(second, 'sixfold_presence_lookups_total', { answered: 'database' })) >= MOVED;
     },
-    { what: 'the second instance to have users', timeoutMs: 20_000 },
+    { what: 'the second instance to have users' },
   );
   const laptops = await logIn('laptop', two);
   await second.kill('SIGTERM'); // in order: nothing that it has dealt with comes to the first one again
@@ -86,7 +86,7 @@ test('when it is known that a gateway is gone, nothing more is sent there', asyn
   alice.msg('erin', 'found-out'); // an heir gets the laptop's, and says that the gateway is gone
   await phone.next('msg:N', { id: 'found-out' });
   const left = () => stack.sql('SELECT 1 FROM gateways WHERE gateway LIKE $1', [`${two.name}.%`]);
-  await until(async () => (await left()).length === 0, { what: 'the queue to be gone', timeoutMs: 20_000 });
+  await until(async () => (await left()).length === 0, { what: 'the queue to be gone' });
 
   const [routing] = stack.routing;
   const returned = await value(routing, 'sixfold_returned_total', { reason: 'unroutable' });

@@ -329,7 +329,7 @@ test('a receiver who hops between gateways, drops, is replaced and answers late:
       listen();
       return ids.every((id) => told.has(id));
     },
-    { what: 'delivered for all', timeoutMs: 15_000 },
+    { what: 'delivered for all' },
   );
   for (const id of ids) {
     expect(told.get(id), id).toBeGreaterThanOrEqual(bob.answered.get(id) ?? Infinity);

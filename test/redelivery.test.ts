@@ -56,7 +56,7 @@ test.for([routeQueue(0), ACK_QUEUE, gatewayQueue(GATEWAY), RETURNED_QUEUE])(
         const letter = await channel.get(DEAD_QUEUE, { noAck: true });
         return letter !== false && dead.push(letter);
       },
-      { what: 'the dead letter', timeoutMs: 20_000 },
+      { what: 'the dead letter' },
     );
     expect(dead[0]?.content.toString()).toBe(bad);
     expect(dead[0]?.properties.headers).toMatchObject({

@@ -85,7 +85,7 @@ async function untilDelivered(sender: RawClient, receiver: RawClient, sent: stri
       }
       return sent.every((id) => delivered(sender).has(id));
     },
-    { what: `all of ${sent.length} to be delivered`, timeoutMs: 20_000 },
+    { what: `all of ${sent.length} to be delivered` },
   );
   expect(sent.filter((id) => !arrived(receiver).has(id))).toEqual([]);
   expect(await stack.sql('SELECT * FROM offline_messages')).toEqual([]);

@@ -50,7 +50,7 @@ test('packets of any length arrive as they were sent, in order', async () => {
   ];
   for (const text of texts) connection.send('pong', text);
   expect(connection.sendBufferBytes).toBeGreaterThan(80_000);
-  await vi.waitFor(() => expect(received).toEqual(texts));
+  await vi.waitFor(() => expect(received).toEqual(texts), { timeout: 45_000 });
   expect(connection.sendBufferBytes).toBe(0);
 });
 
@@ -68,7 +68,7 @@ test('a client that reads too slowly is let go', async () => {
   const code = new Promise((resolve) => client.once('close', resolve));
   client.pause();
   for (let n = 0; n < 100; n++) connection.send('pong', 'x'.repeat(100_000));
-  await vi.waitFor(() => expect(connection.open).toBe(false));
+  await vi.waitFor(() => expect(connection.open).toBe(false), { timeout: 45_000 });
   client.resume();
   expect(await code).toBe(4413);
 });
@@ -84,7 +84,7 @@ test.each([
     const { client } = await connect({ ...NOBODY, receive });
     const sent = Array.from({ length: kind.count }, (_, n) => `packet ${n}`.padEnd(kind.length));
     for (const text of sent) client.send(text);
-    await vi.waitFor(() => expect(read).toHaveLength(sent.length), 5_000);
+    await vi.waitFor(() => expect(read).toHaveLength(sent.length), { timeout: 45_000 });
     expect(read.map(({ text }) => text)).toEqual(sent);
     const inOneTurn = Map.groupBy(read, ({ turn }) => turn);
     expect(Math.max(...[...inOneTurn.values()].map(({ length }) => length))).toBeLessThanOrEqual(kind.most);
@@ -100,10 +100,10 @@ test('what comes behind a login waits for it', async () => {
   };
   const { client } = await connect({ ...NOBODY, receive });
   for (const text of ['login', 'a', 'b']) client.send(text);
-  await vi.waitFor(() => expect(read).not.toEqual([]));
+  await vi.waitFor(() => expect(read).not.toEqual([]), { timeout: 45_000 });
   await new Promise((resolve) => setImmediate(resolve));
   expect(read).toEqual(['login']);
   login.resolve(undefined);
-  await vi.waitFor(() => expect(read).toHaveLength(3));
+  await vi.waitFor(() => expect(read).toHaveLength(3), { timeout: 45_000 });
   expect(read).toEqual(['login', 'a', 'b']);
 });
