@@ -198,3 +198,34 @@ test('more msg:R than the send window without their msg:A are refused, and have 
   fred.msg('gwen', String(refused[0]?.re?.id));
   await fred.next('ack:N', { id: String(refused[0]?.re?.id), state: 'delivered' });
 });
+
+test('a flood for somebody who does not answer: what the gateway holds is bounded by bytes, others are served, nothing is lost', async () => {
+  const MAX_UNSETTLED_BYTES = 1024 * 1024;
+  const small = await stack.addGateway({ MAX_UNSETTLED_BYTES: String(MAX_UNSETTLED_BYTES) });
+  await using glutton = await connectAs(stack, small, 'glutton');
+  await using lively = await connectAs(stack, small, 'lively-2', { autoAck: true });
+  const sent = ids(120, 'b');
+  for (const id of sent) alice.msg('glutton', id, 'x'.repeat(50_000));
+  let most = 0;
+  const early = () => told('glutton', 'stored');
+  // At most so much may stay at the gateway.
+  const fits = (MAX_UNSETTLED_BYTES * 0.8) / 50_000;
+  await until(
+    async () => {
+      most = Math.max(most, (await stack.metrics(small)).value('sixfold_unsettled_bytes'));
+      return early().length >= sent.length - fits;
+    },
+    { what: 'what does not fit to be in the mailbox', timeoutMs: 30_000 },
+  );
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThanOrEqual(MAX_UNSETTLED_BYTES);
+  expect((await stack.metrics(small)).value('sixfold_unsettled_pauses_total')).toBeGreaterThan(0);
+  alice.msg('lively-2', 'beside');
+  await alice.next('ack:N', { id: 'beside', state: 'delivered' });
+  expect(received(lively)).toEqual(['beside']);
+  await glutton.terminate();
+  await until(() => early().length === sent.length, { what: 'all to be in the mailbox', timeoutMs: 30_000 });
+  await using again = await connectAs(stack, small, 'glutton');
+  const kept = (await emptyMailbox(again)).messages.map(({ id }) => id);
+  expect(new Set(kept)).toEqual(new Set(sent));
+});
