@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { connect } from '#libs/client/index.ts';
 import { ReturnReason } from '#libs/broker/entries.ts';
 import { partitionOf } from '#libs/broker/topology.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
@@ -63,6 +65,28 @@ test('while routing instances are stopped in order, one after the other', async 
   }
   await crowd.stop();
   await crowd.expectInOrder();
+});
+
+test('while a receiver who was away comes back, with the client library', async () => {
+  const away = 512;
+  await using alice = await connectAs(stack, one, 'back-alice');
+  const stream = new Stream(alice, ['back-bob'], { window: 128 });
+  await stream.run(() => stream.sent < away);
+  const received = (state: string) => alice.all('ack:N').filter((receipt) => receipt.state === state).length;
+  await until(() => received('stored') >= away, { what: 'the mailbox to hold them', timeoutMs: PATIENCE_MS });
+
+  const handed: string[] = [];
+  const sending = stream.run(() => handed.length < away + 1_000);
+  const token = await stack.token('back-bob');
+  const bob = connect({ url: two.url, token, WebSocket: WebSocket });
+  try {
+    bob.onMessage(({ id }) => void handed.push(id));
+    await sending;
+    await until(() => handed.length >= stream.sent, { what: 'all of them', timeoutMs: PATIENCE_MS });
+    expect(handed).toEqual(stream.sentTo.get('back-bob'));
+  } finally {
+    await bob.close();
+  }
 });
 
 /** The broker has one routing instance active in each partition, and the instances share them out. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { SendOptions } from './client.ts';
-import type { IncomingMessage } from './incoming/inbox.ts';
+import type { IncomingMessage } from './incoming/message.ts';
 import { settle } from './testing/manual-clock.ts';
 import { comeOnline, online, world } from './testing/setup.ts';
 import { MemoryStorage } from './storage/memory.ts';

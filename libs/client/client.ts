@@ -3,7 +3,7 @@ import { Connection, type Session, type Status } from './connection/connection.t
 import { Emitter, type Unsubscribe } from './emitter.ts';
 import { ClientError } from './errors.ts';
 import { idMaker } from './ids.ts';
-import type { MessageHandler } from './incoming/inbox.ts';
+import type { MessageHandler } from './incoming/message.ts';
 import { Mailroom } from './mailroom.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import type { OutgoingMessage } from './outgoing/outgoing.ts';
@@ -152,14 +152,14 @@ export class Client {
 
   /**
    * Sets the handler of incoming messages; there is one. It gets the messages of one sender one after the other. A
-   * message is confirmed to the server when the handler is through with it; if the handler throws, the server keeps it
-   * and brings it again.
+   * message is confirmed to the server when the handler is through with it; if the handler throws, the message comes
+   * again, after pauses that grow, and others go on meanwhile. To give one up, throw {@link Skip}. A handler that takes
+   * longer than `slowHandlerMs` is reported (`slow_handler`); only the messages of the same sender wait for it.
    */
   onMessage(handler: MessageHandler): Unsubscribe {
-    if (this.#mailroom.inbox.hasHandler) throw new Error('there is a message handler already');
-    this.#mailroom.inbox.setHandler(handler);
-    this.#mailroom.pull.handlerSet();
-    return () => this.#mailroom.inbox.setHandler(undefined);
+    if (this.#mailroom.incoming.inbox.hasHandler) throw new Error('there is a message handler already');
+    this.#mailroom.incoming.setHandler(handler);
+    return () => this.#mailroom.incoming.setHandler(undefined);
   }
 
   /**
@@ -167,10 +167,10 @@ export class Client {
    * `delivered` and `rejected`, and may see the same receipt twice.
    */
   onReceipt(handler: ReceiptHandler): Unsubscribe {
-    if (this.#mailroom.receipts.handler) throw new Error('there is a receipt handler already');
-    this.#mailroom.receipts.handler = handler;
+    if (this.#mailroom.incoming.receipts.handler) throw new Error('there is a receipt handler already');
+    this.#mailroom.incoming.receipts.handler = handler;
     return () => {
-      this.#mailroom.receipts.handler = undefined;
+      this.#mailroom.incoming.receipts.handler = undefined;
     };
   }
 

@@ -1,11 +1,13 @@
+import { isThenable } from './thenable.ts';
+
 export type Unsubscribe = () => void;
 
 /**
- * Listeners of one kind of event. One that throws does not keep the event from the others; what it threw goes to
+ * Listeners of one kind of event. One that throws, or rejects, does not keep the event from the others; what it threw goes to
  * `threw`.
  */
 export class Emitter<T> {
-  readonly #listeners = new Set<(event: T) => void>();
+  readonly #listeners = new Set<(event: T) => unknown>();
   readonly #threw: (error: unknown) => void;
 
   constructor(threw: (error: unknown) => void) {
@@ -16,9 +18,9 @@ export class Emitter<T> {
     return this.#listeners.size;
   }
 
-  on(listener: (event: T) => void): Unsubscribe {
+  on(listener: (event: T) => unknown): Unsubscribe {
     // A wrapper of its own, so that the same function can be subscribed twice and unsubscribed once.
-    const own = (event: T) => listener(event);
+    const own = (event: T): unknown => listener(event);
     this.#listeners.add(own);
     return () => {
       this.#listeners.delete(own);
@@ -28,7 +30,9 @@ export class Emitter<T> {
   emit(event: T): void {
     for (const listener of [...this.#listeners]) {
       try {
-        listener(event);
+        const result: unknown = listener(event);
+        // An asynchronous listener that fails must not end the process as an unhandled rejection.
+        if (isThenable(result)) void Promise.resolve(result).catch((error: unknown) => this.#threw(error));
       } catch (error) {
         this.#threw(error);
       }

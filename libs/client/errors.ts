@@ -1,6 +1,12 @@
 /**
  * What went wrong, for programs:
- * - `handler`: the application's onMessage or onReceipt handler failed; what it was given comes again
+ * - `handler`: the application's onMessage or onReceipt handler failed; what it was given comes again, after pauses that grow
+ * - `slow_handler`: a handler has been at work on one message or receipt for longer than `slowHandlerMs`; what its sender
+ *   sent after it waits at the server, other senders go on
+ * - `skipped`: a handler gave a message or receipt up with {@link Skip}
+ * - `put_aside`: messages that the handler failed on, or that wait behind a slow handler, fill the head of the mailbox. To
+ *   read on, the client keeps them in its storage and confirms them; it hands them on from there
+ * - `mailbox_blocked`: the same, and as many are kept as may be (`maxPutAside`): nothing behind them is read for now
  * - `listener`: an event listener of the application threw
  * - `storage`: the storage failed; nothing that it did not take was sent or confirmed
  * - `token`: the token function failed; the client tries again with backoff
@@ -12,7 +18,20 @@
  * - `closed`: the client is closed
  */
 export type ClientErrorCode =
-  'handler' | 'listener' | 'storage' | 'token' | 'socket' | 'server' | 'packet' | 'owner' | 'send' | 'closed';
+  | 'handler'
+  | 'slow_handler'
+  | 'skipped'
+  | 'put_aside'
+  | 'mailbox_blocked'
+  | 'listener'
+  | 'storage'
+  | 'token'
+  | 'socket'
+  | 'server'
+  | 'packet'
+  | 'owner'
+  | 'send'
+  | 'closed';
 
 export class ClientError extends Error {
   override readonly name: string = 'ClientError';
@@ -38,5 +57,18 @@ export class SendError extends ClientError {
     super('send', `message ${id} is ${state}: ${reason}`);
     this.id = id;
     this.reason = reason;
+  }
+}
+
+/**
+ * Thrown by a handler that gives up on what it was given: it is not handed on again. A message counts as handled, and
+ * is confirmed, so that its sender reads `delivered`: this device did have it, and there is no other honest word for it.
+ * It is reported to onError as `skipped`, with this as its cause.
+ */
+export class Skip extends Error {
+  override readonly name = 'Skip';
+
+  constructor(reason = 'given up by the application', options: ErrorOptions = {}) {
+    super(reason, options);
   }
 }

@@ -30,12 +30,18 @@ export const DEFAULT_TUNING = {
   pullTimeoutMs: 10_000,
   /** Before the mailbox is asked again after a refusal, or when a handler failed. */
   pullRetry: { baseMs: 2_000, maxMs: 60_000 } as BackoffOptions,
+  /** Before a message is handed on again that the handler failed on; quadruples up to the longest. */
+  retryFailed: { baseMs: 2_000, maxMs: 900_000 } as BackoffOptions,
+  /** A handler that takes longer for one message is reported, and what its sender sent after it is left to the server. */
+  slowHandlerMs: 5_000,
   /** How long before its expiry a token is renewed, where `token` is a function. */
   renewBeforeMs: 60_000,
   /** Most messages without their ack:N; send() beyond it fails with `outbox_full`. */
   maxOutbox: 100_000,
   /** Most incoming messages under way to the application; more are left to the server. */
   maxHeld: 1_000,
+  /** Most messages kept in the storage that the server was told of, because they blocked the mailbox. */
+  maxPutAside: 1_000,
   /** Seen names kept: at least so many, and at least so long (PROTOCOL: what a client must do, 4). */
   seen: { keepCount: 10_000, keepMs: 7 * 24 * 60 * 60 * 1000 },
 };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { IncomingMessage } from './incoming/inbox.ts';
+import type { IncomingMessage } from './incoming/message.ts';
 import { MemoryStorage } from './storage/memory.ts';
 import { ManualClock, settle } from './testing/manual-clock.ts';
 import { comeOnline, online, world, type World } from './testing/setup.ts';

@@ -3,7 +3,7 @@ import { MemoryStorage } from '../storage/memory.ts';
 import type { Change, Durability } from '../storage.ts';
 import { settle } from '../testing/manual-clock.ts';
 import { comeOnline, online, world } from '../testing/setup.ts';
-import type { IncomingMessage } from './inbox.ts';
+import type { IncomingMessage } from './message.ts';
 
 const msgN = (id: string, from = 'bob') => ({ type: 'msg:N', id, from, body: id, at: 1 }) as const;
 const entry = (key: string, id: string) => ({ key, id, from: 'bob', body: id, at: 1 });

@@ -1,3 +1,5 @@
+import { isThenable } from '../thenable.ts';
+
 export type Outcome = { readonly ok: true } | { readonly ok: false; readonly error: unknown };
 
 interface Lane<T> {
@@ -6,9 +8,6 @@ interface Lane<T> {
   busy: boolean;
 }
 
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-
 /**
  * Runs a task per item: the items of one lane one after the other, different lanes side by side. A task that returns
  * no promise ends in place, so that synchronous tasks run in the order of all items.
@@ -16,16 +15,23 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
 export class Lanes<T> {
   readonly #run: (item: T) => unknown;
   readonly #done: (item: T, outcome: Outcome) => void;
+  readonly #waits: ((item: T) => void) | undefined;
   readonly #lanes = new Map<string, Lane<T>>();
   #paused = true;
 
   /**
    * @param run the task; none is started before the first {@link resume}
    * @param done called after each task, before the next of the same lane starts
+   * @param waits called when a task has not ended in place; its lane waits for it
    */
-  constructor(run: (item: T) => unknown, done: (item: T, outcome: Outcome) => void) {
+  constructor(
+    run: (item: T) => unknown,
+    done: (item: T, outcome: Outcome) => void,
+    waits?: (item: T) => void,
+  ) {
     this.#run = run;
     this.#done = done;
+    this.#waits = waits;
   }
 
   add(name: string, item: T): void {
@@ -45,6 +51,11 @@ export class Lanes<T> {
     for (const [name, lane] of this.#lanes) this.#advance(name, lane);
   }
 
+  /** Takes out what waits in a lane, behind the task that runs. */
+  take(name: string): T[] {
+    return this.#lanes.get(name)?.waiting.splice(0) ?? [];
+  }
+
   /** Pauses for good. @returns what was waiting */
   drop(): T[] {
     this.#paused = true;
@@ -61,6 +72,7 @@ export class Lanes<T> {
       lane.busy = true;
       const outcome = this.#start(item);
       if (outcome instanceof Promise) {
+        this.#waits?.(item);
         void outcome.then((result) => this.#ended(name, lane, item, result));
         return;
       }

@@ -187,6 +187,58 @@ describe('a pull that fails', () => {
   });
 });
 
+describe('an answer that comes twice, as after a failure of the broker', () => {
+  const page = (from: number, more: boolean) => ({
+    messages: Array.from({ length: 3 }, (_, n) => message(from + n)),
+    more,
+  });
+
+  test.each([
+    ['at once', 0],
+    ['a page later', 1],
+  ])(
+    '%s: nothing is handed on twice, one question is open at a time, all of it is read',
+    async (_when, late) => {
+      const handed: string[] = [];
+      const { connection } = await pulling((id) => handed.push(id));
+      for (const [n, from] of [1, 4, 7, 10].entries()) {
+        expect(connection.takeAll('offline:R').length, `questions before page ${n}`).toBe(1);
+        await connection.mailbox(page(from, from < 10));
+        if (n >= late) await connection.mailbox(page(from - 3 * late, from - 3 * late < 10));
+        if (n < 3) expect(connection.received.filter(({ type }) => type === 'offline:R').length).toBe(1);
+      }
+      expect(connection.takeAll('offline:R')).toEqual([]);
+      expect(handed).toEqual(Array.from({ length: 12 }, (_, n) => `m${n + 1}`));
+      const keys = new Set(connection.takeAll('offline:A').flatMap((packet) => packet.keys));
+      expect(keys.size).toBe(12);
+    },
+  );
+
+  test('does not count as the answer to the next question, which is still waited for', async () => {
+    const { connection, clock } = await pulling();
+    connection.take('offline:R');
+    await connection.mailbox(page(1, true));
+    connection.take('offline:R');
+    await connection.mailbox(page(1, true));
+    await clock.advance(9_999);
+    expect(connection.takeAll('offline:R')).toEqual([]);
+    await clock.advance(1);
+    connection.take('offline:R');
+  });
+
+  test('an empty one does no harm', async () => {
+    const { connection } = await pulling();
+    connection.take('offline:R');
+    await connection.mailbox();
+    await connection.mailbox();
+    expect(connection.received).toEqual([]);
+    await connection.mailbox({ more: true });
+    connection.take('offline:R');
+    await connection.mailbox(page(1, false));
+    expect(connection.take('offline:A').keys.length).toBe(3);
+  });
+});
+
 describe('receipts', () => {
   test('for messages of an earlier run go to the receipt handler, and are confirmed when it is through', async () => {
     const { client, connection } = await online({}, { pull: false });

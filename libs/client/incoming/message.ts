@@ -1,0 +1,24 @@
+/** A message for the application. */
+export interface IncomingMessage {
+  readonly from: string;
+  readonly id: string;
+  /** Any JSON value. */
+  readonly body: unknown;
+  /** The server's time, milliseconds since the epoch; sorts the messages of one sender (see `byOrder`). */
+  readonly at: number;
+  /** The sender's own counter, where it gave one. */
+  readonly seq?: number;
+  /**
+   * The program ended while the handler may have been at work on this message: it may have been handled already.
+   * Only messages with this mark can be second ones.
+   */
+  readonly again?: true;
+  /** How often the handler has failed on it, in this run of the program. */
+  readonly failures?: number;
+}
+
+/**
+ * May be asynchronous. The message is confirmed to the server once it has returned, or its promise resolved. If it
+ * throws, the message comes again, after pauses that grow; if it throws {@link Skip}, the message is given up.
+ */
+export type MessageHandler = (message: IncomingMessage) => unknown;
