@@ -40,6 +40,15 @@ export class Delivery implements Pending {
     return this.#fields.redelivered;
   }
 
+  /** What it was published to: an exchange, and a routing key. */
+  get exchange(): string {
+    return this.#fields.exchange;
+  }
+
+  get routingKey(): string {
+    return this.#fields.routingKey;
+  }
+
   /** Work on it begins. False if it is somebody else's by now; then leave it alone. */
   begin(): boolean {
     if (this.source.closing) return false;

@@ -11,7 +11,8 @@ import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } fro
  */
 
 /** `<gateway id>.<epoch>` */
-const Gateway = z.string().regex(/^[A-Za-z0-9_-]{1,64}\.[0-9a-z]{1,16}$/);
+export const GATEWAY_EPOCH = /^[A-Za-z0-9_-]{1,64}\.[0-9a-z]{1,16}$/;
+const Gateway = z.string().regex(GATEWAY_EPOCH);
 /** A session's id. */
 export const SESSION = /^[A-Za-z0-9-]{1,64}$/;
 const Session = z.string().regex(SESSION);
@@ -47,6 +48,10 @@ export type Target = z.infer<typeof Target>;
 /** Numbers the pulls of a session; the page brings it back. */
 const question = { ask: z.int().min(0).optional() };
 
+/** A session that presence should know. */
+const Checked = z.object({ user: UserId, session: Session });
+export type Checked = z.infer<typeof Checked>;
+
 /** gateway -> routing, in the partition of the user that it concerns. */
 export const RouteEntry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('message'), ...message, ...traced }),
@@ -71,8 +76,17 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     ...question,
   }),
   z.object({ kind: z.literal('confirm'), user: UserId, keys: z.array(z.string()).max(MAX_PULL) }),
-  /** A gateway's heartbeat; `first` registers a new epoch. */
-  z.object({ kind: z.literal('lease'), gateway: Gateway, first: z.boolean() }),
+  /**
+   * A gateway's heartbeat; `first` registers a new epoch. `asked`: when, by a clock of the gateway's; the answer says it
+   * again. `check`: some of its sessions; the answer names those that presence does not have.
+   */
+  z.object({
+    kind: z.literal('lease'),
+    gateway: Gateway,
+    first: z.boolean(),
+    asked: z.number().optional(),
+    check: z.array(Checked).optional(),
+  }),
   /** An epoch is over, in order. */
   z.object({ kind: z.literal('leave'), gateway: Gateway }),
 ]);
@@ -98,6 +112,7 @@ export const ReturnReason = z.enum([
   'session_full',
   'gateway_full',
   'draining',
+  'queue_deleted',
   /** One that another version gives, and this one does not know. */
   'other',
 ]);
@@ -148,9 +163,15 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
   }),
   /**
    * Answer to lease. `presence` names the time without a gap in which the gateway's sessions count: when it changes,
-   * they were lost or had lapsed, and the gateway announces them again.
+   * they were lost or had lapsed, and the gateway announces them again. `asked` as in the lease.
    */
-  z.object({ kind: z.literal('lease-granted'), presence: z.string() }),
+  z.object({
+    kind: z.literal('lease-granted'),
+    presence: z.string(),
+    asked: z.number().optional(),
+    /** Sessions that it asked about and that presence does not have. */
+    missing: z.array(Session).optional(),
+  }),
   /** From an operator: this session has to connect anew. */
   z.object({ kind: z.literal('disconnect'), session: Session }),
   /** From an operator: who is slow? The answer goes to the queue `to`, and names up to `most` sessions. */
@@ -171,6 +192,7 @@ export type SessionDown = Kind<RouteEntry, 'session-down'>;
 export type Pull = Kind<RouteEntry, 'pull'>;
 export type Confirm = Kind<RouteEntry, 'confirm'>;
 export type Lease = Kind<RouteEntry, 'lease'>;
+export type LeaseGranted = Kind<GatewayEntry, 'lease-granted'>;
 export type LiveMessage = Kind<GatewayEntry, 'message'>;
 export type LiveReceipt = Kind<GatewayEntry, 'receipt'>;
 export type Mailbox = Kind<GatewayEntry, 'mailbox'>;

@@ -13,8 +13,8 @@ export interface SubscribeOptions {
   receive: Receive;
   /** A delivery that was begun is dealt with; it is acknowledged within a moment (acks.ts). */
   onFinished?: (delivery: Delivery) => void;
-  /** The consumer is gone though nobody closed it: the queue was deleted, or the channel failed. */
-  onLost: () => void;
+  /** The consumer is gone though nobody closed it: cancelled, since the queue was deleted, or with its channel. */
+  onLost: (why: 'cancelled' | 'closed') => void;
 }
 
 /** A consumer on a channel of its own, so that it can be given up without touching the others. */
@@ -40,20 +40,20 @@ export class Subscription implements DeliverySource {
   static async open(connection: ChannelModel, options: SubscribeOptions): Promise<Subscription> {
     const channel = await connection.createChannel();
     const subscription = new Subscription(options, channel);
-    const lost = () => {
-      if (subscription.#state === 'open') options.onLost();
+    const lost = (why: 'cancelled' | 'closed') => {
+      if (subscription.#state === 'open') options.onLost(why);
       subscription.#state = 'closed';
       consuming.delete(subscription);
       subscription.#acks.drop();
       subscription.#idle?.();
     };
     channel.on('error', () => undefined); // a 'close' follows; that is what counts
-    channel.on('close', lost);
+    channel.on('close', () => lost('closed'));
     consuming.add(subscription);
     await channel.prefetch(options.prefetch);
     await channel.consume(options.queue, (message) => {
       if (message === null) {
-        lost(); // cancelled by the server: the queue was deleted
+        lost('cancelled'); // by the server: the queue was deleted
         void channel.close().catch(() => undefined); // nothing more comes through it
         return;
       }

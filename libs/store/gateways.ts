@@ -26,7 +26,8 @@ const RENEW = {
  * Renews a gateway's lease; `first` makes it.
  *
  * @returns a name for the time in which the gateway's sessions were present without a gap: when it changes, they
- *   must be announced again. Undefined when the epoch is over.
+ *   must be announced again. Undefined when the epoch is over. That it is, too, when its row is gone (somebody deleted
+ *   it, or the database is older than it): sessions and messages went wrong meanwhile, and nobody else may know its queue.
  */
 export async function renewLease(
   db: Database,
@@ -37,6 +38,7 @@ export async function renewLease(
   await db.query(KEEP_PRESENCE);
   if (first) await db.query(REGISTER, [gateway]);
   const [row] = await db.query<{ presence: string | null }>(RENEW, [gateway, leaseMs]);
+  if (!row) await removeGateways(db, [gateway]);
   return row?.presence ?? undefined; // null: Postgres was restarted in between
 }
 

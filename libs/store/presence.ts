@@ -97,6 +97,25 @@ export async function removeSessions(
   await db.query(REMOVE, [sessions.map((s) => s.user), sessions.map((s) => s.session)]);
 }
 
+const FIND_MISSING = {
+  name: 'sessions-find-missing',
+  text: `
+    SELECT i.session FROM unnest($2::text[], $3::text[]) AS i (user_id, session)
+    WHERE NOT EXISTS (
+      SELECT FROM sessions s WHERE s.user_id = i.user_id AND s.session = i.session AND s.gateway = $1
+    )`,
+};
+
+/** Which of these sessions presence does not have at that gateway. */
+export async function findMissing(
+  db: Database,
+  gateway: string,
+  sessions: readonly Pick<Session, 'user' | 'session'>[],
+): Promise<string[]> {
+  const names = [sessions.map((s) => s.user), sessions.map((s) => s.session)];
+  return (await db.query<{ session: string }>(FIND_MISSING, [gateway, ...names])).map((row) => row.session);
+}
+
 const FIND = {
   name: 'sessions-find',
   text: `

@@ -1,49 +1,79 @@
 import type { ChannelModel } from 'amqplib';
 import type { Consuming } from '#libs/broker/broker.ts';
 import type { Delivery } from '#libs/broker/delivery.ts';
+import type { Checked } from '#libs/broker/entries.ts';
 import { Subscription } from '#libs/broker/subscription.ts';
-import { declareGatewayQueue, gatewayQueue } from '#libs/broker/topology.ts';
+import { declareGatewayQueue, GATEWAY_EXCHANGE, gatewayQueue } from '#libs/broker/topology.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { GatewayConfig } from './config.ts';
+import { Lease } from './lease.ts';
 import type { Outboxes } from './outboxes.ts';
+import { WayBack } from './way-back.ts';
 
 /** What an epoch asks of the gateway. */
 export interface EpochOwner {
   receive(delivery: Delivery, content: Buffer): void;
   finished(delivery: Delivery): void;
-  /** The epoch is over: the broker has given all that was in flight to the heirs. */
-  epochOver(): void;
+  /**
+   * The epoch is over: the broker has given all that was in flight to the heirs.
+   *
+   * @param deleted not so: its queue was deleted, and nobody but this gateway has what was in flight here
+   */
+  epochOver(deleted: boolean): void;
   /** Presence does not know the sessions (any more). */
   announceAll(): void;
+  /** Sessions that presence should know: the next ones to compare. */
+  toCheck(): Checked[];
   /** Give this epoch up, and begin another one. */
   renew(): void;
 }
 
 /** Leases are renewed this many times in their span. */
-const RENEWALS = 3;
-/** A renewal that the broker did not take is tried again after this long, milliseconds. */
+export const RENEWALS = 3;
+/** A renewal that the broker did not take is tried again after this long, and so is a probe, milliseconds. */
 const RETRY_MS = 300;
 
 /**
- * One life of the gateway in the broker: a queue of its own, for as long as the connection that consumes it lasts,
- * and a lease that says so. After a lost connection the queue is the heirs', and a new epoch begins.
+ * An epoch is one life (incarnation) of the gateway in the broker: a queue of its own, the binding of that queue, a row
+ * in `gateways`, and a lease on them. Each epoch makes all of them anew, under a new name; nothing is ever repaired.
+ *
+ * State     Means                                                    Leaves it for
+ * none      no connection to the broker                              asking: connected, queue and binding declared
+ * asking    no lease yet                                             settling, ready: the lease is granted
+ * settling  granted; the queue is too young (QUEUE_SETTLE_MS)        ready: the queue is old enough
+ * ready     sessions can be announced, and all are                   stale: no grant for two leases, counted from the
+ *                                                                    moment that the last granted one was asked for
+ * stale     no session can be announced; those there are stay        ready: a lease is granted
+ *
+ * From every state to none, and from there on with a new epoch:
+ * - The connection is lost, or the queue was deleted (the broker ends the consumer).
+ * - A tombstone came: routing took the epoch for over. It does so when no renewal came for two leases, when the row is
+ *   gone, and when something that was published for the epoch came back because the queue is not bound.
+ * - The epoch is asking or stale for two leases, and its way back is broken: a probe that is published as routing
+ *   publishes does not come through the queue. (If it does come, routing is away. A new queue would not help, and
+ *   a long outage would leave many of them.)
+ * What waits in the old queue is the heirs', whether it is bound or not. The new epoch announces all sessions.
  */
 export class Epoch implements Consuming {
+  readonly lease: Lease;
   readonly #config: GatewayConfig;
   readonly #out: Outboxes;
   readonly #log: Logger;
+  readonly #wayBack: WayBack;
   #owner: EpochOwner | undefined;
   #name = '';
-  #presence: string | undefined;
   #renewing: NodeJS.Timeout | undefined;
   #subscription: Subscription | undefined;
-  /** When the queue is old enough to rely on, milliseconds since the epoch. */
+  #deleted = false;
+  /** When the queue is old enough to rely on, milliseconds of performance.now(). */
   #settledAt = 0;
 
   constructor(config: GatewayConfig, out: Outboxes, log: Logger) {
     this.#config = config;
     this.#out = out;
     this.#log = log;
+    this.#wayBack = new WayBack((gateway) => out.probe(gateway));
+    this.lease = new Lease(config.GATEWAY_LEASE_MS, () => void this.#overdue());
   }
 
   /** `<gateway id>.<epoch>`: names the queue, and where sessions are. */
@@ -51,9 +81,9 @@ export class Epoch implements Consuming {
     return this.#name;
   }
 
-  /** Sessions can be announced: the lease is granted, and its answer came through the queue. */
+  /** Sessions can be announced: the lease is granted and holds, and its answer came through the queue. */
   get ready(): boolean {
-    return this.#presence !== undefined;
+    return this.lease.holds;
   }
 
   ownedBy(owner: EpochOwner): void {
@@ -67,18 +97,26 @@ export class Epoch implements Consuming {
     const channel = await connection.createChannel();
     await declareGatewayQueue(channel, name, QUEUE_TYPE);
     void channel.close().catch(() => undefined); // nothing depends on it
+    this.#deleted = false;
     const subscription = await Subscription.open(connection, {
       queue: gatewayQueue(name),
       prefetch: GATEWAY_PREFETCH,
-      receive: (delivery, content) => this.#owner?.receive(delivery, content),
+      receive: (delivery, content) => {
+        if (delivery.exchange === GATEWAY_EXCHANGE) this.#wayBack.heard();
+        this.#owner?.receive(delivery, content);
+      },
       onFinished: (delivery) => this.#owner?.finished(delivery),
-      onLost: () => this.#owner?.renew(),
+      onLost: (why) => {
+        this.#deleted = why === 'cancelled';
+        this.#owner?.renew();
+      },
     });
     if (subscription.closing) throw new Error('the connection was lost in the meantime');
     this.#name = name;
     this.#subscription = subscription;
-    this.#settledAt = Date.now() + this.#config.QUEUE_SETTLE_MS;
+    this.#settledAt = performance.now() + this.#config.QUEUE_SETTLE_MS;
     this.#log.info({ epoch: name }, 'epoch begins');
+    this.lease.begin();
     this.#renew();
   };
 
@@ -86,35 +124,40 @@ export class Epoch implements Consuming {
   readonly close = (): void => {
     clearTimeout(this.#renewing);
     if (this.#name === '') return;
-    this.#log.info({ epoch: this.#name }, 'epoch is over');
+    this.#log.info({ epoch: this.#name, deleted: this.#deleted }, 'epoch is over');
     this.#name = '';
-    this.#presence = this.#subscription = undefined;
-    this.#owner?.epochOver();
+    this.#subscription = undefined;
+    this.lease.end();
+    this.#owner?.epochOver(this.#deleted);
   };
 
   /** Leaves in order: what was handed over is settled first, what waits is the heirs'. */
   async leave(): Promise<void> {
     const { name } = this;
     this.#name = '';
-    this.#presence = undefined;
+    this.lease.end();
     clearTimeout(this.#renewing);
     await this.#subscription?.close();
     if (name) this.#out.route(name, { kind: 'leave', gateway: name });
   }
 
-  /** Routing answered. A new name for presence means that the sessions it knew are not there any more. */
-  granted(presence: string): void {
-    if (presence === this.#presence) return;
+  /**
+   * Routing answered. A new name for presence means that the sessions it knew are not there any more.
+   *
+   * @param asked when it was asked for; an older routing does not say
+   */
+  granted(presence: string, asked?: number): void {
     const name = this.#name;
-    const early = this.#settledAt - Date.now();
+    if (name === '') return;
+    const early = this.#settledAt - performance.now();
     if (early > 0) {
       setTimeout(() => {
-        if (this.#name === name) this.granted(presence);
+        if (this.#name === name) this.granted(presence, asked);
       }, early);
       return;
     }
-    this.#presence = presence;
-    this.#log.info({ epoch: this.#name, presence }, 'lease granted');
+    if (!this.lease.granted(presence, asked)) return;
+    this.#log.info({ epoch: name, presence }, 'lease granted');
     this.#owner?.announceAll();
   }
 
@@ -128,6 +171,23 @@ export class Epoch implements Consuming {
     const settled = (error?: Error) => {
       if (error) next(RETRY_MS);
     };
-    this.#out.route(gateway, { kind: 'lease', gateway, first: !this.ready }, { settled });
+    const check = this.#owner?.toCheck() ?? [];
+    const asked = performance.now();
+    const first = !this.lease.everGranted;
+    this.#out.route(
+      gateway,
+      { kind: 'lease', gateway, first, asked, ...(check.length > 0 && { check }) },
+      { settled },
+    );
+  }
+
+  /** No lease was granted in time. */
+  async #overdue(): Promise<void> {
+    const epoch = this.#name;
+    const wayBack = await this.#wayBack.probe(epoch);
+    if (this.#name !== epoch || this.lease.remainingMs > 0) return;
+    this.#log.warn({ epoch, wayBack }, 'no lease was granted for two leases');
+    if (wayBack === 'broken') this.#owner?.renew();
+    this.lease.watch(wayBack === 'unknown' ? RETRY_MS : this.#config.GATEWAY_LEASE_MS);
   }
 }

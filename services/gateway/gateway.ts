@@ -85,9 +85,14 @@ export class Gateway implements ConnectionOwner {
     return undefined;
   }
 
-  openSession(identity: Identity, device: string, connection: Connection): Session {
+  /** The time of a login that comes now: later than all that this gateway knows of. */
+  nextSince(): number {
     this.#lastSince = Math.max(Date.now(), this.#lastSince + 1);
-    const session = new Session(identity, device, this.#lastSince, connection, this.config, this.#ways);
+    return this.#lastSince;
+  }
+
+  openSession(identity: Identity, device: string, connection: Connection, since: number): Session {
+    const session = new Session(identity, device, since, connection, this.config, this.#ways);
     this.sessions.set(session.id, session);
     connection.session = session;
     return session;
@@ -111,6 +116,7 @@ export class Gateway implements ConnectionOwner {
   announce(session: Session, again: boolean): void {
     const { user, device, id, since } = session;
     const { name: gateway } = this.epoch;
+    session.announcedAt = performance.now();
     this.out.route(
       user,
       { kind: 'session-up', user, device, session: id, gateway, since, again },

@@ -1,17 +1,17 @@
 import type { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { parseEntries } from '#libs/broker/dead-letters.ts';
 import type { Delivery } from '#libs/broker/delivery.ts';
-import type { GatewayEntry, LiveReceipt, Mailbox } from '#libs/broker/entries.ts';
+import type { Checked, GatewayEntry, LeaseGranted, Mailbox } from '#libs/broker/entries.ts';
 import { GATEWAY } from '#libs/broker/formats.ts';
 import { batchEntries } from '#libs/broker/metrics.ts';
-import { ackN, offlineN } from '#libs/protocol/encode.ts';
-import { nextSpan } from '#libs/runtime/spans.ts';
+import { offlineN } from '#libs/protocol/encode.ts';
 import { trace } from '#libs/runtime/trace.ts';
-import type { EpochOwner } from './epoch.ts';
+import { type EpochOwner, RENEWALS } from './epoch.ts';
 import type { Gateway } from './gateway.ts';
 import { countFlow, type ConsumingBroker } from './flow.ts';
-import { countRefusal } from './metrics.ts';
+import { countRefusal, presenceRepairs } from './metrics.ts';
 import type { Session } from './session.ts';
+import { SessionCheck } from './session-check.ts';
 import { Unsettled } from './unsettled.ts';
 
 /**
@@ -21,6 +21,7 @@ import { Unsettled } from './unsettled.ts';
 export class Inbox implements EpochOwner {
   readonly #gateway: Gateway;
   readonly #dead: DeadLetters;
+  readonly #check: SessionCheck;
   readonly #renew: () => void;
   readonly #unsettled: Unsettled;
 
@@ -28,6 +29,7 @@ export class Inbox implements EpochOwner {
   constructor(gateway: Gateway, dead: DeadLetters, broker: ConsumingBroker) {
     this.#gateway = gateway;
     this.#dead = dead;
+    this.#check = new SessionCheck(gateway.sessions, gateway.config.GATEWAY_LEASE_MS / RENEWALS);
     this.#renew = broker.resetConsuming;
     const { GATEWAY_PREFETCH: prefetch, MAX_UNSETTLED_BYTES: bytes } = gateway.config;
     this.#unsettled = new Unsettled({ prefetch, bytes }, countFlow(gateway.log, broker));
@@ -49,17 +51,24 @@ export class Inbox implements EpochOwner {
     this.#unsettled.settled(delivery);
   }
 
-  epochOver(): void {
+  epochOver(deleted: boolean): void {
     this.#unsettled.clear();
-    this.#gateway.out.forgetReturned();
-    for (const { window, pulls } of this.#gateway.sessions.values()) {
-      window.clear();
-      pulls.lost();
+    if (!deleted) this.#gateway.out.forgetReturned();
+    for (const session of this.#gateway.sessions.values()) {
+      if (deleted) session.returnAll('queue_deleted');
+      else session.clear();
+      session.pulls.lost();
+      session.onRegistered?.('failed'); // the answer would have come through that queue
     }
   }
 
   announceAll(): void {
-    for (const session of this.#gateway.sessions.values()) this.#gateway.announce(session, true);
+    for (const session of this.#gateway.sessions.values())
+      if (session.registered) this.#gateway.announce(session, true);
+  }
+
+  toCheck(): Checked[] {
+    return this.#check.next();
   }
 
   renew(): void {
@@ -73,10 +82,12 @@ export class Inbox implements EpochOwner {
   relieve(): void {
     const oldest = this.#unsettled.relief();
     if (oldest.size === 0) return;
-    for (const { window } of this.#gateway.sessions.values())
+    for (const { window, early } of this.#gateway.sessions.values()) {
+      early.giveBack('gateway_full', (delivery) => oldest.has(delivery));
       window.giveBack('gateway_full', ({ deliveries }) =>
         deliveries.some((delivery) => oldest.has(delivery)),
       );
+    }
   }
 
   get unsettledBytes(): number {
@@ -84,7 +95,7 @@ export class Inbox implements EpochOwner {
   }
 
   #handle(entry: GatewayEntry, delivery: Delivery): void {
-    if (entry.kind === 'lease-granted') this.#gateway.epoch.granted(entry.presence);
+    if (entry.kind === 'lease-granted') this.#granted(entry);
     else if (entry.kind === 'report') this.#gateway.report(entry.to, entry.most);
     else if (entry.kind === 'tombstone') {
       this.#renew(); // this epoch was taken for dead; the heirs are waiting for the queue
@@ -92,17 +103,30 @@ export class Inbox implements EpochOwner {
     } else {
       const session = this.#gateway.sessions.get(entry.session);
       if (entry.kind === 'message') {
-        if (session?.registered) session.window.offer(entry, delivery);
+        if (session) session.window.offer(entry, delivery);
         else this.#gateway.giveBack(entry, 'no_session', delivery);
         return;
       }
-      if (session?.connection.open) this.#forSession(session, entry);
+      if (session?.connection.open && !(entry.kind === 'receipt' && !session.registered))
+        this.#forSession(session, entry);
       else if (entry.kind === 'receipt') {
-        this.#gateway.giveBack(entry, 'no_session', delivery);
+        if (session?.connection.open) session.early.offer(entry, delivery);
+        else this.#gateway.giveBack(entry, 'no_session', delivery);
         return;
       }
     }
     delivery.settled();
+  }
+
+  #granted({ presence, asked, missing = [] }: LeaseGranted): void {
+    this.#gateway.epoch.granted(presence, asked);
+    for (const id of missing) {
+      const session = this.#gateway.sessions.get(id);
+      if (!session?.registered) continue;
+      presenceRepairs.inc();
+      this.#gateway.log.warn({ session: id, user: session.user }, 'presence had lost a session');
+      this.#gateway.announce(session, true);
+    }
   }
 
   /** No place for one more session of this user; nor for one that goes on, when others came while it did not count. */
@@ -121,9 +145,7 @@ export class Inbox implements EpochOwner {
   ): void {
     switch (entry.kind) {
       case 'receipt':
-        trace('ack:N', entry.user, entry.id, { session: session.id, state: entry.state });
-        nextSpan('notify', entry.traceparent, entry.user, entry.id)?.end(entry.state);
-        session.connection.send('ack:N', ackN(entry satisfies LiveReceipt));
+        session.notify(entry);
         return;
       case 'registered':
         if (session.onRegistered) session.onRegistered('registered');
@@ -165,7 +187,7 @@ function hint(session: Session): void {
 }
 
 function page(session: Session, { ask, messages, receipts, more }: Mailbox): void {
-  if (!session.pulls.answered(ask)) return;
+  if (!session.registered || !session.pulls.answered(ask)) return;
   for (const { key } of [...messages, ...receipts]) session.owedKeys.sent(key);
   for (const { from, id, key } of messages) trace('offline:N', from, id, { session: session.id, key });
   for (const { id, state, key } of receipts)

@@ -60,6 +60,7 @@ const REFUSALS = [
   'subprotocol',
   'origin',
   'draining',
+  'not_ready',
   'tls_timeout',
   'tls',
 ] as const;
@@ -102,6 +103,11 @@ export const pausesTotal = new Counter({
 export const overflowsTotal = new Counter({
   name: 'sixfold_unsettled_overflows_total',
   help: 'Times that a pause did not help, and all unsettled deliveries went to the heirs',
+});
+
+export const presenceRepairs = new Counter({
+  name: 'sixfold_presence_repairs_total',
+  help: 'Sessions that were logged in and that presence did not have; they were announced again',
 });
 
 export const keyFetches = new Counter({

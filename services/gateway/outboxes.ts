@@ -2,19 +2,26 @@ import type { AckEntry, RouteEntry } from '#libs/broker/entries.ts';
 import { Outbox } from '#libs/broker/outbox.ts';
 import type { Publisher } from '#libs/broker/publisher.ts';
 import type { Report } from '#libs/broker/report.ts';
-import { ACK_QUEUE, partitionOf, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
+import {
+  ACK_QUEUE,
+  GATEWAY_EXCHANGE,
+  partitionOf,
+  RETURNED_QUEUE,
+  routeQueue,
+} from '#libs/broker/topology.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { GatewayConfig } from './config.ts';
 
 /** Text that may wait for one queue, all clients together, UTF-16 units; further packets are `unavailable`. */
 const MAX_WAITING = 16 * 1024 * 1024;
+const NO_ENTRIES = Buffer.from('[]');
 
 /** The gateway's ways to the broker. What a client waits for fails in time; what comes back is kept until it is safe. */
 export class Outboxes {
   readonly returned: Outbox;
   readonly #ack: Outbox;
   readonly #route: Outbox[];
-  readonly #operator: { publisher: Publisher; timeoutMs: number };
+  readonly #direct: { publisher: Publisher; timeoutMs: number };
 
   constructor(publisher: Publisher, { CONFIRM_TIMEOUT_MS, ROUTE_PARTITIONS }: GatewayConfig) {
     const inTime = { publisher, exchange: '', timeoutMs: CONFIRM_TIMEOUT_MS, maxWaiting: MAX_WAITING };
@@ -23,7 +30,7 @@ export class Outboxes {
       (_, p) => new Outbox({ ...inTime, routingKey: routeQueue(p), stage: 'route' }),
     );
     this.#ack = new Outbox({ ...inTime, routingKey: ACK_QUEUE, stage: 'ack' });
-    this.#operator = { publisher, timeoutMs: CONFIRM_TIMEOUT_MS };
+    this.#direct = { publisher, timeoutMs: CONFIRM_TIMEOUT_MS };
     this.returned = new Outbox({ publisher, exchange: '', routingKey: RETURNED_QUEUE, stage: 'returned' });
   }
 
@@ -38,7 +45,7 @@ export class Outboxes {
 
   /** To an operator who asked: once, since another report is as good. */
   report(queue: string, report: Report): void {
-    const { publisher, timeoutMs } = this.#operator;
+    const { publisher, timeoutMs } = this.#direct;
     void publisher
       .publish('', queue, Buffer.from(JSON.stringify(report)), timeoutMs)
       .catch(() => undefined) // the operator is told when no answer comes
@@ -48,6 +55,16 @@ export class Outboxes {
   /** The broker has given all that waits on its way back to the heirs: they need no copy. */
   forgetReturned(): void {
     this.returned.forget(new Error('the epoch is over'));
+  }
+
+  /** To this gateway itself, the way that routing takes; holds no entries. @throws BrokerError */
+  async probe(gateway: string): Promise<void> {
+    const { publisher, timeoutMs } = this.#direct;
+    try {
+      await publisher.publish(GATEWAY_EXCHANGE, gateway, NO_ENTRIES, timeoutMs);
+    } finally {
+      publisher.release(GATEWAY_EXCHANGE, gateway);
+    }
   }
 
   async drained(): Promise<void> {

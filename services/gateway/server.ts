@@ -76,8 +76,10 @@ export class WebSocketEntrance {
     const fault = faultOf(request);
     if (fault) return fault;
     if (!this.#open) return 'draining';
+    const { ALLOWED_ORIGINS, LOGIN_TIMEOUT_MS } = this.#gateway.config;
+    // Never had a lease, or not for so long that a login would hardly be held for long enough: another gateway may.
+    if (this.#gateway.epoch.lease.missingMs > LOGIN_TIMEOUT_MS) return 'not_ready';
     const { origin } = request.headers;
-    const { ALLOWED_ORIGINS } = this.#gateway.config;
     // Only browsers send it, and they let no page change it. Who is no browser has no other page to protect from.
     return origin !== undefined && ALLOWED_ORIGINS?.includes(origin.toLowerCase()) === false
       ? 'origin'

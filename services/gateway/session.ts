@@ -1,20 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { TokenBucket } from 'limiter';
-import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
-import { msgN } from '#libs/protocol/encode.ts';
+import type { LiveMessage, LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
+import { ackN, msgN } from '#libs/protocol/encode.ts';
 import { MAX_PULL } from '#libs/protocol/limits.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
+import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Identity } from './auth.ts';
 import type { CanSend } from './authorize/can-send.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Connection } from './connection.ts';
+import { EarlyReceipts } from './early-receipts.ts';
 import { Owed } from './owed.ts';
 import { Pulls, type PullsOwner } from './pulls.ts';
 import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts';
 
-/** Takes a message that a session cannot keep to the mailbox. */
-export type GiveBack = (message: LiveMessage, reason: ReturnReason, held: Pending) => void;
+/** Takes what a session cannot keep to the mailbox. */
+export type GiveBack = (entry: LiveMessage | LiveReceipt, reason: ReturnReason, held: Pending) => void;
 
 /** Asks routing for a page of the session's mailbox; `ask` numbers the question. */
 export type AskPage = (session: Session, limit: number, ask: number, pending: Pending) => void;
@@ -40,8 +42,10 @@ export class Session implements WindowOwner, PullsOwner {
   /** When it logged in, milliseconds since the epoch; orders the sessions of one user and device. */
   readonly since: number;
   readonly window: ReceiveWindow;
-  /** Presence knows it: login:A was sent. */
-  registered = false;
+  readonly early: EarlyReceipts;
+  /** When it was last announced, milliseconds of performance.now(). */
+  announcedAt = -Infinity;
+  #registered = false;
   /** Its connection is gone, or is told to go. */
   closed = false;
   /** Both as the latest token says. */
@@ -87,6 +91,7 @@ export class Session implements WindowOwner, PullsOwner {
       },
       this,
     );
+    this.early = new EarlyReceipts(ways.giveBack);
     this.#bucket = new TokenBucket({
       bucketSize: config.RATE_BURST,
       tokensPerInterval: config.RATE_LIMIT_PER_S,
@@ -117,8 +122,28 @@ export class Session implements WindowOwner, PullsOwner {
     return ++this.#refused > this.#bucket.bucketSize ? 'persists' : 'limited';
   }
 
+  /** Presence knows it, and login:A was sent. */
+  get registered(): boolean {
+    return this.#registered;
+  }
+
+  /** login:A was sent: what came before it follows. */
+  begin(): void {
+    this.#registered = true;
+    this.early.release((receipt) => this.notify(receipt));
+    this.window.pump();
+  }
+
+  /** Nothing but login:A, error and bye may come before login:A: messages wait (PROTOCOL: login:A). */
   get writable(): boolean {
-    return this.connection.writable;
+    return this.#registered && this.connection.writable;
+  }
+
+  notify(receipt: LiveReceipt): void {
+    const { user, id, state, traceparent } = receipt;
+    trace('ack:N', user, id, { session: this.id, state });
+    nextSpan('notify', traceparent, user, id)?.end(state);
+    this.connection.send('ack:N', ackN(receipt));
   }
 
   deliver(message: LiveMessage, name: string): void {
@@ -140,10 +165,22 @@ export class Session implements WindowOwner, PullsOwner {
     noMailbox(this, 'offline:R');
   }
 
-  /** Nothing reaches this client any more: what it has not confirmed goes to its mailbox. */
+  /** What the client has not confirmed goes to its mailbox. */
+  returnAll(reason: ReturnReason): void {
+    this.early.giveBack(reason);
+    this.window.giveBack(reason);
+  }
+
+  /** The broker has taken everything back by itself. */
+  clear(): void {
+    this.early.clear();
+    this.window.clear();
+  }
+
+  /** Nothing reaches this client any more. */
   close(reason: ReturnReason): void {
     this.closed = true;
-    this.window.giveBack(reason);
+    this.returnAll(reason);
   }
 }
 

@@ -1,7 +1,12 @@
-import type { DeliverySource } from '#libs/broker/delivery.ts';
-import type { GatewayEntry, LiveMessage, LiveReceipt } from '#libs/broker/entries.ts';
+import type { Delivery, DeliverySource } from '#libs/broker/delivery.ts';
+import {
+  GATEWAY_EPOCH,
+  type GatewayEntry,
+  type LiveMessage,
+  type LiveReceipt,
+} from '#libs/broker/entries.ts';
 import type { Item } from '#libs/broker/batches.ts';
-import { gatewayOfQueue } from '#libs/broker/topology.ts';
+import { GATEWAY_EXCHANGE, gatewayOfQueue } from '#libs/broker/topology.ts';
 import { keepReceipts } from '#libs/relay/receipts.ts';
 import { removeGateways } from '#libs/store/gateways.ts';
 import { removeSessions } from '#libs/store/presence.ts';
@@ -31,7 +36,7 @@ export class Returned {
   readonly handle = async (items: readonly Item<GatewayEntry>[]): Promise<void> => {
     const { db } = this.#mailbox;
     const gone = new Set(
-      items.map(({ delivery }) => gatewayOfQueue(delivery.source.queue)).filter((g) => g !== undefined),
+      items.flatMap(({ delivery }) => gatewayOfQueue(delivery.source.queue) ?? unreached(delivery) ?? []),
     );
     if (gone.size > 0) await removeGateways(db, [...gone]);
 
@@ -61,4 +66,12 @@ export class Returned {
       if (entry.kind === 'tombstone' && gateway !== undefined) this.#heirs.bury(gateway, delivery.source);
     }
   };
+}
+
+/**
+ * The gateway that this was published for, if it took the alternate exchange: its queue is not bound, or is gone. A gateway
+ * that lives, and whose queue somebody unbound, begins a new epoch when this one ends.
+ */
+function unreached({ exchange, routingKey }: Delivery): string | undefined {
+  return exchange === GATEWAY_EXCHANGE && GATEWAY_EPOCH.test(routingKey) ? routingKey : undefined;
 }

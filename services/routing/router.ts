@@ -2,6 +2,7 @@ import type { RouteEntry } from '#libs/broker/entries.ts';
 import type { Item } from '#libs/broker/batches.ts';
 import { within } from '#libs/runtime/backoff.ts';
 import { removeGateways, renewLease } from '#libs/store/gateways.ts';
+import { findMissing } from '#libs/store/presence.ts';
 import { routeMessages, type Ways } from './resolve.ts';
 import { type ItemOf, select } from './select.ts';
 import { changeSessions } from './sessions.ts';
@@ -43,11 +44,12 @@ export class Router {
   /** A gateway that is new has an heir before it hears that its lease is granted. */
   async #lease({ entry, delivery }: ItemOf<'lease'>): Promise<void> {
     const { db, live, leaseMs } = this.#ways;
-    const { gateway, first } = entry;
+    const { gateway, first, asked, check } = entry;
     const presence = await renewLease(db, gateway, first, leaseMs);
     if (presence === undefined) return; // over: a tombstone in its queue tells it
     const heir = await within(ADOPT_TIMEOUT_MS, this.#adopt(gateway));
     if (!heir) return; // its queue does not answer: nothing may be sent there
-    live.send(gateway, { kind: 'lease-granted', presence }, delivery);
+    const missing = check && (await findMissing(db, gateway, check));
+    live.send(gateway, { kind: 'lease-granted', presence, asked, missing }, delivery);
   }
 }

@@ -12,6 +12,7 @@ const STATUS = {
   subprotocol: '400 Bad Request',
   origin: '403 Forbidden',
   draining: '503 Service Unavailable',
+  not_ready: '503 Service Unavailable',
   bad_request: '400 Bad Request',
   header_bytes: '431 Request Header Fields Too Large',
   request_timeout: '408 Request Timeout',
@@ -24,7 +25,7 @@ const HEADERS: { [R in keyof typeof STATUS]?: string } = {
 };
 
 /** What an upgrade can be refused for. */
-export type RefusedUpgrade = UpgradeFault | 'draining' | 'origin';
+export type RefusedUpgrade = UpgradeFault | 'draining' | 'not_ready' | 'origin';
 
 /** Refuses a request, and ends its socket whatever the client does. */
 export function refuse(socket: Duplex, reason: keyof typeof STATUS): void {

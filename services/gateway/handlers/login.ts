@@ -14,6 +14,9 @@ const RE = { type: 'login:R' };
  */
 const SAME_MOMENT_MS = 1_000;
 
+/** A login that could not be registered is tried again after this long, while its time lasts, milliseconds. */
+const RETRY_MS = 200;
+
 /**
  * login:R: opens a session, or renews the expiry of the one there is. Resolves when it is answered, which for a new
  * session is when presence knows it: any message routed later comes here, any stored earlier is found by offline:R.
@@ -46,25 +49,52 @@ async function login(gateway: Gateway, connection: Connection, { token, device }
     answer(gateway, session);
     return;
   }
-  const start = Date.now(); // what the token took is not the registration's time
-  connection.loginSince = start;
-  for (;;) {
-    const opened = gateway.openSession(identity, device, connection);
+  connection.loginSince = Date.now(); // what the token took is not the registration's time
+  const outcome = await openSession(gateway, connection, identity, device);
+  if (outcome === 'registered' || outcome === 'gone') return;
+  if (outcome === 'full') {
+    countRefusal('sessions_per_user');
+    connection.close('overloaded');
+    return;
+  }
+  connection.error('unavailable', 'the login could not be registered; send it again', RE);
+  connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
+}
+
+/**
+ * Opens a session and registers it, for up to LOGIN_TIMEOUT_MS: a gateway that was just started, or has lost the broker,
+ * holds the login until it has a lease. Its place among the logins is that of the login:R: one that its client has given
+ * up for another connection meanwhile is late.
+ */
+async function openSession(
+  gateway: Gateway,
+  connection: Connection,
+  identity: Identity,
+  device: string,
+): Promise<Registration | 'gone'> {
+  const start = performance.now();
+  const leftMs = () => start + gateway.config.LOGIN_TIMEOUT_MS - performance.now();
+  let since = gateway.nextSince();
+  while (await gateway.epoch.lease.held(leftMs())) {
+    if (!connection.open) return 'gone';
+    const opened = gateway.openSession(identity, device, connection, since);
     const outcome = await register(gateway, opened);
-    if (outcome === 'registered' || opened.closed) return;
+    if (outcome === 'registered') return outcome;
+    if (opened.closed) return 'gone';
     // A session id is announced as a login once only: what comes late for the first one must not hit the second.
     gateway.closeSession(opened, 'disconnected');
     connection.session = undefined;
-    if (outcome === 'full') {
-      countRefusal('sessions_per_user');
-      connection.close('overloaded');
-      return;
+    if (outcome === 'full') return outcome;
+    if (outcome === 'late') {
+      if (performance.now() - start >= SAME_MOMENT_MS) return outcome;
+      since = gateway.nextSince();
+    } else {
+      if (leftMs() <= RETRY_MS) return outcome;
+      since++; // in case presence has the one before
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
-    if (outcome === 'late' && Date.now() - start < SAME_MOMENT_MS) continue;
-    connection.error('unavailable', 'the login could not be registered; send it again', RE);
-    connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
-    return;
   }
+  return connection.open ? 'failed' : 'gone';
 }
 
 async function verified(
@@ -94,8 +124,7 @@ function register(gateway: Gateway, session: Session): Promise<Registration> {
       if (outcome === 'registered') answer(gateway, session);
       resolve(outcome);
     };
-    if (!gateway.epoch.ready) session.onRegistered('failed');
-    else gateway.announce(session, false);
+    gateway.announce(session, false);
   });
 }
 
@@ -109,9 +138,9 @@ function answer(gateway: Gateway, session: Session): void {
     ackTimeoutMs: ACK_TIMEOUT_MS,
     ratePerS: RATE_LIMIT_PER_S,
   };
-  session.registered = true;
   session.connection.send(
     'login:A',
     encode({ type: 'login:A', user, device, session: id, at: Date.now(), limits }),
   );
+  session.begin();
 }

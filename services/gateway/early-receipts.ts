@@ -1,0 +1,50 @@
+import type { Delivery } from '#libs/broker/delivery.ts';
+import type { LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
+import type { GiveBack } from './session.ts';
+
+/** Most receipts that wait for a login:A; further ones go to the mailbox. They wait for LOGIN_TIMEOUT_MS at most. */
+export const MAX_EARLY_RECEIPTS = 1_000;
+
+/**
+ * Receipts for a session that presence knows already and whose login:A is not out yet: they follow it, in order
+ * (PROTOCOL: login:A). If it does not come, they go to the mailbox.
+ */
+export class EarlyReceipts {
+  readonly #giveBack: GiveBack;
+  #waiting: { receipt: LiveReceipt; delivery: Delivery }[] = [];
+
+  constructor(giveBack: GiveBack) {
+    this.#giveBack = giveBack;
+  }
+
+  /** The broker's delivery waits with it. */
+  offer(receipt: LiveReceipt, delivery: Delivery): void {
+    if (this.#waiting.length < MAX_EARLY_RECEIPTS) this.#waiting.push({ receipt, delivery });
+    else this.#giveBack(receipt, 'session_full', delivery);
+  }
+
+  release(notify: (receipt: LiveReceipt) => void): void {
+    for (const { receipt, delivery } of this.#take()) {
+      notify(receipt);
+      delivery.settled();
+    }
+  }
+
+  /** Gives all of them back, or those of the deliveries that the filter names. */
+  giveBack(reason: ReturnReason, which: (delivery: Delivery) => boolean = () => true): void {
+    for (const one of this.#take())
+      if (which(one.delivery)) this.#giveBack(one.receipt, reason, one.delivery);
+      else this.#waiting.push(one);
+  }
+
+  /** The broker has taken everything back by itself. */
+  clear(): void {
+    this.#take();
+  }
+
+  #take(): { receipt: LiveReceipt; delivery: Delivery }[] {
+    const all = this.#waiting;
+    this.#waiting = [];
+    return all;
+  }
+}

@@ -1,0 +1,37 @@
+import type { Checked } from '#libs/broker/entries.ts';
+import type { Session } from './session.ts';
+
+/** Most sessions that one renewal of the lease compares: bounds its entry to about 200 KiB. */
+export const MAX_CHECKED = 2_000;
+
+/**
+ * Goes round the sessions of this gateway, a part with each renewal of its lease: routing says which of them presence does
+ * not have, and those are announced again. So nobody who is logged in stays unreachable, whatever removed the session.
+ */
+export class SessionCheck {
+  readonly #sessions: ReadonlyMap<string, Session>;
+  readonly #restMs: number;
+  #round: Iterator<Session, undefined> | undefined;
+
+  /** @param restMs a session that was announced more recently is left out: routing may not have dealt with it yet */
+  constructor(sessions: ReadonlyMap<string, Session>, restMs: number) {
+    this.#sessions = sessions;
+    this.#restMs = restMs;
+  }
+
+  /** The next part of the round; a round ends with the last session, and the next call begins another one. */
+  next(now = performance.now()): Checked[] {
+    const part: Checked[] = [];
+    this.#round ??= this.#sessions.values();
+    while (part.length < MAX_CHECKED) {
+      const { value: session } = this.#round.next();
+      if (!session) {
+        this.#round = undefined;
+        break;
+      }
+      const { user, id, registered, announcedAt } = session;
+      if (registered && now - announcedAt >= this.#restMs) part.push({ user, session: id });
+    }
+    return part;
+  }
+}
