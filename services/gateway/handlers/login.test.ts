@@ -12,6 +12,7 @@ beforeEach(() => {
 
 afterEach(() => {
   bench.epoch.close();
+  vi.runOnlyPendingTimers(); // among them the one of all acknowledgements
   vi.useRealTimers();
 });
 
