@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { GATEWAY_EXCHANGE, gatewayQueue } from '#libs/broker/topology.ts';
+import { GATEWAY_EXCHANGE, gatewayQueue, RETURNED_QUEUE } from '#libs/broker/topology.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { queueExists, withChannel } from './harness/queues.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
@@ -55,9 +55,17 @@ test.each<[string, (epoch: string) => Promise<unknown>]>([
     'the exchange is deleted',
     (epoch) => withChannel(stack, (channel) => channel.deleteExchange(GATEWAY_EXCHANGE).then(() => epoch)),
   ],
+  [
+    'its queue is unbound, and so is that for what comes back',
+    (epoch) =>
+      withChannel(stack, async (channel) => {
+        await channel.unbindQueue(RETURNED_QUEUE, 'sixfold.returned', '');
+        await channel.unbindQueue(gatewayQueue(epoch), GATEWAY_EXCHANGE, epoch);
+      }),
+  ],
   ['its row is deleted', (epoch) => stack.sql('DELETE FROM gateways WHERE gateway = $1', [epoch])],
 ])('%s: a new epoch, and all that was sent arrives', async (what, fault) => {
-  const [from, to] = [`alice of ${what}`, `bob of ${what}`].map((name) => name.replaceAll(' ', '-')) as [
+  const [from, to] = [`alice of ${what}`, `bob of ${what}`].map((name) => name.replaceAll(/[ ,]+/g, '-')) as [
     string,
     string,
   ];

@@ -253,6 +253,7 @@ test('services end in order while broker and database are away, and wait for the
     },
   );
   for (const service of services) expect(await statusOf(service, '/readyz')).toBe(503);
+  await expect(connectRaw(one.url)).rejects.toThrow('503'); // it could log nobody in
   expect(ready).toBe(false);
   await Promise.all([stack.rabbitmq.restart(), stack.postgres.restart()]);
   await restarting;

@@ -13,6 +13,8 @@ export const MAX_CLOSING_CHANNELS = 64;
  * lets a channel wait for a minute where a queue has no leader, and answers its close after that.
  */
 export const CLOSE_ANSWER_MS = 150_000;
+/** What is shared is declared again at most this often, milliseconds. */
+const PREPARE_AGAIN_MS = 1_000;
 
 /**
  * Publishes with confirms. Every message is persistent and mandatory: it is confirmed only when a queue has it.
@@ -33,6 +35,9 @@ export class Publisher {
   readonly #closing = new Set<Lane>();
   readonly #blocked: () => boolean;
   readonly #reset: () => void;
+  #prepare: () => Promise<void> = () => Promise.resolve();
+  /** When that was last done because of a message, milliseconds of performance.now(). */
+  #preparedAt = -Infinity;
   #waiting: (() => void)[] = [];
   #stopped = false;
 
@@ -47,10 +52,13 @@ export class Publisher {
 
   /** @param prepare what must be there before the first publish */
   async open(connection: ChannelModel, prepare: (channel: ConfirmChannel) => Promise<void>): Promise<void> {
-    const channel = await connection.createConfirmChannel();
-    channel.on('error', () => undefined); // prepare fails with it
-    await prepare(channel);
-    void channel.close().catch(() => undefined); // nothing depends on it
+    this.#prepare = async () => {
+      const channel = await connection.createConfirmChannel();
+      channel.on('error', () => undefined); // prepare fails with it
+      await prepare(channel);
+      void channel.close().catch(() => undefined); // nothing depends on it
+    };
+    await this.#prepare();
     this.#connection = connection;
     for (const wake of this.#waiting.splice(0)) wake();
   }
@@ -94,6 +102,7 @@ export class Publisher {
     const lane = this.#lanes.get(destination) ?? this.#open(this.#connection, destination);
     await new Promise<void>((resolve, reject) => {
       lane.publish({ exchange, routingKey, content }, timeoutMs, (error) => {
+        if (error?.code === 'unroutable') this.#prepareAgain();
         if (error) reject(error);
         else resolve();
         if (lane.retired) this.#retire(destination, lane);
@@ -106,6 +115,13 @@ export class Publisher {
     const destination = nameOf(exchange, routingKey);
     const lane = this.#lanes.get(destination);
     if (lane) this.#retire(destination, lane);
+  }
+
+  /** No queue took a message: somebody may have deleted it, or what leads to it. What is shared is declared again. */
+  #prepareAgain(): void {
+    if (performance.now() - this.#preparedAt < PREPARE_AGAIN_MS) return;
+    this.#preparedAt = performance.now();
+    void this.#prepare().catch(() => undefined); // the next one that comes back tries again
   }
 
   /** The next message takes a fresh channel, which finds the queue's leader if there is one by then. */

@@ -10,6 +10,7 @@ const POLL_MS = 20;
  */
 export async function drain(gateway: Gateway, timeoutMs: number, spreadMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
+  gateway.draining = true;
   for (const session of gateway.sessions.values()) gateway.withdraw(session);
   for (const connection of gateway.connections)
     connection.bye('draining', Math.round(Math.random() * spreadMs));

@@ -48,6 +48,8 @@ export class Gateway implements ConnectionOwner {
   /** Logged in, or about to be, by session id. */
   readonly sessions = new Map<string, Session>();
   readonly #ways: SessionWays;
+  /** The sessions were taken out of presence; they end when nothing is in flight. */
+  draining = false;
   /** Time of the latest login; each has its own. */
   #lastSince = 0;
 
@@ -114,6 +116,7 @@ export class Gateway implements ConnectionOwner {
 
   /** Tells presence that the session is here: for a login (its client is told if that fails), or `again`, until it is heard. */
   announce(session: Session, again: boolean): void {
+    if (again && this.draining) return;
     const { user, device, id, since } = session;
     const { name: gateway } = this.epoch;
     session.announcedAt = performance.now();

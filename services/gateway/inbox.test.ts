@@ -66,7 +66,7 @@ test('while `sixfold.returned` confirms nothing, what is held is bounded: then t
   expect(queue.inHand * BODY.length).toBeLessThanOrEqual(MAX_UNSETTLED_BYTES);
   expect(queue.acknowledged).toBe(0);
   expect(asked).toEqual(['pause', 'renew']);
-  inbox.epochOver();
+  inbox.epochOver(false);
   expect([inbox.unsettledBytes, asked.at(-1)]).toEqual([0, 'forget returned']);
   const next = new Queue();
   receive(next);

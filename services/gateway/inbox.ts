@@ -68,7 +68,7 @@ export class Inbox implements EpochOwner {
   }
 
   toCheck(): Checked[] {
-    return this.#check.next();
+    return this.#gateway.draining ? [] : this.#check.next();
   }
 
   renew(): void {

@@ -1,6 +1,10 @@
 import type { Checked } from '#libs/broker/entries.ts';
 import type { Session } from './session.ts';
 
+interface Announced extends Pick<Session, 'user' | 'registered' | 'announcedAt'> {
+  readonly id: string;
+}
+
 /** Most sessions that one renewal of the lease compares: bounds its entry to about 200 KiB. */
 export const MAX_CHECKED = 2_000;
 
@@ -9,12 +13,12 @@ export const MAX_CHECKED = 2_000;
  * not have, and those are announced again. So nobody who is logged in stays unreachable, whatever removed the session.
  */
 export class SessionCheck {
-  readonly #sessions: ReadonlyMap<string, Session>;
+  readonly #sessions: ReadonlyMap<string, Announced>;
   readonly #restMs: number;
-  #round: Iterator<Session, undefined> | undefined;
+  #round: Iterator<Announced, undefined> | undefined;
 
   /** @param restMs a session that was announced more recently is left out: routing may not have dealt with it yet */
-  constructor(sessions: ReadonlyMap<string, Session>, restMs: number) {
+  constructor(sessions: ReadonlyMap<string, Announced>, restMs: number) {
     this.#sessions = sessions;
     this.#restMs = restMs;
   }

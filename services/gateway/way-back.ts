@@ -26,8 +26,9 @@ export class WayBack {
       const silence = new Promise<true>((resolve) => (late = setTimeout(() => resolve(true), ECHO_MS)));
       return (await Promise.race([heard, silence])) ? 'broken' : 'works';
     } catch (error) {
-      // The queue does not answer; any other failure says nothing about it.
-      return error instanceof BrokerError && error.code === 'timeout' ? 'broken' : 'unknown';
+      // The queue does not answer, or nothing leads to it; any other failure says nothing about it.
+      const broken = error instanceof BrokerError && ['timeout', 'unroutable'].includes(error.code);
+      return broken ? 'broken' : 'unknown';
     } finally {
       clearTimeout(late);
       this.#heard = undefined;

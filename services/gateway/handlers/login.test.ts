@@ -145,7 +145,7 @@ describe('what comes for a session that waits for its registration', () => {
     await start();
     bench.login('alice');
     await pass();
-    for (let n = 0; n <= MAX_EARLY_RECEIPTS; n++) bench.deliver(receipt(`r${n}`));
+    bench.deliver(...Array.from({ length: MAX_EARLY_RECEIPTS + 1 }, (_, n) => receipt(`r${n}`)));
     await pass();
     expect(bench.returned).toMatchObject([{ id: `r${MAX_EARLY_RECEIPTS}`, returned: 'session_full' }]);
   });
@@ -171,6 +171,17 @@ describe('a session that is logged in', () => {
     bench.grant('p', []);
     await pass();
     expect(bench.of('session-up')).toHaveLength(before + 1);
+  });
+
+  test('is not announced again while the gateway drains: it is out of presence', async () => {
+    await pass(LEASE_MS);
+    const before = bench.of('session-up').length;
+    bench.gateway.draining = true;
+    bench.grant('p', [announced()]);
+    bench.grant('p.1');
+    await pass(LEASE_MS);
+    expect(bench.of('lease').at(-1)?.check).toBeUndefined();
+    expect(bench.of('session-up')).toHaveLength(before);
   });
 
   test('has what it holds brought to the mailbox when the queue was deleted: no heir has it', async () => {

@@ -52,8 +52,13 @@ export class GatewayBench {
     const verify = (user: string) =>
       Promise.resolve({ user, expiresAt: Number.MAX_SAFE_INTEGER, canSend: undefined });
     this.gateway = new Gateway({ config, verify, authorizer: undefined, out, epoch: this.epoch, log });
-    const renew = () => void this.reconnect();
-    this.epoch.ownedBy(new Inbox(this.gateway, new DeadLetters(publisher), renew));
+    const resetConsuming = () => void this.reconnect();
+    this.epoch.ownedBy(
+      new Inbox(this.gateway, new DeadLetters(publisher), {
+        resetConsuming,
+        pauseConsuming: () => undefined,
+      }),
+    );
   }
 
   /** The connection to the broker is there. */
