@@ -13,6 +13,8 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
 COPY libs libs
 COPY services services
+# docker compose exec gateway node tools/token.ts alice
+COPY tools tools
 USER node
 EXPOSE 8080
 # Services end by themselves on SIGTERM. As process 1 they need an init that reaps: docker run --init, or `init: true`.

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { settings } from './docs/settings.ts';
 import { read } from './monitoring/files.ts';
@@ -15,12 +15,19 @@ interface Service {
   read_only?: boolean;
   stop_grace_period?: string;
   environment?: Record<string, string>;
+  image?: string;
+  build?: string;
+  pull_policy?: string;
+  depends_on?: Record<string, { condition: string }>;
+  volumes?: string[];
   deploy?: { resources?: { limits?: { cpus?: string; memory?: string } } };
 }
 
 const FILES = ['docker-compose.yml', 'docker-compose.cluster.yml'];
 const { services } = read('docker-compose.yml') as { services: Record<string, Service> };
 const ours = ['gateway', 'routing', 'ack'];
+const MAKER = 'secrets';
+const others = Object.entries(services).filter(([name]) => name !== MAKER);
 
 const variables = (path: string, pattern: RegExp) =>
   new Set([...readFileSync(join(REPOSITORY, path), 'utf8').matchAll(pattern)].map(([, name = '']) => name));
@@ -30,10 +37,52 @@ test('.env.example names what the compose files read, and nothing else', () => {
   expect(variables('.env.example', /^(\w+)=/gm)).toEqual(new Set(asked));
 });
 
-test('deploy/env.sh makes every secret, and the example has none', () => {
-  const [, list = ''] =
-    /^for name in ([^;]+);/m.exec(readFileSync(join(REPOSITORY, 'deploy/env.sh'), 'utf8')) ?? [];
-  expect(new Set(list.split(/[\s\\]+/))).toEqual(variables('.env.example', /^(\w+)=$/gm));
+test('every secret that the example names may be set, and no service asks for one that is not', () => {
+  const names = variables('.env.example', /^(\w+)=$/gm);
+  expect(variables('deploy/secrets.mjs', /secret\('(\w+)'/g)).toEqual(names);
+  const { BROKER_NODES, ...environment } = services[MAKER]?.environment ?? {};
+  expect(BROKER_NODES).toBe('rabbitmq');
+  expect(environment).toEqual(Object.fromEntries([...names].map((name) => [name, `\${${name}:-}`])));
+  for (const path of FILES) expect(variables(path, /\$\{(\w+):?\?/g), path).toEqual(new Set());
+});
+
+test('who reads secrets waits for them, and sees no others', () => {
+  const mounted = others.flatMap(([name, { volumes = [] }]) =>
+    volumes.filter((volume) => volume.startsWith('secrets-')).map((volume) => ({ name, volume })),
+  );
+  expect(mounted).toEqual([
+    { name: 'gateway', volume: 'secrets-gateway:/run/sixfold:ro' },
+    { name: 'routing', volume: 'secrets-workers:/run/sixfold:ro' },
+    { name: 'ack', volume: 'secrets-workers:/run/sixfold:ro' },
+    { name: 'rabbitmq', volume: 'secrets-rabbitmq:/run/sixfold:ro' },
+    { name: 'postgres', volume: 'secrets-postgres:/run/sixfold:ro' },
+    { name: 'grafana', volume: 'secrets-grafana:/run/sixfold:ro' },
+  ]);
+  for (const { name } of mounted)
+    expect(services[name]?.depends_on?.[MAKER]).toEqual({ condition: 'service_completed_successfully' });
+});
+
+test('our image is built by what runs first, and nobody asks a registry for it', () => {
+  const image = services[MAKER]?.image;
+  const those = Object.entries(services).filter((entry) => entry[1].image === image);
+  expect(those.map(([name]) => name)).toEqual([MAKER, ...ours]);
+  expect(those.filter(([, { build }]) => build).map(([name]) => name)).toEqual([MAKER]);
+  for (const [name, { pull_policy }] of those) expect(pull_policy, name).toBe('never');
+});
+
+test('the image has what prints a token, with all that it imports', () => {
+  const needed = new Set<string>();
+  const follow = (path: string) => {
+    if (needed.has(path)) return;
+    needed.add(path);
+    const imports = readFileSync(join(REPOSITORY, path), 'utf8').matchAll(/from '([.#][^']+)'/g);
+    for (const [, target = ''] of imports)
+      follow(target.startsWith('#') ? target.slice(1) : join(dirname(path), target));
+  };
+  follow('tools/token.ts');
+  const image = readFileSync(join(REPOSITORY, '.dockerignore'), 'utf8').split('\n');
+  const isIn = (path: string) => image.includes(`!${path}`) || image.includes(`!${path.split('/')[0] ?? ''}`);
+  expect([...needed].filter((path) => !isIn(path))).toEqual([]);
 });
 
 test('only the load balancer, Prometheus and Grafana are reached from outside, the latter two from this machine', () => {
@@ -42,7 +91,7 @@ test('only the load balancer, Prometheus and Grafana are reached from outside, t
   for (const name of ['grafana', 'prometheus']) expect(services[name]?.ports?.[0]).toMatch(/^127\.0\.0\.1:/);
 });
 
-describe.each(Object.entries(services))('%s', (name, service) => {
+describe.each(others)('%s', (name, service) => {
   test('is started again, is asked whether it is ready, and has limits', () => {
     expect(service.restart).toBe('unless-stopped');
     expect(service.healthcheck).toBeDefined();
@@ -54,7 +103,7 @@ describe.each(Object.entries(services))('%s', (name, service) => {
   test('has settings that exist, and are its own', () => {
     const own = settings().filter((setting) => setting.services.includes(name));
     for (const key of Object.keys(service.environment ?? {}))
-      expect(own.map((one) => one.name)).toContain(key);
+      expect(own.map((one) => one.name)).toContain(key.replace(/_FILE$/, ''));
   });
 
   test('cannot write to its file system, and has more time to stop than it takes', () => {

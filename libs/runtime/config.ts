@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { readSettingFiles } from './setting-files.ts';
 
 /** A setting that cannot be used: which one, and what it must be. Never quotes secrets. */
 export class ConfigError extends Error {
@@ -93,14 +94,18 @@ function headers(text: string, context: z.RefinementCtx): Record<string, string>
 
 /**
  * Reads settings from the environment, once, at start.
- * An empty variable counts as unset, as compose files leave them.
+ * An empty variable counts as unset, as compose files leave them. NAME_FILE is the path of a file that holds NAME.
  *
  * @throws ConfigError that names every variable that is off
  */
 export function readConfig<S extends z.ZodRawShape>(shape: S, env: NodeJS.ProcessEnv = process.env) {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const read = z.object(shape).safeParse(set);
-  if (read.success) return read.data;
-  const lines = read.error.issues.map((issue) => `  ${issue.path.join('.')} ${issue.message}`);
+  const { values, faults } = readSettingFiles(Object.keys(shape), set);
+  const read = z.object(shape).safeParse({ ...set, ...values });
+  if (read.success && faults.length === 0) return read.data;
+  const lines = [
+    ...faults.map(({ name, message }) => `  ${name} ${message}`),
+    ...(read.error?.issues ?? []).map((issue) => `  ${issue.path.join('.')} ${issue.message}`),
+  ];
   throw new ConfigError(`these settings (environment variables) cannot be used:\n${lines.join('\n')}`);
 }
