@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Durability } from '../storage.ts';
 import { smallDisk } from '../testing/full-disk.ts';
+import { comeOnline, world } from '../testing/setup.ts';
 import { LevelStorage } from './level.ts';
 
 // Real disks.
 vi.setConfig({ testTimeout: 60_000 });
+const PATIENCE = { timeout: 20_000 };
 
 /** Larger than what is left of the last page of a file on a full disk. */
 const BODY = JSON.stringify('x'.repeat(300));
@@ -154,4 +156,29 @@ test('a store that another process wrote to during a repair is trusted no more',
   await expect(write).rejects.toThrow('another process has written');
   expect(await entries(writer.storage)).toEqual(writer.acknowledged.slice(1));
   await writer.storage.write([{ do: 'owner.set', user: 'alice' }], 'strict');
+});
+
+test('full disk: a client says so for each message, and goes on when there is room', async (context) => {
+  const disk = smallDisk(context);
+  const { client, errors, gateway } = world({ storage: new LevelStorage(join(disk.path, 'db')) });
+  await vi.waitUntil(() => gateway.connections.length > 0, PATIENCE);
+  const connection = await comeOnline({ gateway });
+  const send = async (id: string) => {
+    const message = client.send('bob', 'x'.repeat(5_000), { id });
+    const isWritten = () => connection.received.some((packet) => packet.type === 'msg:R' && packet.id === id);
+    await vi.waitUntil(() => message.state === 'failed' || isWritten(), PATIENCE);
+    return message;
+  };
+  await send('before');
+  disk.fill();
+  const refused = [await send('full1'), await send('full2')];
+  expect(refused.map(({ state, reason }) => `${state} ${String(reason)}`)).toEqual(
+    refused.map(() => 'failed storage'),
+  );
+  disk.free();
+  await send('after');
+  expect(connection.takeIds()).toEqual(['before', 'after']);
+  expect(new Set(errors.map(({ code }) => code))).toEqual(new Set(['storage']));
+  const { owner, outbox } = await (await open(disk.copy('db'))).load();
+  expect([owner, outbox.map(({ id }) => id)]).toEqual(['alice', ['before', 'after']]);
 });

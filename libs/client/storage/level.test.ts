@@ -8,9 +8,11 @@ import { connect } from '../client.ts';
 import type { StoredOutgoing } from '../storage.ts';
 import { describeStorage } from './contract.ts';
 import { LevelStorage } from './level.ts';
+import { comeOnline, world } from '../testing/setup.ts';
 
 // Real disks, and a child process.
 vi.setConfig({ testTimeout: 30_000 });
+const PATIENCE = { timeout: 20_000 };
 
 async function directory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'sixfold-level-'));
@@ -44,6 +46,33 @@ test('a second client cannot open the same directory', async () => {
   await loaded(path);
   const second = new LevelStorage(path);
   await expect(second.load()).rejects.toMatchObject({ cause: { code: 'LEVEL_LOCKED' } });
+});
+
+test('a client whose storage another one holds says so, and goes on once that one lets go', async () => {
+  const path = await directory();
+  const holder = await loaded(path);
+  const { client, errors, gateway, clock } = world({ storage: new LevelStorage(path) });
+  client.onError((error) => errors.push(error));
+  const early = client.send('bob', 1);
+  const refused = expect(early.settled()).rejects.toMatchObject({ code: 'send', reason: 'storage' });
+  await vi.waitUntil(() => client.status.state === 'closed', PATIENCE);
+  expect(client.status).toEqual({ state: 'closed', reason: 'storage' });
+  expect(errors[0]).toMatchObject({ code: 'storage', cause: { cause: { code: 'LEVEL_LOCKED' } } });
+  expect(() => client.send('bob', 1)).toThrow('closed');
+  await refused;
+  await holder.close();
+  client.reconnect();
+  const message = client.send('bob', 2, { id: 'm2' });
+  await vi.waitUntil(() => gateway.connections.length > 0, PATIENCE);
+  const connection = await comeOnline({ gateway });
+  await vi.waitUntil(() => connection.received.length > 0, PATIENCE);
+  expect(connection.takeIds()).toEqual(['m2']);
+  const closing = client.close({ flushMs: 0 });
+  await vi.waitUntil(() => clock.pending > 0 || connection.closedByClient !== undefined, PATIENCE);
+  await clock.advance(1);
+  await closing;
+  expect(message.state).toBe('sending');
+  expect((await (await loaded(path)).load()).outbox).toMatchObject([{ id: 'm2' }]);
 });
 
 test('a client that trims it can be closed at any moment', async () => {
