@@ -54,6 +54,7 @@ export class Lane {
     };
     const late = setTimeout(() => this.#lose(settle, new BrokerError('timeout')), timeoutMs);
     this.#unconfirmed.add(settle);
+    // What fails before the channel is open still goes out then: its outcome is unknown, like that of any other.
     if (this.#open) this.#send(this.#open, message, settle);
     else
       this.#channel.then(
@@ -68,7 +69,6 @@ export class Lane {
   }
 
   #send(channel: ConfirmChannel, { exchange, routingKey, content }: Publish, settle: Settle): void {
-    if (!this.#unconfirmed.has(settle)) return; // given up before the channel was open
     const messageId = String(++this.#count);
     const options = { persistent: true, mandatory: true, messageId };
     try {

@@ -46,11 +46,13 @@ class FakeChannel extends EventEmitter {
 async function open(closes = true) {
   const channels: FakeChannel[] = [];
   const resets: string[] = [];
+  const opening: { late: boolean; go?: () => void } = { late: false };
   const connection = {
-    createConfirmChannel: () => {
+    createConfirmChannel: async () => {
       const channel = new FakeChannel(closes ? Promise.resolve() : new Promise(() => undefined));
       channels.push(channel);
-      return Promise.resolve(channel);
+      if (opening.late) await new Promise<void>((resolve) => (opening.go = resolve));
+      return channel;
     },
   } as unknown as ChannelModel;
   const publisher = new Publisher(
@@ -68,7 +70,7 @@ async function open(closes = true) {
     );
     await turns();
   };
-  return { publisher, channels, resets, publish, told };
+  return { publisher, channels, opening, resets, publish, told };
 }
 
 const turns = () => vi.advanceTimersByTimeAsync(0);
@@ -107,13 +109,18 @@ test('a nack fails all behind it, other destinations go on', async () => {
   expect(channels.map(({ closing }) => closing)).toEqual([true, false]);
 });
 
-test('what was waiting for its channel to open is not published after it has failed', async () => {
-  const { channels, publish, told } = await open();
-  void publish('1', 'q', 0);
-  await vi.advanceTimersByTimeAsync(1);
-  await publish('2');
-  expect(told).toEqual(['1 timeout']);
-  expect(published(channels).at(-1)).toBe('2');
+test('a channel that opens too late takes what was published on it, in order, and closes', async () => {
+  const { channels, opening, publish, told } = await open();
+  opening.late = true;
+  for (const name of ['1', '2']) await publish(name);
+  await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+  expect(told).toEqual(['1 timeout', '2 timeout']);
+  opening.late = false;
+  await publish('3');
+  opening.go?.();
+  await turns();
+  expect(published(channels)).toEqual(['1 2', '3']);
+  expect(channels.map(({ closing }) => closing)).toEqual([true, false]);
 });
 
 test('50 timeouts leave one channel open', async () => {
