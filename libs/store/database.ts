@@ -2,8 +2,10 @@ import { Socket } from 'node:net';
 import { setInterval } from 'node:timers';
 import pg from 'pg';
 import type { Logger } from '#libs/runtime/logger.ts';
-import { connectionString, type DatabaseAddress } from './connection-string.ts';
+import { CONNECT_TIMEOUT_MS, Connection, isReadOnly } from './connection.ts';
+import type { DatabaseAddress } from './connection-string.ts';
 import { databaseConnected, statementsTotal } from './metrics.ts';
+import { Servers } from './servers.ts';
 
 /** A statement with a name: prepared once on each connection. */
 export interface Statement {
@@ -13,7 +15,6 @@ export interface Statement {
 
 /** A batch holds a connection for a few milliseconds; more of them than this only compete for the same cores. */
 const POOL_SIZE = 5;
-export const CONNECT_TIMEOUT_MS = 3_000;
 const PING_MS = 2_000;
 /** How long the server may take to end its connections when we close, milliseconds. */
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -34,9 +35,13 @@ export function isTransient(error: unknown): boolean {
   return !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError);
 }
 
-/** Postgres, with a pool that notices outages and recovers from them without a restart. */
+/**
+ * Postgres, with a pool that notices outages and recovers from them without a restart; of several servers the one that
+ * takes writes.
+ */
 export class Database {
   readonly #pool: pg.Pool;
+  readonly #servers: Servers;
   readonly #log: Logger;
   readonly #pinging: NodeJS.Timeout;
   /** Also of connections that the pool has given up, and that may be half-open. */
@@ -47,8 +52,14 @@ export class Database {
   constructor(options: DatabaseOptions, service: string, log: Logger) {
     const { DATABASE_TIMEOUT_MS } = options;
     this.#log = log;
+    const servers = new Servers(options);
+    this.#servers = servers;
     this.#pool = new pg.Pool({
-      connectionString: connectionString(options),
+      Client: class extends Connection {
+        constructor(config: pg.ClientConfig = {}) {
+          super(servers, config);
+        }
+      },
       application_name: `sixfold-${service}`,
       max: POOL_SIZE,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -70,11 +81,12 @@ export class Database {
   async query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[] = []): Promise<Row[]> {
     statementsTotal.inc({ statement: statement.name });
     try {
-      const { rows } = await this.#pool.query<Row>({ ...statement, values });
+      const { rows } = await this.#run<Row>({ ...statement, values });
       this.#reached(true);
       return rows;
     } catch (error) {
-      this.#reached(error instanceof pg.DatabaseError && !/^(08|57)/.test(error.code ?? ''), error);
+      const answered = error instanceof pg.DatabaseError && !/^(08|57)/.test(error.code ?? '');
+      this.#reached(answered && !isReadOnly(error), error);
       throw error;
     }
   }
@@ -86,6 +98,34 @@ export class Database {
     await this.#pool.end();
     await Promise.all([...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end))));
     clearTimeout(late);
+  }
+
+  /** What was refused because its server had become read-only had no effect, and goes to the one that takes writes. */
+  async #run<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    for (let outdated = POOL_SIZE; ; outdated -= 1) {
+      const client = await this.#connect();
+      client.on('error', ignore); // the query fails with it
+      try {
+        const result = await client.query<Row>(query);
+        client.release();
+        return result;
+      } catch (error) {
+        client.release(true);
+        if (!isReadOnly(error) || outdated === 0) throw error;
+      } finally {
+        client.off('error', ignore);
+      }
+    }
+  }
+
+  /** Each server has its turn once. */
+  async #connect(): Promise<pg.PoolClient> {
+    for (let left = this.#servers.count; ; left -= 1)
+      try {
+        return await this.#pool.connect();
+      } catch (error) {
+        if (left <= 1) throw error;
+      }
   }
 
   #socket(): Socket {
@@ -110,3 +150,5 @@ export class Database {
     });
   }
 }
+
+const ignore = () => undefined;

@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
-import pg from 'pg';
+import type pg from 'pg';
 import { Backoff, pause, within } from '#libs/runtime/backoff.ts';
 import { ConfigError } from '#libs/runtime/config.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
-import { connectionString, type DatabaseAddress } from './connection-string.ts';
-import { CONNECT_TIMEOUT_MS, isTransient } from './database.ts';
+import { connectOnce } from './connection.ts';
+import type { DatabaseAddress } from './connection-string.ts';
+import { isTransient } from './database.ts';
 
 /** A step that takes longer (its connection may be dead) is tried again, milliseconds; another instance may be at it. */
 const STEP_TIMEOUT_MS = 60_000;
@@ -35,14 +36,8 @@ export async function migrate(address: DatabaseAddress, log: Logger, signal?: Ab
 }
 
 async function migrateOnce(address: DatabaseAddress, log: Logger): Promise<void> {
-  const client = new pg.Client({
-    connectionString: connectionString(address),
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: STEP_TIMEOUT_MS,
-  });
-  client.on('error', () => undefined); // whatever is under way fails with it
+  const client = await connectOnce(address, { query_timeout: STEP_TIMEOUT_MS });
   try {
-    await client.connect();
     await runner({
       dbClient: client,
       dir: fileURLToPath(new URL('./sql', import.meta.url)),

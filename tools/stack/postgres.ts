@@ -1,7 +1,6 @@
 import { chmodSync, chownSync, copyFileSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import pg from 'pg';
-import { connectionString } from '#libs/store/connection-string.ts';
+import { connectOnce } from '#libs/store/connection.ts';
 import { type Child, startChild } from './child.ts';
 import { childEnvironment } from './environment.ts';
 import type { ManagedProcess } from './managed-process.ts';
@@ -13,8 +12,10 @@ import { readOrCreateSecret } from './secret.ts';
 
 /** Where a private database server lives. The port may change between starts. */
 export interface PostgresOptions {
-  /** Data directory of the stack; the server keeps everything in `postgres/` below it. */
+  /** Data directory of the stack; the server keeps everything in a folder below it. */
   dataDir: string;
+  /** Name of the process and of that folder: `postgres`, unless there are several. */
+  name?: string;
   port: number;
   logFile: string;
   /** Also takes connections with TLS; files in PEM. */
@@ -35,11 +36,11 @@ const SETTINGS = {
 
 /** A private PostgreSQL server: loopback only, password from its data directory, never root. */
 export function postgres(options: PostgresOptions): ManagedProcess & { url: string } {
-  const { port, logFile, tls } = options;
+  const { name = 'postgres', port, logFile, tls } = options;
   const files = prepareFolder(options);
   const url = `postgres://${USER}:${files.password}@127.0.0.1:${port}/postgres`;
   return {
-    name: 'postgres',
+    name,
     port,
     url,
     logFile,
@@ -63,22 +64,15 @@ export function postgres(options: PostgresOptions): ManagedProcess & { url: stri
   };
 }
 
-/** Whether the server at `url` answers a query. @param ca as DATABASE_CA */
+/** Whether the server at `url` (or one of several) answers, and takes writes. @param ca as DATABASE_CA */
 export async function acceptsQueries(url: string, ca?: string): Promise<boolean> {
-  const address = connectionString({ DATABASE_URL: url, DATABASE_CA: ca });
-  const client = new pg.Client({ connectionString: address, connectionTimeoutMillis: 5_000 });
-  client.on('error', () => undefined); // a server that ends meanwhile; the query fails anyway
-  try {
-    await client.connect();
-    await client.query('SELECT 1');
-    return true;
-  } finally {
-    await client.end();
-  }
+  const connection = await connectOnce({ DATABASE_URL: url, DATABASE_CA: ca }, {});
+  await connection.end();
+  return true;
 }
 
-function prepareFolder({ dataDir, logFile }: PostgresOptions) {
-  const folder = join(dataDir, 'postgres');
+function prepareFolder({ dataDir, name = 'postgres', logFile }: PostgresOptions) {
+  const folder = join(dataDir, name);
   const [cluster, passwordFile] = [join(folder, 'cluster'), join(folder, 'password')];
   const binaries = postgresBinaries();
   const account = postgresAccount([cluster, binaries.initdb]);
