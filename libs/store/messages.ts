@@ -92,6 +92,7 @@ export async function storeMessages(
 }
 
 async function storeSome(db: Database, messages: readonly StoredMessage[], rooms: Rooms): Promise<Refused[]> {
+  const asked = performance.now();
   const rows = await db.query<StoreRow>(STORE, [
     messages.map((m) => m.to),
     messages.map((m) => m.from),
@@ -105,7 +106,7 @@ async function storeSome(db: Database, messages: readonly StoredMessage[], rooms
   ]);
   const refused: Refused[] = [];
   for (const row of rows)
-    if (row.id === null) rooms.counted(row.to, row.from, row.free);
+    if (row.id === null) rooms.counted(row.to, row.from, row.free, asked);
     else refused.push(row);
   rooms.used(messages);
   return refused;

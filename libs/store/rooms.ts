@@ -25,6 +25,8 @@ export class Rooms {
   readonly quotas: Quotas;
   readonly #goodForMs: number;
   readonly #rooms = new Map<string, Room>();
+  /** Milliseconds of performance.now() */
+  #forgottenAt = -Infinity;
 
   constructor(quotas: Quotas, goodForMs = GOOD_FOR_MS) {
     this.quotas = quotas;
@@ -38,11 +40,21 @@ export class Rooms {
     return [...new Set(messages.map(({ to }) => to))].filter((to) => !tight.has(to));
   }
 
-  /** @param from whose part of the mailbox was counted; null: all of it */
-  counted(to: string, from: string | null, free: number): void {
+  /**
+   * @param from whose part of the mailbox was counted; null: all of it
+   * @param asked when the count was asked for, milliseconds of performance.now(): the answer may have taken long
+   */
+  counted(to: string, from: string | null, free: number, asked: number): void {
+    if (asked <= this.#forgottenAt) return;
     if (this.#rooms.size >= KEEP) this.#rooms.clear();
-    this.#rooms.set(nameOf(to, from), { free, until: performance.now() + this.#goodForMs });
+    this.#rooms.set(nameOf(to, from), { free, until: asked + this.#goodForMs });
   }
+
+  /** From now on another instance may store for any of them: no count so far is good, nor one that is under way. */
+  readonly forget = (): void => {
+    this.#forgottenAt = performance.now();
+    this.#rooms.clear();
+  };
 
   /** They were stored, or were there already. */
   used(messages: Addressed): void {

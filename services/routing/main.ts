@@ -41,7 +41,8 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   const prefetch = config.ROUTING_PREFETCH;
   const live = new Live(publisher);
   const leaseMs = config.GATEWAY_LEASE_MS;
-  const mailbox = { db, live, leaseMs, rooms: new Rooms(quotasOf(config)) };
+  const rooms = new Rooms(quotasOf(config));
+  const mailbox = { db, live, leaseMs, rooms };
   const presence = new PresenceCache(
     (users) => findWhereabouts(db, users, leaseMs),
     config.PRESENCE_CACHE_MS,
@@ -62,7 +63,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
     prefetch,
     receive: router.receive,
     onLost,
-    onGivenUp: forgetAll,
+    onGivenUp: [forgetAll, rooms.forget],
     log,
   });
   const consumers = new Consumers({ partitions, heirs, router, returned, mailboxes, prefetch, onLost });

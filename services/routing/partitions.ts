@@ -11,8 +11,8 @@ export interface PartitionsOptions {
   receive: Receive;
   /** A consumer was lost: the connection has to be set up anew. */
   onLost: () => void;
-  /** From now on another instance may be active on what this one was active on. */
-  onGivenUp: () => void;
+  /** From now on another instance may be active on what this one was active on: what was known of its users is outdated. */
+  onGivenUp: readonly (() => void)[];
   log: Logger;
 }
 
@@ -35,6 +35,7 @@ export class Partitions {
 
   async open(connection: ChannelModel): Promise<void> {
     this.#connection = connection;
+    this.#forget(); // what was learned in between, by work of the connection before, counts for nothing
     const queues = Array.from({ length: this.#options.partitions }, (_, p) => routeQueue(p));
     this.#subscriptions = await Promise.all(queues.map((queue) => this.#subscribe(connection, queue)));
   }
@@ -43,7 +44,7 @@ export class Partitions {
   lost(): void {
     this.#connection = undefined;
     this.#subscriptions = [];
-    this.#options.onGivenUp();
+    this.#forget();
   }
 
   /** Finishes what is begun, and gives the rest back, in order. */
@@ -67,10 +68,14 @@ export class Partitions {
     for (const subscription of excess) {
       this.#options.log.info({ queue: subscription.queue, instances: consumerCount }, 'gives a partition up');
       await subscription.close();
-      this.#options.onGivenUp();
+      this.#forget();
       const next = await this.#subscribe(connection, subscription.queue);
       this.#subscriptions = this.#subscriptions.map((one) => (one === subscription ? next : one));
     }
+  }
+
+  #forget(): void {
+    for (const forget of this.#options.onGivenUp) forget();
   }
 
   #subscribe(connection: ChannelModel, queue: string): Promise<Subscription> {

@@ -68,6 +68,17 @@ test('when everything is forgotten, an answer that is still under way is not kep
   expect((await cache.find(['bob'])).get('bob')).toEqual([at('g2')]);
 });
 
+test('work that began before everything was forgotten neither adds to what is known since, nor reads it', async () => {
+  const cache = new PresenceCache(lookUp, KEEP_MS);
+  const { era } = cache;
+  cache.forgetAll();
+  await cache.find(['bob'], era);
+  sessions.set('bob', [at('g2')]);
+  expect((await cache.find(['bob'])).get('bob')).toEqual([at('g2')]);
+  sessions.set('bob', [at('g3')]);
+  expect((await cache.find(['bob'], era)).get('bob')).toEqual([at('g3')]);
+});
+
 test.each([
   { until: 'its time is over', leaseMs: 15_000, counts: KEEP_MS },
   { until: 'the lease of a gateway that it names ends', leaseMs: 3_000, counts: 3_000 },

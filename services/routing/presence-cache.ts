@@ -24,7 +24,6 @@ export class PresenceCache {
   readonly #lookUp: LookUp;
   readonly #keepMs: number;
   readonly #known: LRUCache<string, Where[]>;
-  /** What was asked in one era is no answer in the next. */
   #era = 0;
 
   /** @param keepMs how long an answer counts at most, milliseconds; 0: the database is asked every time */
@@ -35,19 +34,30 @@ export class PresenceCache {
     this.#known = new LRUCache({ max: MAX_USERS, ttlResolution: CLOCK_MS, perf });
   }
 
-  /** Where each of these users is; users who are away are not in the map. */
-  async find(users: Iterable<string>): Promise<Map<string, Where[]>> {
+  /**
+   * Begins anew each time that everything is forgotten. A batch takes it down when it begins: a batch of an earlier era
+   * neither reads the answers of this one nor adds to them, since its users may be another instance's by now.
+   */
+  get era(): number {
+    return this.#era;
+  }
+
+  /**
+   * Where each of these users is; users who are away are not in the map.
+   *
+   * @param era in which the work began that asks
+   */
+  async find(users: Iterable<string>, era = this.#era): Promise<Map<string, Where[]>> {
     const found = new Map<string, Where[]>();
     const unknown = new Set<string>();
     for (const user of new Set(users)) {
-      const where = this.#known.get(user);
+      const where = era === this.#era ? this.#known.get(user) : undefined;
       if (where) found.set(user, where);
       else unknown.add(user);
     }
     presenceLookups.inc({ answered: 'cache' }, found.size);
     if (unknown.size === 0) return found;
     presenceLookups.inc({ answered: 'database' }, unknown.size);
-    const era = this.#era;
     for (const [user, { sessions, holdsMs }] of await this.#lookUp(unknown)) {
       found.set(user, sessions);
       const ttl = Math.min(holdsMs, this.#keepMs);

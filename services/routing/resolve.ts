@@ -39,14 +39,22 @@ export interface Ways extends Pick<Relay, 'db' | 'live' | 'leaseMs'> {
   presence: PresenceCache;
 }
 
-/** Messages in the order accepted: one live attempt for those whose receiver is connected, the mailbox for the rest. */
+/**
+ * Messages in the order accepted: one live attempt for those whose receiver is connected, the mailbox for the rest.
+ *
+ * @param era of the presence cache, in which the batch began
+ */
 export async function routeMessages(
   { live, mailboxes, presence }: Ways,
   items: readonly MessageItem[],
+  era: number,
 ): Promise<void> {
   if (items.length === 0) return;
   const since = Date.now();
-  const found = await presence.find(items.map(({ entry }) => entry.to));
+  const found = await presence.find(
+    items.map(({ entry }) => entry.to),
+    era,
+  );
   const away = (entry: RouteMessage) => !found.has(entry.to) || mailboxes.has(entry);
   for (const { entry } of items)
     if (away(entry) && !isJson(entry.body))

@@ -31,13 +31,14 @@ export class Router {
 
   readonly handle = async (items: readonly Item<RouteEntry>[]): Promise<void> => {
     const { db, presence } = this.#ways;
+    const { era } = presence; // the connection may be lost, and come back, while this batch waits
     for (const item of select(items, 'lease')) await this.#lease(item);
     const left = [...new Set(select(items, 'leave').map(({ entry }) => entry.gateway))];
     if (left.length > 0) await removeGateways(db, left);
     const changes = select(items, 'session-up', 'session-down');
     for (const { entry } of changes) presence.forget(entry.user);
     await changeSessions({ ...this.#ways, maxSessions: this.#maxSessions }, changes);
-    await routeMessages(this.#ways, select(items, 'message'));
+    await routeMessages(this.#ways, select(items, 'message'), era);
     this.#ways.mailboxes.add(select(items, 'confirm', 'pull'));
   };
 
