@@ -2,7 +2,7 @@ import { Counter } from 'prom-client';
 
 export const receiptsTotal = new Counter({
   name: 'sixfold_receipts_total',
-  help: 'Receipts for senders, by what became of them: live (sent to a session) or stored (in the mailbox)',
+  help: 'Receipts for senders, by what became of them: live (sent to a session; one that comes back is stored as well) or stored (in the mailbox)',
   labelNames: ['outcome'],
 });
 for (const outcome of ['live', 'stored']) receiptsTotal.inc({ outcome }, 0);

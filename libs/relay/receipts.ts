@@ -45,7 +45,6 @@ export async function relayReceipts(
     const sessions = found.get(item.receipt.user);
     if (!sessions) away.push(item);
     else {
-      receiptsTotal.inc({ outcome: 'live' });
       const { user, id, state } = item.receipt;
       trace('receipt live', user, id, { state, sessions });
       const span = nextSpan('receipt', item.traceparent, user, id, since);
@@ -56,6 +55,7 @@ export async function relayReceipts(
     }
   }
   await keepReceipts(relay, away);
+  receiptsTotal.inc({ outcome: 'live' }, items.length - away.length); // once, also if the mailbox took several tries
 }
 
 /**
@@ -68,11 +68,11 @@ export async function keepReceipts(
 ): Promise<void> {
   if (items.length === 0) return;
   const since = Date.now();
-  await storeReceipts(
+  const stored = await storeReceipts(
     db,
     items.map(({ receipt }) => receipt),
   );
-  receiptsTotal.inc({ outcome: 'stored' }, items.length);
+  receiptsTotal.inc({ outcome: 'stored' }, stored);
   for (const { receipt, traceparent } of items) {
     trace('receipt stored', receipt.user, receipt.id, { state: receipt.state });
     nextSpan('receipt', traceparent, receipt.user, receipt.id, since)?.end('stored');

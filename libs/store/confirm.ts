@@ -17,8 +17,11 @@ const CONFIRM_MESSAGES = {
       INSERT INTO offline_receipts (recipient, id, peer, state, at)
       SELECT sender, id, recipient, 'delivered', $3::bigint FROM gone
       ${FORWARD}
+      RETURNING recipient AS sender, peer AS by
     )
-    SELECT DISTINCT sender, recipient AS by FROM gone`,
+    SELECT sender, by, count(told)::integer AS receipts
+    FROM (SELECT DISTINCT sender, recipient AS by FROM gone) AS named LEFT JOIN told USING (sender, by)
+    GROUP BY sender, by`,
 };
 
 const CONFIRM_RECEIPTS = {
@@ -31,15 +34,17 @@ const CONFIRM_RECEIPTS = {
 const WAITING = {
   name: 'receipts-waiting',
   text: `
-    SELECT DISTINCT r.recipient AS sender, r.peer AS by
+    SELECT DISTINCT r.recipient AS sender, r.peer AS by, 0 AS receipts
     FROM offline_receipts r JOIN sessions s ON s.user_id = r.recipient
     WHERE r.peer = ANY ($1::text[])`,
 };
 
-/** A sender who has a new receipt, and by whose confirmation. */
+/** A sender who has receipts, and by whose confirmation. */
 export interface Told {
   sender: string;
   by: string;
+  /** How many of them are new. */
+  receipts: number;
 }
 
 /** A key as handed out: kind and number. Anything else names nothing. */
@@ -63,7 +68,7 @@ function select(confirms: readonly { user: string; keys: readonly string[] }[], 
  *
  * @param again the same confirmations may have been dealt with before, without the senders having been hinted:
  *   then all who have a receipt waiting from these users are named
- * @returns who has a new receipt
+ * @returns who has a receipt
  */
 export async function confirmEntries(
   db: Database,
@@ -96,8 +101,10 @@ const CONFIRM_COPIES = {
       INSERT INTO offline_receipts (recipient, id, peer, state, at)
       SELECT sender, id, recipient, 'delivered', at FROM gone
       ${FORWARD}
+      RETURNING recipient AS sender, id, peer AS recipient
     )
-    SELECT sender AS "from", id, recipient AS "to" FROM gone`,
+    SELECT sender AS "from", id, recipient AS "to", told IS NOT NULL AS receipt
+    FROM gone LEFT JOIN told USING (sender, id, recipient)`,
 };
 
 /** A message that a device confirmed live. */
@@ -111,12 +118,12 @@ export interface ConfirmedLive {
 /**
  * Deletes the mailbox's copies of messages; each becomes a `delivered` receipt in its sender's mailbox, in one statement.
  *
- * @returns those that had a copy
+ * @returns those that had a copy; `receipt`: the sender has a new one
  */
 export async function confirmCopies(
   db: Database,
   confirmed: readonly ConfirmedLive[],
-): Promise<Omit<ConfirmedLive, 'at'>[]> {
+): Promise<(Omit<ConfirmedLive, 'at'> & { receipt: boolean })[]> {
   if (confirmed.length === 0) return [];
   return db.query(CONFIRM_COPIES, [
     confirmed.map(({ to }) => to),

@@ -31,22 +31,27 @@ const STORE = {
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
       WITH ORDINALITY AS i (recipient, id, peer, state, reason, at, n)
     ORDER BY n
-    ${FORWARD}`,
+    ${FORWARD}
+    RETURNING 1`,
 };
 
 const rank = (state: DeliveryState) => (state === 'stored' ? 0 : 1);
 
-/** Stores receipts; of several about one message the one that is furthest ahead. */
-export async function storeReceipts(db: Database, receipts: readonly StoredReceipt[]): Promise<void> {
+/**
+ * Stores receipts; of several about one message the one that is furthest ahead.
+ *
+ * @returns how many of them are news to their mailboxes
+ */
+export async function storeReceipts(db: Database, receipts: readonly StoredReceipt[]): Promise<number> {
   const furthest = new Map<string, StoredReceipt>();
   for (const receipt of receipts) {
     const name = `${receipt.user} ${receipt.to} ${receipt.id}`;
     const other = furthest.get(name);
     if (!other || rank(receipt.state) > rank(other.state)) furthest.set(name, receipt);
   }
-  if (furthest.size === 0) return;
+  if (furthest.size === 0) return 0;
   const rows = [...furthest.values()];
-  await db.query(STORE, [
+  const stored = await db.query(STORE, [
     rows.map((r) => r.user),
     rows.map((r) => r.id),
     rows.map((r) => r.to),
@@ -54,4 +59,5 @@ export async function storeReceipts(db: Database, receipts: readonly StoredRecei
     rows.map((r) => r.reason ?? null),
     rows.map((r) => r.at),
   ]);
+  return stored.length;
 }

@@ -17,8 +17,9 @@ const EXPIRE_MESSAGES = {
       INSERT INTO offline_receipts (recipient, id, peer, state, reason, at)
       SELECT sender, id, recipient, 'rejected', 'expired', $3::bigint FROM gone
       ${FORWARD}
+      RETURNING recipient AS sender, id, peer AS recipient
     )
-    SELECT sender FROM gone`,
+    SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`,
 };
 
 const EXPIRE_RECEIPTS = {
@@ -37,13 +38,16 @@ const EXPIRE_RECEIPTS = {
 export interface Expired {
   /** Senders of expired messages, one for each message. */
   senders: string[];
+  /** How many of these have a new receipt for it. */
+  told: number;
   /** Receipts that nobody came for. */
   receipts: number;
 }
 
 /** Expires up to `limit` messages and as many receipts. */
 export async function expire(db: Database, days: number, limit: number, now: number): Promise<Expired> {
-  const senders = await db.query<{ sender: string }>(EXPIRE_MESSAGES, [days, limit, now]);
+  const gone = await db.query<{ sender: string; receipt: boolean }>(EXPIRE_MESSAGES, [days, limit, now]);
   const receipts = await db.query<{ expired: number }>(EXPIRE_RECEIPTS, [days, limit]);
-  return { senders: senders.map(({ sender }) => sender), receipts: receipts[0]?.expired ?? 0 };
+  const told = gone.filter(({ receipt }) => receipt).length;
+  return { senders: gone.map(({ sender }) => sender), told, receipts: receipts[0]?.expired ?? 0 };
 }

@@ -40,7 +40,7 @@ async function settleCopies({ db, live, leaseMs }: Relay, items: readonly AckIte
     db,
     shared.map(({ entry }) => entry),
   );
-  receiptsTotal.inc({ outcome: 'stored' }, copies.length);
+  receiptsTotal.inc({ outcome: 'stored' }, copies.filter(({ receipt }) => receipt).length);
   const senders = await findSessions(
     db,
     copies.map(({ from }) => from),

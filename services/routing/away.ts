@@ -34,7 +34,6 @@ export async function storeAway(
   const { db, live, leaseMs, rooms } = mailbox;
   const entries = items.map(({ entry }) => entry);
   const refusals = await storeMessages(db, entries, rooms);
-  for (const { quota } of refusals) mailboxFullTotal.inc({ quota });
   const refused = new Set(refusals.map(nameOf));
   const presence = await findSessions(
     db,
@@ -45,7 +44,6 @@ export async function storeAway(
   const receipts = items.map(({ entry, delivery }) => {
     const { from: user, id, to } = entry;
     const full = refused.has(nameOf(entry));
-    routedTotal.inc({ outcome: full ? 'rejected' : 'stored' });
     trace(full ? 'mailbox full' : 'stored', user, id, { to });
     const span = nextSpan('store', entry.traceparent, user, id, now);
     span?.end(full ? 'rejected' : 'stored');
@@ -60,4 +58,7 @@ export async function storeAway(
     return { receipt: { user, id, to, at: now, ...outcome }, delivery, traceparent };
   });
   await relayReceipts(mailbox, receipts, presence);
+  // At the end, since all of it is tried again if some of it fails.
+  for (const { quota } of refusals) mailboxFullTotal.inc({ quota });
+  for (const { receipt } of receipts) routedTotal.inc({ outcome: receipt.state });
 }

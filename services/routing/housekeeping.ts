@@ -79,7 +79,7 @@ export class Housekeeping {
 /** What nobody came for in time leaves the mailboxes; the senders of messages are told. */
 async function expireMailboxes(db: Database, live: Live, config: RoutingConfig): Promise<void> {
   for (;;) {
-    const { senders, receipts } = await expire(
+    const { senders, told, receipts } = await expire(
       db,
       config.MAILBOX_RETENTION_DAYS,
       EXPIRE_AT_A_TIME,
@@ -87,7 +87,7 @@ async function expireMailboxes(db: Database, live: Live, config: RoutingConfig):
     );
     expiredTotal.inc({ what: 'message' }, senders.length);
     expiredTotal.inc({ what: 'receipt' }, receipts);
-    receiptsTotal.inc({ outcome: 'stored' }, senders.length);
+    receiptsTotal.inc({ outcome: 'stored' }, told);
     const present = await findSessions(db, senders, config.GATEWAY_LEASE_MS);
     for (const sessions of present.values()) live.hint(sessions);
     if (senders.length < EXPIRE_AT_A_TIME && receipts < EXPIRE_AT_A_TIME) return;

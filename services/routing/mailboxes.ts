@@ -22,9 +22,12 @@ export class Mailboxes {
   #running: Promise<void> | undefined;
 
   constructor(mailbox: Mailbox, options: Pick<BatchesOptions<MailboxEntry>, 'isTransient' | 'dead' | 'log'>) {
+    const stored = new WeakSet<MailboxEntry>(); // a batch that is tried again stores and counts no message twice
     const handle = async (items: readonly Item<MailboxEntry>[], again: boolean) => {
       await confirm(mailbox, select(items, 'confirm'), again); // before the pulls that may follow them
-      await storeAway(mailbox, select(items, 'message'));
+      const messages = select(items, 'message').filter(({ entry }) => !stored.has(entry));
+      await storeAway(mailbox, messages);
+      for (const { entry } of messages) stored.add(entry);
       await pull(mailbox, select(items, 'pull'));
     };
     this.#batches = new Batches({ ...options, stage: 'mailbox', handle });

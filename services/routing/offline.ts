@@ -44,7 +44,10 @@ export async function confirm(
     items.map(({ entry }) => entry),
     again,
   );
-  receiptsTotal.inc({ outcome: 'stored' }, told.length);
+  receiptsTotal.inc(
+    { outcome: 'stored' },
+    told.reduce((sum, { receipts }) => sum + receipts, 0),
+  );
   const present = await findSessions(
     db,
     told.map(({ sender }) => sender),

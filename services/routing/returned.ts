@@ -51,11 +51,11 @@ export class Returned {
           session: entry.session,
         })),
       );
-    await storeAway(this.#mailbox, messages);
     await keepReceipts(
       this.#mailbox,
       receipts.map(({ entry, delivery }) => ({ receipt: entry, delivery, traceparent: entry.traceparent })),
     );
+    await storeAway(this.#mailbox, messages); // last: what follows cannot fail, so that nothing is counted twice
 
     for (const { entry, delivery } of [...messages, ...receipts])
       countReturned(
