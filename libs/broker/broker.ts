@@ -76,6 +76,11 @@ export class Broker {
     return this.#publishing.up && !this.#publishing.blocked;
   }
 
+  /** What is published finds a connection. An alarm (`takes`) is another matter: it blocks everybody alike. */
+  get publishes(): boolean {
+    return this.#publishing.up;
+  }
+
   /** Both connections are up and set up. */
   get connected(): boolean {
     return this.#publishing.up && this.#consuming?.up === true;

@@ -27,6 +27,11 @@ export const closingChannels = new Gauge({
   help: 'Channels whose close RabbitMQ has not answered yet',
 });
 
+export const suspensionsTotal = new Counter({
+  name: 'sixfold_suspensions_total',
+  help: 'Times that an instance could not work (database out of reach, or nothing can be published) and gave its work back',
+});
+
 /** Open subscriptions. */
 export const consuming = new Set<{ readonly inHand: number }>();
 

@@ -28,6 +28,11 @@ export class Reader<E> {
     this.#batches = new Batches(options);
   }
 
+  /** Nothing is being worked on. */
+  get idle(): boolean {
+    return this.#running === undefined;
+  }
+
   readonly receive = (delivery: Delivery, content: Buffer): void => {
     this.#backlog.push({ delivery, content });
     this.#running ??= this.#run();

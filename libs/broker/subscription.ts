@@ -1,4 +1,5 @@
 import type { Channel, ChannelModel } from 'amqplib';
+import { within } from '#libs/runtime/backoff.ts';
 import { Acks } from './acks.ts';
 import { Delivery, type DeliverySource } from './delivery.ts';
 import { consuming } from './metrics.ts';
@@ -25,7 +26,8 @@ export class Subscription implements DeliverySource {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #received = 0;
   #finished = 0;
-  #idle: (() => void) | undefined;
+  readonly #idle = Promise.withResolvers<undefined>();
+  #closed: Promise<void> | undefined;
   readonly #channel: Channel;
   readonly #acks: Acks;
   readonly #onFinished: SubscribeOptions['onFinished'];
@@ -45,7 +47,7 @@ export class Subscription implements DeliverySource {
       subscription.#state = 'closed';
       consuming.delete(subscription);
       subscription.#acks.drop();
-      subscription.#idle?.();
+      subscription.#idle.resolve(undefined);
     };
     channel.on('error', () => undefined); // a 'close' follows; that is what counts
     channel.on('close', () => lost('closed'));
@@ -94,18 +96,28 @@ export class Subscription implements DeliverySource {
   finished(delivery: Delivery): void {
     this.#finished++;
     this.#onFinished?.(delivery);
-    if (--this.#started === 0) this.#idle?.();
+    if (--this.#started === 0 && this.closing) this.#idle.resolve(undefined);
   }
 
   /**
    * Gives the queue up in order: what is begun is finished first, then the channel is closed, which returns the rest
    * to its place at the head of the queue before the next consumer becomes active. (A basic.cancel would activate
    * that one at once, and later messages would overtake those in hand.)
+   *
+   * @param finishWithinMs after this long what is begun goes back as well: somebody else does it (again)
    */
-  async close(): Promise<void> {
-    if (this.#state !== 'open') return;
+  async close(finishWithinMs?: number): Promise<void> {
+    if (this.gone) return;
     this.#state = 'closing';
-    if (this.#started > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    if (this.#started > 0) {
+      const { promise } = this.#idle;
+      await (finishWithinMs === undefined ? promise : within(finishWithinMs, promise));
+    }
+    this.#closed ??= this.#closeChannel();
+    await this.#closed;
+  }
+
+  async #closeChannel(): Promise<void> {
     if (this.gone) return;
     this.#acks.flush();
     // amqplib answers a close only if the broker does; the event comes in any case.

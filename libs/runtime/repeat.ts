@@ -6,12 +6,12 @@ import { pause } from './backoff.ts';
  * @param step must not reject: it deals with its own failures
  * @returns stops; resolves when the step under way is over
  */
-export function repeat(pauseMs: number, step: () => Promise<void>): () => Promise<void> {
+export function repeat(pauseMs: number | (() => number), step: () => Promise<void>): () => Promise<void> {
   const stop = new AbortController();
   const running = (async () => {
     while (!stop.signal.aborted) {
       await step();
-      await pause(pauseMs, stop.signal).catch(() => undefined);
+      await pause(typeof pauseMs === 'number' ? pauseMs : pauseMs(), stop.signal).catch(() => undefined);
     }
   })();
   return () => {

@@ -11,6 +11,8 @@ import { Servers } from './servers.ts';
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** How long it may take, instead of DATABASE_TIMEOUT_MS. */
+  readonly timeoutMs?: number;
 }
 
 /** A batch holds a connection for a few milliseconds; more of them than this only compete for the same cores. */
@@ -81,7 +83,9 @@ export class Database {
   async query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[] = []): Promise<Row[]> {
     statementsTotal.inc({ statement: statement.name });
     try {
-      const { rows } = await this.#run<Row>({ ...statement, values });
+      const { name, text, timeoutMs } = statement;
+      const limit = timeoutMs === undefined ? {} : { query_timeout: timeoutMs };
+      const { rows } = await this.#run<Row>({ name, text, values, ...limit });
       this.#reached(true);
       return rows;
     } catch (error) {

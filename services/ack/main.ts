@@ -2,15 +2,16 @@ import { Broker } from '#libs/broker/broker.ts';
 import { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { ACK } from '#libs/broker/formats.ts';
 import { Reader } from '#libs/broker/reader.ts';
-import { Subscription } from '#libs/broker/subscription.ts';
-import { ACK_QUEUE } from '#libs/broker/topology.ts';
+import { Suspension } from '#libs/broker/suspension.ts';
 import { Live } from '#libs/relay/live.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
 import { Probes } from '#libs/runtime/probes.ts';
+import { isAble } from '#libs/store/ability.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
 import { readAckConfig } from './config.ts';
 import { relayConfirmations } from './confirmations.ts';
+import { Consumers } from './consumers.ts';
 
 /** How often ways to gateways that are gone are forgotten, milliseconds. */
 const PRUNE_MS = 10_000;
@@ -40,18 +41,18 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
     dead: new DeadLetters(broker.publisher),
     log,
   });
-  let subscription: Subscription | undefined;
-  broker.consume({
-    open: async (connection) => {
-      const options = { queue: ACK_QUEUE, prefetch: config.ACK_PREFETCH, receive: reader.receive };
-      subscription = await Subscription.open(connection, { ...options, onLost: broker.resetConsuming });
-    },
-    close: () => (subscription = undefined),
-  });
+  const { resetConsuming: onLost } = broker;
+  const consumers = new Consumers(reader, config.ACK_PREFETCH, onLost);
+  const able = async () => broker.publishes && isAble(db);
+  const suspension = new Suspension({ consumers, able, onLost, log });
+  probes.require('it gave its work back, and waits until it can work', () => !suspension.suspended);
+  broker.consume(suspension);
   lifecycle.onStop('consuming', async () => {
-    await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, Promise.all([reader.stop(), subscription?.close()]));
+    await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, consumers.leave());
     await broker.stopConsuming();
   });
+  const stop = suspension.start();
+  lifecycle.onStop('looking', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stop()));
   const pruning = setInterval(() => live.prune(), PRUNE_MS);
   lifecycle.onStop('pruning', () => clearInterval(pruning));
 });

@@ -1,8 +1,8 @@
 import type { ChannelModel } from 'amqplib';
-import type { Consuming } from '#libs/broker/broker.ts';
 import type { GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
 import type { Reader } from '#libs/broker/reader.ts';
 import { Subscription } from '#libs/broker/subscription.ts';
+import { FINISH_WITHIN_MS, type Suspendable } from '#libs/broker/suspension.ts';
 import { RETURNED_QUEUE } from '#libs/broker/topology.ts';
 import type { Heirs } from './heirs.ts';
 import type { Partitions } from './partitions.ts';
@@ -19,7 +19,7 @@ export interface ConsumersParts {
 }
 
 /** All that routing consumes: the route queues, what was returned, and the queues of gateways as their heir. */
-export class Consumers implements Consuming {
+export class Consumers implements Suspendable {
   readonly #parts: ConsumersParts;
   #returned: Subscription | undefined;
 
@@ -46,10 +46,27 @@ export class Consumers implements Consuming {
     this.#returned = undefined;
   };
 
+  readonly giveBack = (): Promise<void> => this.#close(FINISH_WITHIN_MS);
+
+  get idle(): boolean {
+    const { router, returned, mailboxes } = this.#parts;
+    return router.idle && returned.idle && mailboxes.idle;
+  }
+
   /** Finishes the batches in hand, and gives everything else back, in order. */
   async leave(): Promise<void> {
-    const { partitions, heirs, router, returned, mailboxes } = this.#parts;
-    const closed = [partitions.close(), heirs.close(), this.#returned?.close()];
-    await Promise.all([router.stop(), returned.stop(), mailboxes.stop(), ...closed]);
+    const { router, returned, mailboxes } = this.#parts;
+    await Promise.all([router.stop(), returned.stop(), mailboxes.stop(), this.#close()]);
+  }
+
+  async #close(finishWithinMs?: number): Promise<void> {
+    const { partitions, heirs } = this.#parts;
+    const returned = this.#returned;
+    this.#returned = undefined;
+    await Promise.all([
+      partitions.close(finishWithinMs),
+      heirs.close(finishWithinMs),
+      returned?.close(finishWithinMs),
+    ]);
   }
 }

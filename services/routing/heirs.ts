@@ -60,10 +60,11 @@ export class Heirs {
     this.#subscriptions.clear();
   }
 
-  async close(): Promise<void> {
+  /** @param finishWithinMs after this long what is begun goes back as well */
+  async close(finishWithinMs?: number): Promise<void> {
     const opened = [...this.#subscriptions.values()];
     this.lost();
-    await Promise.all(opened.map(async (subscription) => (await subscription)?.close()));
+    await Promise.all(opened.map(async (subscription) => (await subscription)?.close(finishWithinMs)));
   }
 
   /** Becomes an heir of a gateway's queue, unless it is one already. @returns whether it is one now */

@@ -33,6 +33,11 @@ export class Mailboxes {
     this.#batches = new Batches({ ...options, stage: 'mailbox', handle });
   }
 
+  /** Nothing is being worked on. */
+  get idle(): boolean {
+    return this.#running === undefined;
+  }
+
   /** A copy of it is on its way: another one must not be delivered meanwhile, and its sender be told `stored` after that. */
   has(message: RouteMessage): boolean {
     return this.#storing.size > 0 && this.#storing.has(nameOf(message));

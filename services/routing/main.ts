@@ -2,15 +2,18 @@ import { Broker } from '#libs/broker/broker.ts';
 import { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { GATEWAY, ROUTE } from '#libs/broker/formats.ts';
 import { Reader } from '#libs/broker/reader.ts';
+import { Suspension } from '#libs/broker/suspension.ts';
 import { Live } from '#libs/relay/live.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
+import type { Logger } from '#libs/runtime/logger.ts';
 import { Probes } from '#libs/runtime/probes.ts';
 import { repeat } from '#libs/runtime/repeat.ts';
+import { isAble } from '#libs/store/ability.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
 import { findWhereabouts } from '#libs/store/presence.ts';
 import { Rooms } from '#libs/store/rooms.ts';
-import { quotasOf, readRoutingConfig } from './config.ts';
+import { quotasOf, readRoutingConfig, type RoutingConfig } from './config.ts';
 import { Consumers } from './consumers.ts';
 import { Heirs } from './heirs.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -38,9 +41,37 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('publishing', () => broker.stopPublishing());
   probes.require('the broker is not connected', () => broker.connected);
 
-  const prefetch = config.ROUTING_PREFETCH;
   const live = new Live(publisher);
-  const leaseMs = config.GATEWAY_LEASE_MS;
+  const { consumers, heirs, partitions } = consumersOf({ config, log, db, broker, live });
+  const able = async () => broker.publishes && isAble(db);
+  const suspension = new Suspension({ consumers, able, onLost, log });
+  probes.require('it gave its work back, and waits until it can work', () => !suspension.suspended);
+  broker.consume(suspension);
+  lifecycle.onStop('consuming', async () => {
+    // What does not get done in time goes back to the broker, unacknowledged.
+    await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, consumers.leave());
+    await broker.stopConsuming();
+  });
+  const stopLooking = suspension.start();
+  lifecycle.onStop('looking', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stopLooking()));
+
+  const housekeeping = new Housekeeping({ config, broker, db, live, heirs, partitions, log });
+  const stop = repeat(config.HOUSEKEEPING_MS, () => housekeeping.step());
+  lifecycle.onStop('housekeeping', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stop()));
+});
+
+interface Parts {
+  config: RoutingConfig;
+  log: Logger;
+  db: Database;
+  broker: Broker;
+  live: Live;
+}
+
+/** All that consumes, and what it does with what comes. */
+function consumersOf({ config, log, db, broker, live }: Parts) {
+  const { publisher, resetConsuming: onLost } = broker;
+  const { GATEWAY_LEASE_MS: leaseMs, ROUTING_PREFETCH: prefetch } = config;
   const rooms = new Rooms(quotasOf(config));
   const mailbox = { db, live, leaseMs, rooms };
   const presence = new PresenceCache(
@@ -67,14 +98,5 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
     log,
   });
   const consumers = new Consumers({ partitions, heirs, router, returned, mailboxes, prefetch, onLost });
-  broker.consume(consumers);
-  lifecycle.onStop('consuming', async () => {
-    // What does not get done in time goes back to the broker, unacknowledged.
-    await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, consumers.leave());
-    await broker.stopConsuming();
-  });
-
-  const housekeeping = new Housekeeping({ config, broker, db, live, heirs, partitions, log });
-  const stop = repeat(config.HOUSEKEEPING_MS, () => housekeeping.step());
-  lifecycle.onStop('housekeeping', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stop()));
-});
+  return { consumers, heirs, partitions };
+}

@@ -47,11 +47,15 @@ export class Partitions {
     this.#forget();
   }
 
-  /** Finishes what is begun, and gives the rest back, in order. */
-  async close(): Promise<void> {
+  /**
+   * Finishes what is begun, and gives the rest back, in order.
+   *
+   * @param finishWithinMs after this long what is begun goes back as well
+   */
+  async close(finishWithinMs?: number): Promise<void> {
     const subscriptions = this.#subscriptions;
     this.lost();
-    await Promise.all(subscriptions.map((subscription) => subscription.close()));
+    await Promise.all(subscriptions.map((subscription) => subscription.close(finishWithinMs)));
   }
 
   /** Gives up what this instance is active on beyond its share. Idle partitions are nobody's burden: they stay. */
@@ -68,8 +72,10 @@ export class Partitions {
     for (const subscription of excess) {
       this.#options.log.info({ queue: subscription.queue, instances: consumerCount }, 'gives a partition up');
       await subscription.close();
+      if (!this.#subscriptions.includes(subscription)) return; // all were given up meanwhile
       this.#forget();
       const next = await this.#subscribe(connection, subscription.queue);
+      if (!this.#subscriptions.includes(subscription)) return next.close();
       this.#subscriptions = this.#subscriptions.map((one) => (one === subscription ? next : one));
     }
   }
