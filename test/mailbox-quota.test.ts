@@ -119,3 +119,12 @@ test.each([
   expect(await store(to, 'b1', known)).toEqual(each.quota === 'mailbox' ? { b1: 'mailbox' } : {});
   expect(await store(to, 'a0', known)).toEqual({ a0: each.quota });
 });
+
+test('what may have been confirmed is stored beyond the quota, and counts', async () => {
+  const rooms = new Rooms({ mailbox: 3, sender: 2 });
+  expect(await store('henry', 'a1 a2 b1', rooms)).toEqual({});
+  const kept = ['a3', 'b2'].map((id) => ({ to: 'henry', from: id[0] ?? '', id, body: '1', at: 1 }));
+  expect(await storeMessages(database, kept, rooms, true)).toEqual([]);
+  expect(await stored('henry')).toBe('a1 a2 b1 a3 b2');
+  expect(await store('henry', 'c1', rooms)).toEqual({ c1: 'mailbox' });
+});

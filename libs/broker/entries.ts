@@ -128,6 +128,8 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     session: Session,
     ...checked,
     others: z.array(Target).optional(),
+    /** It comes back though its user confirmed it: whether the broker has taken that is not known. */
+    answered: z.literal(true).optional().catch(undefined),
     ...traced,
     ...returned,
   }),

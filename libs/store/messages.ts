@@ -78,20 +78,27 @@ const ROWS_AT_A_TIME = 200;
  *
  * @param rooms what is known of the mailboxes' room: two instances that store for the same one at the same time may
  *   exceed its quota
+ * @param beyondQuota whether they are stored in any case
  * @returns those that did not fit
  */
 export async function storeMessages(
   db: Database,
   messages: readonly StoredMessage[],
   rooms: Rooms,
+  beyondQuota = false,
 ): Promise<Refused[]> {
   const refused: Refused[] = [];
   for (let from = 0; from < messages.length; from += ROWS_AT_A_TIME)
-    refused.push(...(await storeSome(db, messages.slice(from, from + ROWS_AT_A_TIME), rooms)));
+    refused.push(...(await storeSome(db, messages.slice(from, from + ROWS_AT_A_TIME), rooms, beyondQuota)));
   return refused;
 }
 
-async function storeSome(db: Database, messages: readonly StoredMessage[], rooms: Rooms): Promise<Refused[]> {
+async function storeSome(
+  db: Database,
+  messages: readonly StoredMessage[],
+  rooms: Rooms,
+  beyondQuota: boolean,
+): Promise<Refused[]> {
   const asked = performance.now();
   const rows = await db.query<StoreRow>(STORE, [
     messages.map((m) => m.to),
@@ -102,7 +109,7 @@ async function storeSome(db: Database, messages: readonly StoredMessage[], rooms
     messages.map((m) => m.seq ?? null),
     rooms.quotas.mailbox,
     rooms.quotas.sender,
-    rooms.roomy(messages),
+    beyondQuota ? messages.map((m) => m.to) : rooms.roomy(messages),
   ]);
   const refused: Refused[] = [];
   for (const row of rows)

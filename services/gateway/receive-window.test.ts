@@ -102,8 +102,11 @@ describe('ReceiveWindow', () => {
     window.offer(message('1'), held);
     expect(window.unconfirmed(answer(window, '1'))).toBe(1);
     expect(held.count).toBe(0);
+    window.offer(message('2'), held);
     window.giveBack('ack_timeout');
-    expect(owner.back).toEqual(['1 ack_timeout']);
+    expect(owner.back).toEqual(['1 ack_timeout', '2 ack_timeout']);
+    // It may be durable all the same: the mailbox must not reject it.
+    expect(owner.held.map((each) => each.message.answered)).toEqual([true, undefined]);
   });
 
   test('a message that is sent again while in flight is handed over again, and one answer settles both deliveries', () => {

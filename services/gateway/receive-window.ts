@@ -121,6 +121,7 @@ export class ReceiveWindow {
   unconfirmed(held: Held): number {
     const { answers } = held;
     held.answers = 0;
+    held.message.answered = true; // it may be durable all the same
     if (this.#sent.get(held.name) === held) this.#unanswered++;
     return answers;
   }

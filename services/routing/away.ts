@@ -2,7 +2,7 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import { relayReceipts, type Relay } from '#libs/relay/receipts.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
-import { storeMessages, type StoredMessage } from '#libs/store/messages.ts';
+import { type Refused, storeMessages, type StoredMessage } from '#libs/store/messages.ts';
 import { findSessions } from '#libs/store/presence.ts';
 import type { Rooms } from '#libs/store/rooms.ts';
 import { mailboxFullTotal, routedTotal } from './metrics.ts';
@@ -11,6 +11,8 @@ import { mailboxFullTotal, routedTotal } from './metrics.ts';
 export interface AwayItem {
   entry: StoredMessage & { traceparent?: string | undefined };
   delivery: Delivery;
+  /** Its receiver may have confirmed it: it must not be rejected. */
+  maybeConfirmed?: boolean;
 }
 
 export interface Mailbox extends Relay {
@@ -31,9 +33,9 @@ export async function storeAway(
   now = Date.now(),
 ): Promise<void> {
   if (items.length === 0) return;
-  const { db, live, leaseMs, rooms } = mailbox;
+  const { db, live, leaseMs } = mailbox;
   const entries = items.map(({ entry }) => entry);
-  const refusals = await storeMessages(db, entries, rooms);
+  const refusals = await store(mailbox, items);
   const refused = new Set(refusals.map(nameOf));
   const presence = await findSessions(
     db,
@@ -61,4 +63,18 @@ export async function storeAway(
   // At the end, since all of it is tried again if some of it fails.
   for (const { quota } of refusals) mailboxFullTotal.inc({ quota });
   for (const { receipt } of receipts) routedTotal.inc({ outcome: receipt.state });
+}
+
+/**
+ * A message whose confirmation may be on its way finds room beyond the quota: its sender must not be told `rejected`
+ * (G3), and the confirmation cannot be looked for. They are no more than gateways that died had in flight.
+ *
+ * @returns those that did not fit
+ */
+async function store({ db, rooms }: Mailbox, items: readonly AwayItem[]): Promise<Refused[]> {
+  const [kept, others] = [true, false].map((kept) =>
+    items.filter(({ maybeConfirmed = false }) => maybeConfirmed === kept).map(({ entry }) => entry),
+  ) as [StoredMessage[], StoredMessage[]];
+  await storeMessages(db, kept, rooms, true); // first: they were ahead of the others
+  return storeMessages(db, others, rooms);
 }

@@ -55,7 +55,11 @@ export class Returned {
       this.#mailbox,
       receipts.map(({ entry, delivery }) => ({ receipt: entry, delivery, traceparent: entry.traceparent })),
     );
-    await storeAway(this.#mailbox, messages); // last: what follows cannot fail, so that nothing is counted twice
+    // Last of what may fail, so that nothing is counted twice.
+    await storeAway(
+      this.#mailbox,
+      messages.map((item) => ({ ...item, maybeConfirmed: maybeConfirmed(item) })),
+    );
 
     for (const { entry, delivery } of [...messages, ...receipts])
       countReturned(
@@ -75,3 +79,10 @@ export class Returned {
 function unreached({ exchange, routingKey }: Delivery): string | undefined {
   return exchange === GATEWAY_EXCHANGE && GATEWAY_EPOCH.test(routingKey) ? routingKey : undefined;
 }
+
+/**
+ * What a gateway that is gone held may be confirmed: the confirmation is taken a moment before the message is let go of,
+ * in another queue. So may what a gateway could not confirm in time. What the gateway never had is not.
+ */
+const maybeConfirmed = ({ entry, delivery }: Item<LiveMessage>) =>
+  entry.answered === true || (delivery.redelivered && gatewayOfQueue(delivery.source.queue) !== undefined);
