@@ -10,7 +10,6 @@ import type { OutgoingMessage } from './outgoing/outgoing.ts';
 import type { ReceiptHandler } from './incoming/receipts.ts';
 import { GuardedStorage } from './storage/guarded.ts';
 import { within } from './timing/within.ts';
-import type { TokenSource } from './connection/token.ts';
 
 export interface SendOptions {
   /** Names the message; default: a new one. The same id once more is the same message, not a second one. */
@@ -60,19 +59,18 @@ export class Client {
       report,
       listenerThrew: (error) => this.#listenerThrew(error),
     });
-    const token = watchToken(this.#options.token, (text) => this.#mailroom.claimed(text));
-    this.#connection = new Connection(
-      { ...this.#options, token },
-      {
-        status: (status) => this.#standing(status),
-        admits: (session) => this.#admits(session),
-        online: (session) => this.#mailroom.online(session),
-        draining: () => this.#mailroom.draining(),
-        offline: () => this.#mailroom.offline(),
-        packet: (packet) => this.#mailroom.packet(packet),
-        error: report,
-      },
-    );
+    const { token } = this.#options;
+    if (typeof token === 'string') this.#mailroom.claimed(token);
+    this.#connection = new Connection(this.#options, {
+      status: (status) => this.#standing(status),
+      token: (text) => this.#mailroom.claimed(text),
+      admits: (session) => this.#admits(session),
+      online: (session) => this.#mailroom.online(session),
+      draining: () => this.#mailroom.draining(),
+      offline: () => this.#mailroom.offline(),
+      packet: (packet) => this.#mailroom.packet(packet),
+      error: report,
+    });
     this.#started = this.#start();
   }
 
@@ -243,19 +241,6 @@ export class Client {
     if (this.#errors.size > 0) this.#errors.emit(error);
     else console.error(error);
   }
-}
-
-/** The same source; `watch` sees every token that a function gives. */
-function watchToken(source: TokenSource, watch: (token: unknown) => void): TokenSource {
-  if (typeof source !== 'function') {
-    watch(source);
-    return source;
-  }
-  return async () => {
-    const token = await source();
-    watch(token);
-    return token;
-  };
 }
 
 /** A client that connects by itself, at once and again whenever it has to. */

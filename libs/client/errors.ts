@@ -9,8 +9,9 @@
  * - `mailbox_blocked`: the same, and as many are kept as may be (`maxPutAside`): nothing behind them is read for now
  * - `listener`: an event listener of the application threw
  * - `storage`: the storage failed; nothing that it did not take was sent or confirmed
- * - `token`: the token function failed; the client tries again with backoff
- * - `socket`: no WebSocket could be made (a bad address, a policy of the browser); the client tries again
+ * - `token`: the token function failed, did not answer in time, or gave no token; the client tries again with backoff
+ * - `socket`: no WebSocket could be made (a bad address, a policy of the browser), or it threw; the client tries again
+ * - `clock`: the option `clock` threw; the client goes on as well as it can
  * - `server`: the server refused a request for good (`serverCode` says why)
  * - `packet`: the server sent something that is not a packet of the protocol
  * - `owner`: the storage belongs to another user
@@ -27,6 +28,7 @@ export type ClientErrorCode =
   | 'storage'
   | 'token'
   | 'socket'
+  | 'clock'
   | 'server'
   | 'packet'
   | 'owner'

@@ -1,6 +1,7 @@
 import type { BackoffOptions } from './timing/backoff.ts';
 import { checkNames } from './client-packets.ts';
 import { type Clock, systemClock } from './timing/clock.ts';
+import { SteadyClock } from './timing/steady-clock.ts';
 import { platformWebSocket, type SocketConstructor } from './connection/socket.ts';
 import type { Storage } from './storage.ts';
 import { MemoryStorage } from './storage/memory.ts';
@@ -8,6 +9,8 @@ import type { TokenSource } from './connection/token.ts';
 
 /** Every time and number of the client, with its default. Times are milliseconds. */
 export const DEFAULT_TUNING = {
+  /** Until the token function answers; after that it is asked again. */
+  tokenTimeoutMs: 10_000,
   /** Until the socket is open. */
   connectTimeoutMs: 10_000,
   /** Until a login:R is answered. */
@@ -20,6 +23,8 @@ export const DEFAULT_TUNING = {
   pingIntervalMs: 25_000,
   /** How long nothing may come after it. */
   pongTimeoutMs: 10_000,
+  /** The same after reconnect(), and when the computer has slept. */
+  lookTimeoutMs: 3_000,
   /** Until ack:N, before a message is sent again. */
   retransmit: { baseMs: 5_000, maxMs: 60_000 } as BackoffOptions,
   /** After `unavailable`, `rate_limited` or `window_full`. */
@@ -80,7 +85,7 @@ export interface ResolvedOptions {
   readonly storage: Storage;
   readonly WebSocket: SocketConstructor;
   readonly tuning: Tuning;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly random: () => number;
 }
 
@@ -88,6 +93,8 @@ export interface ResolvedOptions {
 export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   const [first, ...others] = options.urls ?? (options.url === undefined ? [] : [options.url]);
   if (first === undefined) throw new TypeError('url or urls: at least one gateway is needed');
+  if (typeof options.token !== 'string' && typeof options.token !== 'function')
+    throw new TypeError('token: a string, or a function that gets one');
   if (options.device !== undefined) checkNames({ device: options.device });
   return {
     urls: [first, ...others],
@@ -97,7 +104,7 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
     storage: options.storage ?? new MemoryStorage(),
     WebSocket: options.WebSocket ?? platformWebSocket(),
     tuning: { ...DEFAULT_TUNING, ...options.tuning },
-    clock: options.clock ?? systemClock,
+    clock: new SteadyClock(options.clock ?? systemClock),
     random: options.random ?? Math.random,
   };
 }

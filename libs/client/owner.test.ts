@@ -200,3 +200,20 @@ describe('a start without a network', () => {
     expect(await storage.load()).toMatchObject({ owner: 'alice', outbox: [{ id: 'm1' }] });
   });
 });
+
+test("a late token of alice's, whose try was given up, vouches for nothing that mallory sends", async () => {
+  const storage = await storageOfAlice();
+  const gave: ((token: string) => void)[] = [];
+  const made = world({ storage, token: () => new Promise((resolve) => gave.push(resolve)) });
+  made.client.send('carol', 1, { id: 'not_hers' });
+  await made.clock.advance(10_500);
+  gave[0]?.(jwt('alice'));
+  await settle();
+  gave[1]?.(jwt('mallory'));
+  await settle();
+  await made.gateway.last.open();
+  await made.gateway.last.login({ user: 'mallory', pull: false });
+  expect(made.client.status).toEqual({ state: 'closed', reason: 'owner' });
+  await settle();
+  expect(await sentByAlice(storage)).toEqual(['hers']);
+});

@@ -21,8 +21,11 @@ export interface Storage {
   /** For each name: is it in the seen set? May overlap with `write` and `trimSeen`. */
   seen(names: readonly MessageName[]): Promise<boolean[]>;
 
-  /** Forgets seen names that are neither among the last `count` added nor added (`seenAt`) since `since`. */
-  trimSeen(keep: { count: number; since: number }): Promise<void>;
+  /**
+   * Forgets seen names that are neither among the last `count` added nor added (`seenAt`) since `since`. One that says
+   * it was added after `now` was written while the clock was wrong: it counts as added now.
+   */
+  trimSeen(keep: { count: number; since: number; now?: number }): Promise<void>;
 
   /** Frees what the storage holds open. A durable storage can be loaded again afterwards. */
   close(): Promise<void>;
@@ -56,6 +59,8 @@ export interface StoredOutgoing {
   readonly seq?: number;
   /** When the caller gives up, milliseconds since the epoch. */
   readonly deadlineAt?: number;
+  /** How long before that it was sent, milliseconds: the clock may have been wrong then. */
+  readonly deadlineMs?: number;
   /** The server's time of its msg:A, once that came. */
   readonly acceptedAt?: number;
 }

@@ -1,11 +1,12 @@
-import type { Bye, LoginA, ServerPacket } from '#libs/protocol/server-packets.ts';
+import type { LoginA, ServerPacket } from '#libs/protocol/server-packets.ts';
 import { Backoff } from '../timing/backoff.ts';
 import { Alarm } from '../timing/clock.ts';
-import { CLOSE_REPLACED, isFinalClose } from './close-codes.ts';
+import { CLOSE_NOT_WANTED, CLOSE_REPLACED } from './close-codes.ts';
 import { ClientError } from '../errors.ts';
 import { Link } from './link.ts';
 import type { ResolvedOptions } from '../options.ts';
-import { fetchToken } from './token.ts';
+import { Refusals } from './refusals.ts';
+import { type Token, TokenFetcher } from './token.ts';
 
 /** A session, as login:A told it. */
 export type Session = Omit<LoginA, 'type'>;
@@ -25,6 +26,8 @@ export type Status =
 
 export interface ConnectionEvents {
   status(status: Status): void;
+  /** A token came, and the next login is made with it. */
+  token(text: string): void;
   /** May this session be used? If not, {@link Connection.halt} was called. */
   admits(session: Session): boolean;
   online(session: Session): void;
@@ -37,23 +40,45 @@ export interface ConnectionEvents {
 }
 
 /**
- * Keeps a session: connects, and connects again after every end except those that the server means for good (close
- * 4400, 4401, 4409, `bye` replaced), with exponential backoff and full jitter, to each gateway in turn (PROTOCOL:
- * error codes and close codes, last paragraph).
+ * Keeps a session: connects, and connects again after every end except those that the server means for good, with
+ * exponential backoff and full jitter, to each gateway in turn (PROTOCOL: error codes and close codes, last paragraphs).
+ *
+ * States, as {@link Status} tells them, and what leads from one to the next:
+ *
+ *     connecting ── login:A ─────────────────────────────────────────────▶ online
+ *     connecting ── no token (failed, nonsense, no answer in time),
+ *                   no WebSocket, not reached, login unanswered, closed ─▶ waiting
+ *     online ────── closed, silent (half open), send failed ────────────▶ waiting
+ *     online ────── closed or silent after reconnect() ─────────────────▶ connecting
+ *     online ────── bye draining: as it is, until the gateway closes ───▶ waiting, or the time it gave is over ─▶ connecting
+ *     waiting ───── pause over, reconnect(), the computer has slept ────▶ connecting
+ *     any ───────── final close (4400 to 4449 but 4408, 4413, 4429; 4401 see {@link Refusals}),
+ *                   bye replaced, close() ──────────────────────────────▶ closed
+ *     closed ────── reconnect(), but not after close() ─────────────────▶ connecting
+ *
+ * `connecting` is first without a link, while a token is fetched, then with one. There is at most one link and at most
+ * one token under way for it. reconnect() in `connecting` gives up a token that does not come, and in `connecting` and
+ * `online` shortens the deadline of what the link waits for; so does sleep. A link that is given up is cut: nothing of
+ * it is heard any more, and nothing of it keeps the process alive.
  */
 export class Connection {
   readonly #options: ResolvedOptions;
   readonly #events: ConnectionEvents;
   readonly #backoff: Backoff;
+  readonly #refusals: Refusals;
+  readonly #fetcher: TokenFetcher;
   readonly #retry: Alarm;
   #status: Status;
   #link: Link | undefined;
-  /** Counts tries; a token that comes late is not used for a later one. */
+  /** Counts tries: each goes to the next gateway. */
   #try = 0;
   #onlineSince: number | undefined;
   /** When to come back, on the clock's now(), where the server said `bye`. */
   #returnAt: number | undefined;
-  #closing: (() => void) | undefined;
+  /** The caller wants a connection that works: if this one ends before, on the clock's now(), the next is made at once. */
+  #urgentUntil = 0;
+  /** Who waits for the end of the link, once the connection is to end for good. */
+  #closing: (() => void)[] | undefined;
   /** Why the client cannot go on as it is. */
   #halted: string | undefined;
 
@@ -61,18 +86,34 @@ export class Connection {
     this.#options = options;
     this.#events = events;
     this.#backoff = new Backoff(options.tuning.reconnect, options.random);
+    this.#refusals = new Refusals(typeof options.token === 'function');
+    this.#fetcher = new TokenFetcher(options);
     this.#retry = new Alarm(options.clock, () => this.#attempt());
     this.#status = { state: 'connecting', url: options.urls[0] };
+    options.clock.watch({
+      leapt: () => this.#leapt(),
+      failed: (cause) => events.error(new ClientError('clock', 'the clock failed', { cause })),
+    });
   }
 
   get status(): Status {
     return this.#status;
   }
 
-  /** Connects now: the first time, instead of waiting longer, or after the server closed it for good. */
+  /**
+   * Connects now: the first time, instead of waiting longer, or after the server closed it for good. A connection that
+   * is there is kept if it works, and what works answers soon.
+   */
   start(): void {
-    if (this.#link || this.#closing) return;
+    if (this.#closing) return;
+    if (this.#link) {
+      // Twice, so that the deadline itself falls into it.
+      this.#urgentUntil = this.#options.clock.now() + 2 * this.#options.tuning.lookTimeoutMs;
+      this.#link.look();
+      return;
+    }
     this.#halted = undefined;
+    if (this.#status.state === 'closed') this.#refusals.reset();
     this.#backoff.reset();
     this.#attempt();
   }
@@ -84,26 +125,26 @@ export class Connection {
 
   /** Ends the connection for good. @param graceMs how long the other end may take to agree */
   async close(reason: string, graceMs: number): Promise<void> {
-    this.#try++;
+    const closing = (this.#closing ??= []);
+    this.#fetcher.cancel();
     this.#retry.clear();
     const link = this.#link;
     if (link) {
       const patience = new Alarm(this.#options.clock, () => link.abandon(reason));
       patience.in(graceMs);
       await new Promise<void>((resolve) => {
-        this.#closing = resolve;
+        closing.push(resolve);
         link.close();
       });
       patience.clear();
     }
-    this.#closing = () => undefined;
     this.#setStatus({ state: 'closed', reason });
   }
 
   /** Ends the connection because the client cannot go on as it is, until {@link start}. */
   halt(reason: string): void {
     if (this.#closing) return;
-    this.#try++;
+    this.#fetcher.cancel();
     this.#retry.clear();
     this.#halted = reason;
     if (this.#link) this.#link.abandon(reason);
@@ -122,28 +163,28 @@ export class Connection {
     const url = urls[this.#try++ % urls.length] ?? urls[0];
     this.#returnAt = undefined;
     this.#onlineSince = undefined;
+    this.#urgentUntil = 0;
     this.#setStatus({ state: 'connecting', url });
-    void this.#open(url, this.#try);
+    this.#fetcher.fetch((result) => {
+      if (result instanceof ClientError) {
+        this.#failed('no_token', result);
+        return;
+      }
+      this.#events.token(result.text);
+      this.#open(url, result);
+    });
   }
 
-  async #open(url: string, attempt: number): Promise<void> {
-    let token: string;
+  #open(url: string, token: Token): void {
     try {
-      token = await fetchToken(this.#options.token);
-    } catch (cause) {
-      if (attempt === this.#try)
-        this.#failed('no_token', new ClientError('token', 'the token function failed', { cause }));
-      return;
-    }
-    if (attempt !== this.#try) return;
-    try {
-      this.#link = this.#newLink(url, token);
+      const link = this.#newLink(url, token);
+      if (!link.ended) this.#link = link;
     } catch (cause) {
       this.#failed('no_socket', new ClientError('socket', `no WebSocket to ${url}`, { cause }));
     }
   }
 
-  #newLink(url: string, token: string): Link {
+  #newLink(url: string, token: Token): Link {
     return new Link(url, token, this.#options, {
       online: (session) => this.#online(url, session),
       packet: (packet) => {
@@ -163,14 +204,15 @@ export class Connection {
   #online(url: string, session: Session): void {
     if (!this.#events.admits(session)) return;
     this.#onlineSince = this.#options.clock.now();
+    this.#refusals.reset();
     this.#setStatus({ state: 'online', url, session });
     this.#events.online(session);
   }
 
-  /** PROTOCOL: bye. `replaced`: do not reconnect. Otherwise come back at the time given, to another gateway. */
-  #bye({ reason, reconnectAfterMs }: Bye): void {
-    if (reason === 'replaced') {
-      this.#link?.abandon(reason, CLOSE_REPLACED);
+  /** PROTOCOL: bye. `replaced` and its like, without a time: do not reconnect. Else come back when told, elsewhere. */
+  #bye({ reason, reconnectAfterMs }: { reason: string; reconnectAfterMs?: number | undefined }): void {
+    if (reason !== 'draining' && reconnectAfterMs === undefined) {
+      this.#link?.abandon(reason, reason === 'replaced' ? CLOSE_REPLACED : CLOSE_NOT_WANTED);
       return;
     }
     this.#events.draining();
@@ -180,14 +222,22 @@ export class Connection {
 
   #closed(code: number, reason: string): void {
     const { clock, tuning } = this.#options;
+    const now = clock.now();
+    const final = this.#refusals.isFinal(code, this.#link?.openToken, now);
     this.#link = undefined;
-    const upFor = this.#onlineSince === undefined ? 0 : clock.now() - this.#onlineSince;
-    if (upFor >= tuning.stableMs) this.#backoff.reset();
+    if (this.#onlineSince !== undefined && now - this.#onlineSince >= tuning.stableMs) this.#backoff.reset();
     this.#events.offline();
-    if (this.#closing) this.#closing();
+    if (this.#closing) for (const done of this.#closing.splice(0)) done();
     else if (this.#halted !== undefined) this.#setStatus({ state: 'closed', reason: this.#halted });
-    else if (isFinalClose(code)) this.#giveUp(code, reason);
+    else if (final) this.#giveUp(code, reason);
+    else if (now < this.#urgentUntil) this.#attempt();
     else this.#wait({ reason, code });
+  }
+
+  /** The computer has slept: the connection may be gone, and whoever waits has waited long enough. */
+  #leapt(): void {
+    if (this.#link) this.#link.look();
+    else if (this.#status.state === 'waiting') this.#attempt();
   }
 
   #giveUp(code: number, reason: string): void {

@@ -8,6 +8,7 @@ import { Login } from './login.ts';
 import type { ResolvedOptions } from '../options.ts';
 import { readServerPacket } from '../server-packets.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL, type SocketLike, SUBPROTOCOL } from './socket.ts';
+import type { Token } from './token.ts';
 
 /** What becomes of a link. */
 export interface LinkEvents {
@@ -18,23 +19,34 @@ export interface LinkEvents {
   error(error: ClientError): void;
 }
 
+/**
+ * `opening`, `open` (from here on packets pass, the first one is login:R), `closing` (the other end was asked to
+ * close), `ended`. Only forward; each step but the last may be left out.
+ */
+type State = 'opening' | 'open' | 'closing' | 'ended';
+
+/** What an event of a WebSocket says, looked at before it is used. */
+type Said = Partial<Record<'data' | 'code' | 'reason', unknown>> | undefined;
+
 /** One WebSocket from its opening to its end: logs in, notices when it is dead, reads packets. */
 export class Link {
+  readonly #options: ResolvedOptions;
   readonly #events: LinkEvents;
   readonly #socket: SocketLike;
   readonly #login: Login;
   readonly #liveness: Liveness;
   readonly #opening: Alarm;
-  #open = false;
-  #ended = false;
+  #state: State = 'opening';
 
-  constructor(url: string, token: string, options: ResolvedOptions, events: LinkEvents) {
+  /** @throws whatever the WebSocket throws */
+  constructor(url: string, token: Token, options: ResolvedOptions, events: LinkEvents) {
     const { clock, tuning } = options;
+    this.#options = options;
     this.#events = events;
     this.#socket = new options.WebSocket(url, [SUBPROTOCOL]);
     this.#login = new Login(token, options, {
       send: (text) => this.send(text),
-      online: (login) => events.online(login),
+      online: (login) => this.#online(login),
       unanswered: () => this.abandon('login_unanswered'),
       error: (error) => events.error(error),
     });
@@ -42,61 +54,124 @@ export class Link {
       clock,
       pingIntervalMs: tuning.pingIntervalMs,
       pongTimeoutMs: tuning.pongTimeoutMs,
+      lookTimeoutMs: tuning.lookTimeoutMs,
       ping: () => this.send(packetText({ type: 'ping' })),
       dead: () => this.abandon('silent'),
     });
     this.#opening = new Alarm(clock, () => this.abandon('not_reached'));
-    this.#opening.in(tuning.connectTimeoutMs);
-    this.#listen();
+    try {
+      this.#listen();
+    } catch (cause) {
+      this.#state = 'ended';
+      this.#cut();
+      throw cause;
+    }
+    if (!this.ended) this.#opening.in(tuning.connectTimeoutMs);
+  }
+
+  get ended(): boolean {
+    return this.#state === 'ended';
+  }
+
+  /** The token of the login:R that has no answer yet. */
+  get openToken(): Token | undefined {
+    return this.#login.openToken;
   }
 
   send(text: string): void {
-    if (this.#open) this.#socket.send(text);
+    if (this.#state !== 'open') return;
+    try {
+      this.#socket.send(text);
+    } catch (cause) {
+      this.#state = 'closing';
+      this.#events.error(new ClientError('socket', 'the WebSocket did not take a packet', { cause }));
+      // Not now: whoever sends may be in the middle of something.
+      void Promise.resolve().then(() => this.abandon('send_failed'));
+    }
+  }
+
+  /** Is anybody at the other end? If not, `closed` follows soon. */
+  look(): void {
+    const { clock, tuning } = this.#options;
+    if (this.#state === 'opening') this.#opening.notLaterThan(clock.now() + tuning.lookTimeoutMs);
+    if (this.#state !== 'open') return;
+    if (this.#login.hasSession) this.#liveness.look();
+    else this.#login.hurry();
   }
 
   /** Ends it in the orderly way; `closed` follows. */
   close(): void {
-    this.#open = false;
-    this.#opening.clear();
-    this.#login.stop();
-    this.#liveness.stop();
-    this.#socket.close(CLOSE_NORMAL);
+    if (this.#state === 'ended') return;
+    this.#state = 'closing';
+    this.#stop();
+    if (!this.#attempt(() => this.#socket.close(CLOSE_NORMAL))) this.abandon('closed');
   }
 
   /** Ends it at once, without waiting for the other end. */
   abandon(reason: string, code = CLOSE_ABNORMAL): void {
-    if (this.#ended) return;
+    if (this.#state === 'ended') return;
     this.#end(code, reason);
-    this.#socket.close(CLOSE_NORMAL);
+    this.#cut();
   }
 
   #listen(): void {
     const socket = this.#socket;
-    socket.addEventListener('open', () => {
-      if (this.#ended) return;
-      this.#open = true;
-      this.#opening.clear();
-      this.#liveness.start();
-      this.#login.request();
-    });
-    socket.addEventListener('message', ({ data }) => this.#received(data));
+    socket.addEventListener('open', () => this.#opened());
+    socket.addEventListener('message', (event: Said) => this.#received(event?.data));
     // An error says nothing that can be used, and a close follows it; some WebSockets throw when nobody listens.
     socket.addEventListener('error', () => undefined);
-    socket.addEventListener('close', ({ code, reason }) => this.#end(code, reason || closeName(code)));
+    socket.addEventListener('close', (event: Said) => {
+      const code = typeof event?.code === 'number' ? event.code : CLOSE_ABNORMAL;
+      const reason = typeof event?.reason === 'string' ? event.reason : '';
+      this.#end(code, reason || closeName(code));
+    });
+  }
+
+  #opened(): void {
+    if (this.#state !== 'opening') return;
+    this.#state = 'open';
+    this.#opening.clear();
+    this.#login.request();
+  }
+
+  /** Not before the session is there: any packet but login:R would be refused, and the login has its own deadline. */
+  #online(login: LoginA): void {
+    this.#liveness.start();
+    this.#events.online(login);
   }
 
   #end(code: number, reason: string): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#open = false;
-    this.#opening.clear();
-    this.#liveness.stop();
-    this.#login.stop();
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#stop();
     this.#events.closed(code, reason);
   }
 
+  #stop(): void {
+    this.#opening.clear();
+    this.#liveness.stop();
+    this.#login.stop();
+  }
+
+  /** Nobody may be at the other end to agree: a close frame for the case, and then nothing is left of the socket. */
+  #cut(): void {
+    this.#attempt(() => this.#socket.close(CLOSE_NORMAL));
+    this.#attempt(() => this.#socket.terminate?.());
+  }
+
+  /** @returns false when the WebSocket threw */
+  #attempt(close: () => void): boolean {
+    try {
+      close();
+      return true;
+    } catch (cause) {
+      this.#events.error(new ClientError('socket', 'the WebSocket did not close', { cause }));
+      return false;
+    }
+  }
+
   #received(data: unknown): void {
-    if (!this.#open) return;
+    if (this.#state !== 'open') return;
     this.#liveness.heard();
     const packet = readServerPacket(data);
     if (packet === undefined) return;

@@ -4,7 +4,7 @@ import { packetText } from '../client-packets.ts';
 import { Alarm } from '../timing/clock.ts';
 import { ClientError } from '../errors.ts';
 import type { ResolvedOptions } from '../options.ts';
-import { expiryOf, fetchToken } from './token.ts';
+import { expiryOf, type Token, TokenFetcher } from './token.ts';
 
 export interface LoginPorts {
   readonly send: (text: string) => void;
@@ -31,31 +31,46 @@ export class Login {
   readonly #backoff: Backoff;
   readonly #unanswered: Alarm;
   readonly #again: Alarm;
-  #token: string;
+  readonly #fetcher: TokenFetcher;
+  #token: Token;
+  /** A login:R was sent and has no answer. */
+  #asked = false;
   #session: string | undefined;
-  #stopped = false;
 
-  constructor(token: string, options: ResolvedOptions, ports: LoginPorts) {
+  constructor(token: Token, options: ResolvedOptions, ports: LoginPorts) {
     this.#token = token;
     this.#options = options;
     this.#ports = ports;
+    this.#fetcher = new TokenFetcher(options);
     this.#backoff = new Backoff(options.tuning.refused, options.random);
     this.#unanswered = new Alarm(options.clock, () => ports.unanswered());
-    this.#again = new Alarm(options.clock, () => void this.#renew());
+    this.#again = new Alarm(options.clock, () => this.#requestAgain());
+  }
+
+  /** The token of the login:R that has no answer yet; undefined while a session runs on a token that was taken. */
+  get openToken(): Token | undefined {
+    return this.#asked || this.#session === undefined ? this.#token : undefined;
+  }
+
+  get hasSession(): boolean {
+    return this.#session !== undefined;
   }
 
   request(): void {
     const { device, tuning } = this.#options;
+    this.#asked = true;
     this.#unanswered.in(tuning.loginTimeoutMs);
     this.#ports.send(
-      packetText({ type: 'login:R', token: this.#token, ...(device !== undefined && { device }) }),
+      packetText({ type: 'login:R', token: this.#token.text, ...(device !== undefined && { device }) }),
     );
   }
 
   /** login:A: a new session, or this one renewed. */
   answered(login: LoginA): void {
+    this.#asked = false;
     this.#unanswered.clear();
     this.#backoff.reset();
+    this.#options.clock.serverTime(login.at);
     this.#scheduleRenewal(login.at);
     if (login.session === this.#session) return;
     this.#session = login.session;
@@ -66,34 +81,44 @@ export class Login {
   refused({ code, re }: ErrorPacket): boolean {
     const meant = re ? re.type === 'login:R' : this.#session === undefined;
     if (!meant || !isForNow(code)) return false;
+    this.#asked = false;
     this.#unanswered.clear();
     this.#again.in(this.#backoff.next());
     return true;
   }
 
+  /** The caller wants to know soon whether an answer comes. */
+  hurry(): void {
+    const { clock, tuning } = this.#options;
+    if (this.#unanswered.at !== undefined) this.#unanswered.notLaterThan(clock.now() + tuning.lookTimeoutMs);
+  }
+
   stop(): void {
-    this.#stopped = true;
     this.#unanswered.clear();
     this.#again.clear();
+    this.#fetcher.cancel();
   }
 
   /** @param serverNow the server's clock, in case ours is off */
   #scheduleRenewal(serverNow: number): void {
-    const expiry = typeof this.#options.token === 'function' ? expiryOf(this.#token) : undefined;
+    const expiry = typeof this.#options.token === 'function' ? expiryOf(this.#token.text) : undefined;
     if (expiry === undefined) return;
     this.#again.in(Math.max(MIN_RENEWAL_MS, expiry - serverNow - this.#options.tuning.renewBeforeMs));
   }
 
-  async #renew(): Promise<void> {
-    try {
-      // The first login of a connection has a fresh token already.
-      if (this.#session !== undefined) this.#token = await fetchToken(this.#options.token);
-    } catch (cause) {
-      if (this.#stopped) return;
-      this.#ports.error(new ClientError('token', 'the token function failed', { cause }));
+  #requestAgain(): void {
+    // The first login of a connection has a fresh token already.
+    if (this.#session === undefined) this.request();
+    else this.#fetcher.fetch((result) => this.#fetched(result));
+  }
+
+  #fetched(result: Token | ClientError): void {
+    if (result instanceof ClientError) {
+      this.#ports.error(result);
       this.#again.in(this.#backoff.next());
       return;
     }
-    if (!this.#stopped) this.request();
+    this.#token = result;
+    this.request();
   }
 }

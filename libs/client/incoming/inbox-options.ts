@@ -1,11 +1,13 @@
 import type { Journal } from '../journal.ts';
 import type { Storage } from '../storage.ts';
+import type { SteadyClock } from '../timing/steady-clock.ts';
 import type { HandingOptions } from './handing.ts';
 
 export interface InboxOptions extends Pick<
   HandingOptions<unknown>,
-  'clock' | 'failures' | 'slowHandlerMs' | 'unblocked' | 'error'
+  'failures' | 'slowHandlerMs' | 'unblocked' | 'error'
 > {
+  readonly clock: SteadyClock;
   readonly storage: Storage;
   readonly journal: Journal;
   /** Most messages under way to the application. More are left to the server, which keeps what is not confirmed. */

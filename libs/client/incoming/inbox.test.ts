@@ -398,6 +398,6 @@ describe('order and bounds', () => {
       await connection.send(...Array.from({ length: 100 }, (_, index) => msgN(`m${n}-${index}`)));
     }
     expect(trims.length).toBe(2);
-    expect(trims[1]).toEqual({ count: 5, since: clock.date() - 1_000 });
+    expect(trims[1]).toEqual({ count: 5, since: clock.date() - 1_000, now: clock.date() });
   });
 });

@@ -42,7 +42,7 @@ export class Inbox {
   readonly #held = new Map<string, Held>();
   readonly #handing: Handing<Held>;
   readonly #kept: Kept;
-  readonly #seen: Seen;
+  readonly seen: Seen;
   #handler: MessageHandler | undefined;
   #arrived: Held[] = [];
   #checking: Promise<void> | undefined;
@@ -52,7 +52,7 @@ export class Inbox {
   constructor(options: InboxOptions) {
     this.#options = options;
     const { clock, failures, maxPutAside } = options;
-    this.#seen = new Seen(options);
+    this.seen = new Seen(options);
     this.#kept = new Kept(clock, failures, maxPutAside, (held) => {
       if (held.unrecorded) this.#record(held);
       else this.#handing.add(held);
@@ -106,7 +106,6 @@ export class Inbox {
       this.#kept.add(held);
       this.#handing.add(held);
     }
-    this.#seen.trim();
   }
 
   /** A message came. */
@@ -147,7 +146,7 @@ export class Inbox {
 
   /** Resolves when nothing of it is at work in the storage, the journal apart. Call {@link stop} before. */
   async ended(): Promise<void> {
-    await Promise.all([this.#checking, this.#seen.ended()]);
+    await Promise.all([this.#checking, this.seen.ended()]);
   }
 
   /** Takes no more and starts no more handlers. What waits is left to the server; what runs may still end. */
@@ -187,7 +186,7 @@ export class Inbox {
     while (this.#arrived.length > 0) {
       const batch = this.#arrived;
       this.#arrived = [];
-      const seen = await this.#seen.look(batch.map(({ message }) => message));
+      const seen = await this.seen.look(batch.map(({ message }) => message));
       batch.forEach((held, index) => {
         if (seen === undefined) this.#release(held, 'failed');
         else if (seen[index] === true) this.#release(held, 'handed');
@@ -267,7 +266,7 @@ export class Inbox {
   #recorded(held: Held, error: ClientError | undefined): void {
     if (!error) {
       this.#release(held, 'handed');
-      this.#seen.added();
+      this.seen.added();
       return;
     }
     this.#options.error(error);

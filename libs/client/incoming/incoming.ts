@@ -77,6 +77,7 @@ export class Incoming {
     this.#session++;
     this.answers.offline();
     this.#gate.shut(ackTimeoutMs * HOLD_PART);
+    this.inbox.seen.online();
     this.pull.online();
   }
 

@@ -5,11 +5,14 @@ import type { InboxOptions } from './inbox-options.ts';
 /** Seen names are trimmed once per so many added. */
 const TRIM_EVERY = 1000;
 
+/** So many times as many are kept while our clock and the server's do not say the same day. */
+const MORE_IN_DOUBT = 10;
+
 /** The names of messages that the application has had (PROTOCOL: what a client must do, 4), in the storage. */
 export class Seen {
   readonly #options: InboxOptions;
   #trimming: Promise<void> | undefined;
-  #untrimmed = 0;
+  #untrimmed = TRIM_EVERY;
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -28,14 +31,12 @@ export class Seen {
 
   /** A name was added. */
   added(): void {
-    if (++this.#untrimmed >= TRIM_EVERY) this.trim();
+    if (++this.#untrimmed >= TRIM_EVERY) this.#trim();
   }
 
-  trim(): void {
-    this.#untrimmed = 0;
-    this.#trimming ??= this.#trimSeen().finally(() => {
-      this.#trimming = undefined;
-    });
+  /** A session is there, and with it a second opinion of what day it is. */
+  online(): void {
+    if (this.#untrimmed >= TRIM_EVERY) this.#trim();
   }
 
   /** Resolves when nothing of it is at work in the storage. */
@@ -43,10 +44,20 @@ export class Seen {
     await this.#trimming;
   }
 
-  async #trimSeen(): Promise<void> {
-    const { clock, storage, seen, error } = this.#options;
+  #trim(): void {
+    const { server: now, agree } = this.#options.clock.dates();
+    if (now === undefined) return; // no session yet, and our own clock may be years ahead
+    this.#untrimmed = 0;
+    this.#trimming ??= this.#trimSeen(now, agree).finally(() => {
+      this.#trimming = undefined;
+    });
+  }
+
+  async #trimSeen(now: number, agree: boolean): Promise<void> {
+    const { storage, seen, error } = this.#options;
+    const count = agree ? seen.keepCount : seen.keepCount * MORE_IN_DOUBT;
     try {
-      await storage.trimSeen({ count: seen.keepCount, since: clock.date() - seen.keepMs });
+      await storage.trimSeen({ count, since: now - seen.keepMs, now });
     } catch (cause) {
       error(new ClientError('storage', 'the storage failed to trim the seen set', { cause }));
     }

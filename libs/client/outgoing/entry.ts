@@ -14,11 +14,12 @@ export function newEntry(message: Outgoing, n: number, written: boolean): Entry 
 }
 
 export function recordOf({ n, message }: Entry): StoredOutgoing {
-  const { id, to, bodyText, seq, deadlineAt, at } = message;
+  const { id, to, bodyText, seq, deadlineAt, deadlineMs, at } = message;
   return {
     ...{ n, id, to, bodyText },
     ...(seq !== undefined && { seq }),
     ...(deadlineAt !== undefined && { deadlineAt }),
+    ...(deadlineMs !== undefined && { deadlineMs }),
     ...(at !== undefined && { acceptedAt: at }),
   };
 }

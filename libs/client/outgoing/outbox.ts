@@ -214,8 +214,9 @@ export class Outbox {
 
   #setDeadline(message: Outgoing, deadlineAt: number): void {
     const { clock } = this.#options;
+    const left = Math.min(deadlineAt - clock.date(), message.deadlineMs ?? Infinity);
     message.deadlineAt = deadlineAt;
-    this.#deadlines.set(message, clock.now() + deadlineAt - clock.date());
+    this.#deadlines.set(message, clock.now() + left);
   }
 
   /** PROTOCOL: the outbox is written to storage before the packet is sent. */

@@ -61,7 +61,7 @@ export class Outgoing implements OutgoingMessage {
   readonly seq: number | undefined;
   /** The body as JSON; empty once it need not be sent again. */
   bodyText: string;
-  /** How long the caller waits for msg:A, milliseconds; none for a message of an earlier run. */
+  /** How long the caller waits for msg:A, milliseconds. */
   readonly deadlineMs: number | undefined;
   /** When that is over, milliseconds since the epoch. */
   deadlineAt: number | undefined;

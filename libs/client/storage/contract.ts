@@ -34,6 +34,7 @@ export function describeStorage(name: string, open: () => Promise<StorageUnderTe
       const full = outgoing(2, {
         seq: 0,
         deadlineAt: 5,
+        deadlineMs: 4,
         acceptedAt: 6,
         to: 'a.b_c:d@e-f',
         bodyText: '"\\u0000\\ud800"',
@@ -145,6 +146,18 @@ export function describeStorage(name: string, open: () => Promise<StorageUnderTe
       expect(await again.seen(names('m4', 'm5', 'm6'))).toEqual([false, true, true]);
       await again.trimSeen({ count: 10, since: 10_000 });
       expect(await again.seen(names('m5', 'm6'))).toEqual([true, true]);
+    });
+
+    test('what says it was seen in the future counts as seen now, and holds up nothing', async () => {
+      const { storage } = await open();
+      const year = 365 * 24 * 60 * 60 * 1000;
+      await storage.write([seen('a', 50 * year), seen('b', 100), seen('c', 300), seen('d', 400)], 'strict');
+      await storage.trimSeen({ count: 1, since: 200, now: 400 });
+      expect(await storage.seen(names('a', 'b', 'c', 'd'))).toEqual([true, false, true, true]);
+      await storage.trimSeen({ count: 1, since: 350, now: 450 }); // c is behind a, which counts as of 400
+      expect(await storage.seen(names('a', 'c', 'd'))).toEqual([true, true, true]);
+      await storage.trimSeen({ count: 1, since: 401, now: 501 });
+      expect(await storage.seen(names('a', 'c', 'd'))).toEqual([false, false, true]);
     });
 
     test('a name added again keeps its place', async () => {

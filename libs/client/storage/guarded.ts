@@ -48,7 +48,7 @@ export class GuardedStorage implements Storage {
     return seen;
   }
 
-  trimSeen(keep: { count: number; since: number }): Promise<void> {
+  trimSeen(keep: Parameters<Storage['trimSeen']>[0]): Promise<void> {
     return this.#watch({ what: 'trimSeen' }, () => this.#storage.trimSeen(keep));
   }
 

@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { connect } from '../client.ts';
+import { settle } from '../testing/manual-clock.ts';
+import { comeOnline, world } from '../testing/setup.ts';
 import type { StoredOutgoing } from '../storage.ts';
 import { describeStorage } from './contract.ts';
 import { LevelStorage } from './level.ts';
-import { comeOnline, world } from '../testing/setup.ts';
 
 // Real disks, and a child process.
 vi.setConfig({ testTimeout: 30_000 });
@@ -83,13 +83,11 @@ test('a client that trims it can be closed at any moment', async () => {
     'relaxed',
   );
   await storage.close();
-  const client = connect({
-    url: 'ws://127.0.0.1:9',
-    token: 't',
-    storage,
-    tuning: { seen: { keepCount: 1, keepMs: 1 } },
-  });
+  const { client, gateway } = world({ storage, tuning: { seen: { keepCount: 1, keepMs: 1 } } });
   client.onError((error) => errors.push(error));
+  while (gateway.connections.length === 0) await settle();
+  await gateway.last.open();
+  await gateway.last.login();
   await client.close();
   expect(errors).toEqual([]);
   await storage.load();

@@ -25,6 +25,8 @@ const seenKey = ({ from, id }: MessageName) => `seen/${from}/${id}`;
 /** All keys of one prefix: '0' is the character after '/'. */
 const under = (prefix: string) => ({ gt: `${prefix}/`, lt: `${prefix}0` });
 
+type TrimKeep = Parameters<Storage['trimSeen']>[0];
+
 /** Names that are forgotten in one write. */
 const TRIM_BATCH = 1000;
 
@@ -74,13 +76,15 @@ export class LevelStorage implements Storage {
     return this.#store.read((level) => level.hasMany(names.map(seenKey)));
   }
 
-  async trimSeen({ count, since }: { count: number; since: number }): Promise<void> {
+  async trimSeen({ count, since, now = Infinity }: TrimKeep): Promise<void> {
     const upTo = numbered('ord', Math.max(0, this.#ordinal - count));
-    for (let dropped = TRIM_BATCH; dropped === TRIM_BATCH;) {
+    const progress: { after: string | undefined } = { after: 'ord/' };
+    while (progress.after !== undefined) {
+      const range = { gt: progress.after, lte: upTo, limit: TRIM_BATCH };
       await this.#store.write(async (level) => {
-        const names = await forgettable(level, upTo, since);
-        dropped = names.length;
-        return names.flatMap((keys) => keys.map((key) => ({ type: 'del' as const, key })));
+        const { operations, last } = trimmed(await level.iterator(range).all(), since, now);
+        progress.after = last;
+        return operations;
       }, false);
     }
   }
@@ -144,13 +148,17 @@ async function newlySeen(level: ClassicLevel, changes: readonly Change[]): Promi
   return new Set(keys.filter((_key, index) => present[index] !== true));
 }
 
-/** The oldest seen names up to a key, as far as they were added before `since`: the two keys of each. */
-async function forgettable(level: ClassicLevel, upTo: string, since: number): Promise<[string, string][]> {
-  const oldest = await level.iterator({ gt: 'ord/', lte: upTo, limit: TRIM_BATCH }).all();
-  const entries = oldest.map(([key, value]) => {
+/**
+ * What to do with the oldest entries of the seen set, up to the first young one: away with them, and what says it was
+ * added in the future counts as added now. `last`: the key to go on after, when there is more.
+ */
+function trimmed(oldest: [string, string][], since: number, now: number) {
+  const operations: Operation[] = [];
+  for (const [key, value] of oldest) {
     const [from, id, seenAt] = JSON.parse(value) as [string, string, number];
-    return { key, from, id, seenAt };
-  });
-  const young = entries.findIndex(({ seenAt }) => seenAt >= since);
-  return (young < 0 ? entries : entries.slice(0, young)).map((entry) => [entry.key, seenKey(entry)]);
+    if (seenAt > now) operations.push({ type: 'put', key, value: JSON.stringify([from, id, now]) });
+    else if (seenAt >= since) return { operations };
+    else operations.push({ type: 'del', key }, { type: 'del', key: seenKey({ from, id }) });
+  }
+  return { operations, last: oldest.length < TRIM_BATCH ? undefined : oldest.at(-1)?.[0] };
 }

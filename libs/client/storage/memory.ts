@@ -47,8 +47,12 @@ export class MemoryStorage implements Storage {
     return Promise.resolve(names.map((name) => this.#seen.has(`${name.from}/${name.id}`)));
   }
 
-  trimSeen({ count, since }: { count: number; since: number }): Promise<void> {
+  trimSeen({ count, since, now = Infinity }: { count: number; since: number; now?: number }): Promise<void> {
     for (const [name, { ordinal, seenAt }] of this.#seen) {
+      if (seenAt > now && ordinal <= this.#ordinal - count) {
+        this.#seen.set(name, { ordinal, seenAt: now });
+        continue;
+      }
       const tooMany = ordinal <= this.#ordinal - this.#maxSeen;
       if (!tooMany && (ordinal > this.#ordinal - count || seenAt >= since)) break;
       this.#seen.delete(name);

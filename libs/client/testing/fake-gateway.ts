@@ -23,6 +23,8 @@ export class FakeConnection {
   readonly received: ClientPacket[] = [];
   /** The client closed its end, with this code. */
   closedByClient: number | undefined;
+  /** The client cut the TCP connection. */
+  terminated = false;
   /** The other end is gone without a word: nothing passes, not even a close. */
   dead = false;
   /** Does not answer a close. */
@@ -152,6 +154,10 @@ export class FakeGateway {
 
       close(code = 1005): void {
         this.#connection.closeFromClient(code);
+      }
+
+      terminate(): void {
+        this.#connection.terminated = true;
       }
     };
   }

@@ -12,6 +12,8 @@ export async function settle(): Promise<void> {
 
 /** A clock that stands still until it is told to go on. */
 export class ManualClock implements Clock {
+  /** How far the wall clock is off, milliseconds. */
+  wallOff = 0;
   #now = 0;
   #next = 0;
   readonly #timers = new Map<number, Timer>();
@@ -26,7 +28,7 @@ export class ManualClock implements Clock {
   }
 
   date(): number {
-    return 1_800_000_000_000 + this.#now;
+    return 1_800_000_000_000 + this.#now + this.wallOff;
   }
 
   setTimeout(run: () => void, ms: number): number {
@@ -37,6 +39,12 @@ export class ManualClock implements Clock {
 
   clearTimeout(timer: unknown): void {
     this.#timers.delete(timer as number);
+  }
+
+  /** The computer sleeps, on a platform whose `now()` goes on meanwhile: no timer runs before it wakes. */
+  async sleep(ms: number): Promise<void> {
+    this.#now += ms;
+    await this.advance(0);
   }
 
   /** Goes on by `ms`, running each timer at its time, and what follows from it, before the next. */

@@ -64,3 +64,11 @@ export async function comeOnline(
   await connection.login(login);
   return connection;
 }
+
+/** Lets time go on until the client makes its next connection. */
+export async function nextConnection({ gateway, clock }: Pick<World, 'gateway' | 'clock'>): Promise<void> {
+  const before = gateway.connections.length;
+  for (let second = 0; second < 100 && gateway.connections.length === before; second++) {
+    await clock.advance(1_000);
+  }
+}
