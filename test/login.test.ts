@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { connect, type Status } from '#libs/client/index.ts';
 import { connectAs, connectRaw } from './harness/raw-client.ts';
 import type { ServiceHandle } from './harness/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
@@ -361,6 +362,48 @@ describe('a session', () => {
     client.send({ type: 'ping' });
     await client.next('pong');
     expect(client.all('login:A')).toHaveLength(1);
+  });
+});
+
+describe('the client library', () => {
+  const quick = { tuning: { reconnect: { baseMs: 50, maxMs: 200 } } };
+
+  test('comes back with a fresh token after its session expired while the token endpoint was down', async () => {
+    let down = false;
+    let expires = 4;
+    const token = () => {
+      if (down) throw new Error('503');
+      return stack.token('erin', { expires });
+    };
+    const client = connect({ url: plain.url, token, ...quick });
+    onTestFinished(() => client.close());
+    const statuses: Status[] = [];
+    client.onStatus((status) => statuses.push(status));
+    client.onError(() => undefined); // the outage, many times
+    await client.connected();
+    down = true;
+    expires = 3_600;
+    const reasons = () => statuses.flatMap((status) => (status.state === 'waiting' ? [status.reason] : []));
+    await until(() => reasons().filter((reason) => reason === 'no_token').length >= 3, {
+      what: 'three tries to get a token',
+    });
+    expect(statuses.find(({ state }) => state === 'waiting')).toMatchObject({ code: 4401 });
+    down = false;
+    await client.connected();
+  });
+
+  test('gives up when three tokens in a row that it fetched for their login were refused', async () => {
+    let fetched = 0;
+    const token = () => {
+      fetched++;
+      return stack.token('erin', { secret: 'somebody-else-signs-with-this-one' });
+    };
+    const client = connect({ url: plain.url, token, ...quick });
+    onTestFinished(() => client.close());
+    client.onError(() => undefined);
+    await expect(client.connected()).rejects.toMatchObject({ code: 'closed' });
+    expect(client.status).toMatchObject({ state: 'closed', code: 4401 });
+    expect(fetched).toBe(3);
   });
 });
 
