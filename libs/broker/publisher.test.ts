@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { ChannelModel } from 'amqplib';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { BrokerError } from './errors.ts';
-import { CLOSE_ANSWER_MS, MAX_CLOSING_CHANNELS, Publisher } from './publisher.ts';
+import { CLOSE_ANSWER_MS, MAX_CLOSING_CHANNELS, PREPARE_AGAIN_MS, Publisher } from './publisher.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -29,6 +29,12 @@ class FakeChannel extends EventEmitter {
   ) {
     this.published.push(String(content));
     this.#confirms.push(told);
+  }
+
+  /** No queue took it: the broker sends it back, and confirms it. */
+  sendBack(): void {
+    this.emit('return', { properties: { messageId: String(this.published.length) } });
+    this.settle();
   }
 
   /** @param error a nack, or the end of the connection */
@@ -59,7 +65,11 @@ async function open(closes = true) {
     () => false,
     () => resets.push('reset'),
   );
-  await publisher.open(connection, () => Promise.resolve());
+  const prepared: FakeChannel[] = [];
+  await publisher.open(connection, (channel) => {
+    prepared.push(channel as unknown as FakeChannel);
+    return Promise.resolve();
+  });
   await turns();
   channels.length = 0; // that of the set-up
   const told: string[] = [];
@@ -70,7 +80,7 @@ async function open(closes = true) {
     );
     await turns();
   };
-  return { publisher, channels, opening, resets, publish, told };
+  return { publisher, channels, opening, resets, publish, told, prepared };
 }
 
 const turns = () => vi.advanceTimersByTimeAsync(0);
@@ -162,4 +172,25 @@ test('a channel that was released closes with its last confirm', async () => {
   channels[0]?.settle();
   await turns();
   expect([told, channels.map(({ closing }) => closing)]).toEqual([['1'], [true, false]]);
+});
+
+test('what no queue took has the shared queues and exchanges declared again, now and then', async () => {
+  const { channels, publish, told, prepared } = await open();
+  await publish('1');
+  channels[0]?.settle();
+  await turns();
+  expect(prepared).toHaveLength(1); // before the first publish
+  for (const name of ['2', '3']) {
+    await publish(name);
+    channels[0]?.sendBack();
+    await turns();
+  }
+  expect(told).toEqual(['1', '2 unroutable', '3 unroutable']);
+  expect(prepared).toHaveLength(2);
+  expect(prepared[1]?.closing).toBe(true);
+  await vi.advanceTimersByTimeAsync(PREPARE_AGAIN_MS);
+  await publish('4');
+  channels[0]?.sendBack();
+  await turns();
+  expect(prepared).toHaveLength(3);
 });

@@ -14,7 +14,7 @@ export const MAX_CLOSING_CHANNELS = 64;
  */
 export const CLOSE_ANSWER_MS = 150_000;
 /** What is shared is declared again at most this often, milliseconds. */
-const PREPARE_AGAIN_MS = 1_000;
+export const PREPARE_AGAIN_MS = 1_000;
 
 /**
  * Publishes with confirms. Every message is persistent and mandatory: it is confirmed only when a queue has it.
