@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { address, certificates, ConfigError, decimal, integer, readConfig } from './config.ts';
+import { address, certificates, common, ConfigError, decimal, integer, readConfig } from './config.ts';
 
 const shape = {
   WINDOW: integer(128, 1, 1_000),
@@ -24,6 +24,14 @@ function errorOf(env: Record<string, string>): unknown {
 
 test.each(['/nowhere/ca.pem', import.meta.filename])('%s is no file with certificates', (path) => {
   expect(() => readConfig({ CA: certificates() }, { CA: path })).toThrow(/CA must be the path of a file/);
+});
+
+test.for([
+  ['::', '::'],
+  ['[::1]', '::1'],
+  ['127.0.0.1', '127.0.0.1'],
+])('HOST=%s listens on %s', ([given, host]) => {
+  expect(readConfig({ HOST: common.HOST }, { HOST: given }).HOST).toBe(host);
 });
 
 test('a file with certificates is taken by its path, and may be left out', () => {

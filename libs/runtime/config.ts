@@ -50,8 +50,11 @@ function holdsCertificate(path: string): boolean {
 
 /** Settings that every service has. */
 export const common = {
-  /** Address to listen on for clients, metrics and probes. */
-  HOST: z.string().default('0.0.0.0'),
+  /** Address to listen on for clients, metrics and probes; IPv6 with or without brackets. */
+  HOST: z
+    .string()
+    .default('0.0.0.0')
+    .transform((host) => host.replace(/^\[(.+)\]$/, '$1')),
   /** Port to listen on; 0 takes a free one. */
   PORT: integer(8080, 0, 65_535),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),

@@ -5,9 +5,10 @@ import type { Logger } from '#libs/runtime/logger.ts';
 import { CONNECT_TIMEOUT_MS, Connection, isReadOnly } from './connection.ts';
 import type { DatabaseAddress } from './connection-string.ts';
 import { databaseConnected, statementsTotal } from './metrics.ts';
+import { PoolerWatch } from './pooler.ts';
 import { Servers } from './servers.ts';
 
-/** A statement with a name: prepared once on each connection. */
+/** A statement with a name: prepared once on each connection, unless a pooler stands before the database. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
@@ -44,6 +45,7 @@ export function isTransient(error: unknown): boolean {
 export class Database {
   readonly #pool: pg.Pool;
   readonly #servers: Servers;
+  readonly #pooler: PoolerWatch;
   readonly #log: Logger;
   readonly #pinging: NodeJS.Timeout;
   /** Also of connections that the pool has given up, and that may be half-open. */
@@ -54,12 +56,12 @@ export class Database {
   constructor(options: DatabaseOptions, service: string, log: Logger) {
     const { DATABASE_TIMEOUT_MS } = options;
     this.#log = log;
-    const servers = new Servers(options);
-    this.#servers = servers;
+    const [servers, pooler] = [new Servers(options), new PoolerWatch(log)];
+    [this.#servers, this.#pooler] = [servers, pooler];
     this.#pool = new pg.Pool({
       Client: class extends Connection {
         constructor(config: pg.ClientConfig = {}) {
-          super(servers, config);
+          super(servers, pooler.allow(config));
         }
       },
       application_name: `sixfold-${service}`,
@@ -70,7 +72,12 @@ export class Database {
       statement_timeout: DATABASE_TIMEOUT_MS,
       keepAlive: true,
       stream: () => this.#socket(),
+      verify: (client, done) => {
+        pooler.meet(client).then(() => done(), done);
+      },
     });
+    // While a connection is in use the pool does not listen; what is under way fails with it.
+    this.#pool.on('connect', (client) => client.on('error', ignore));
     this.#pool.on('error', (error) => log.warn({ err: error }, 'idle database connection lost'));
     this.#pinging = setInterval(() => void this.#ping(), PING_MS);
   }
@@ -83,9 +90,7 @@ export class Database {
   async query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[] = []): Promise<Row[]> {
     statementsTotal.inc({ statement: statement.name });
     try {
-      const { name, text, timeoutMs } = statement;
-      const limit = timeoutMs === undefined ? {} : { query_timeout: timeoutMs };
-      const { rows } = await this.#run<Row>({ name, text, values, ...limit });
+      const { rows } = await this.#run<Row>(statement, values);
       this.#reached(true);
       return rows;
     } catch (error) {
@@ -105,30 +110,35 @@ export class Database {
   }
 
   /** What was refused because its server had become read-only had no effect, and goes to the one that takes writes. */
-  async #run<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+  async #run<Row extends pg.QueryResultRow>({ name, text, timeoutMs }: Statement, values: unknown[]) {
+    const limit = timeoutMs === undefined ? {} : { query_timeout: timeoutMs };
     for (let outdated = POOL_SIZE; ; outdated -= 1) {
       const client = await this.#connect();
-      client.on('error', ignore); // the query fails with it
       try {
-        const result = await client.query<Row>(query);
+        const result = await client.query<Row>({
+          text,
+          values,
+          ...limit,
+          ...(!this.#pooler.seen && { name }),
+        });
         client.release();
         return result;
       } catch (error) {
         client.release(true);
         if (!isReadOnly(error) || outdated === 0) throw error;
-      } finally {
-        client.off('error', ignore);
       }
     }
   }
 
-  /** Each server has its turn once. */
+  /** Each server has its turn once; the first one another, without what a pooler refused. */
   async #connect(): Promise<pg.PoolClient> {
-    for (let left = this.#servers.count; ; left -= 1)
+    let [left, isFirst] = [this.#servers.count, true];
+    for (;;)
       try {
         return await this.#pool.connect();
       } catch (error) {
-        if (left <= 1) throw error;
+        if (isFirst && this.#pooler.refuses(error)) isFirst = false;
+        else if (--left <= 0) throw error;
       }
   }
 

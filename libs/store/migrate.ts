@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
+import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import { Backoff, pause, within } from '#libs/runtime/backoff.ts';
 import { ConfigError } from '#libs/runtime/config.ts';
@@ -15,8 +15,8 @@ const STEP_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
- * Brings the schema up to date: numbered SQL files, each once, behind an advisory lock, so that any number of
- * instances may start at once. Waits for a database that is not there yet.
+ * Brings the schema up to date: numbered SQL files, each once, all in one transaction behind an advisory lock, so that any
+ * number of instances may start at once. Waits for a database that is not there yet.
  *
  * @throws what is wrong with a migration itself, or with the role that runs it
  */
@@ -38,13 +38,18 @@ export async function migrate(address: DatabaseAddress, log: Logger, signal?: Ab
 async function migrateOnce(address: DatabaseAddress, log: Logger): Promise<void> {
   const client = await connectOnce(address, { query_timeout: STEP_TIMEOUT_MS });
   try {
+    // The lock belongs to a transaction: behind a pooler the next statement may run in another session, which could not
+    // release it. The runner joins the transaction and commits it, unless there is nothing to do.
+    await client.query('BEGIN');
+    await client.query(`SELECT pg_advisory_xact_lock(${PG_MIGRATE_LOCK_ID})`);
     await runner({
       dbClient: client,
       dir: fileURLToPath(new URL('./sql', import.meta.url)),
       direction: 'up',
       migrationsSchema: await schemaOf(client),
       migrationsTable: 'sixfold_migrations',
-      advisoryLockMode: 'wait',
+      noLock: true,
+      singleTransaction: true,
       checkOrder: true,
       logger: {
         debug: (message) => log.debug(message),
@@ -53,6 +58,7 @@ async function migrateOnce(address: DatabaseAddress, log: Logger): Promise<void>
         error: (message) => log.warn(message),
       },
     });
+    await client.query('COMMIT');
   } finally {
     await within(CLOSE_TIMEOUT_MS, client.end());
   }

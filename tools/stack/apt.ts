@@ -1,6 +1,20 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 
+/** Installs packages without starting what they bring: the policy file keeps them from doing so. */
+export const installScript = (...packages: string[]): string => `
+set -e
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  chmod +x "$policy"
+fi
+install() { apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 ${packages.join(' ')}; }
+install || { apt-get update && install; }
+`;
+
 /** A shell that may install packages: we are root, or sudo asks nothing. Undefined where there is none, or no apt. */
 export function rootShell(): [string, ...string[]] | undefined {
   if (!succeeds('apt-get', '--version')) return undefined;

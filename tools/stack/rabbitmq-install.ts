@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { rootShell, runInShell } from './apt.ts';
+import { installScript, rootShell, runInShell } from './apt.ts';
 
 /** Where packages put the start script itself; a wrapper in PATH may insist on the system's own node. */
 const USUAL_FOLDERS = [
@@ -9,20 +9,6 @@ const USUAL_FOLDERS = [
   '/opt/homebrew/opt/rabbitmq/sbin',
   '/usr/local/opt/rabbitmq/sbin',
 ];
-
-/** Installs without starting the system's instance: the policy file keeps the package from doing so. */
-const INSTALL_WITH_APT = `
-set -e
-export DEBIAN_FRONTEND=noninteractive
-policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
-  trap 'rm -f "$policy"' EXIT
-  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
-  chmod +x "$policy"
-fi
-install() { apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 rabbitmq-server; }
-install || { apt-get update && install; }
-`;
 
 /** Path of the `rabbitmq-server` start script, or undefined when it is not installed. */
 export function locateRabbitMqServer(): string | undefined {
@@ -47,7 +33,7 @@ export async function ensureRabbitMq(): Promise<void> {
   if (!shell)
     throw new Error(choices('and it cannot be installed from here (no apt-get, or no root rights)'));
   try {
-    await runInShell(shell, INSTALL_WITH_APT);
+    await runInShell(shell, installScript('rabbitmq-server'));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(choices(`and apt-get could not install it:\n${why}\n`), { cause });
