@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { startChild } from './child.ts';
+import { BROKER_NEEDS_MB } from './disk-room.ts';
 import { childEnvironment } from './environment.ts';
 import { stopEpmd } from './epmd.ts';
 import type { ManagedProcess } from './managed-process.ts';
@@ -119,7 +120,7 @@ function configuration(port: number, { name, password }: BrokerUser): string[] {
     'log.console.level = warning',
     'log.console.use_colors = off',
     'vm_memory_high_watermark.absolute = 1GiB',
-    'disk_free_limit.absolute = 100MB',
+    `disk_free_limit.absolute = ${BROKER_NEEDS_MB}MB`,
     // Default 512 MiB: a smaller log of the quorum queues keeps memory, disk and recovery time small.
     'raft.wal_max_size_bytes = 67108864',
   ];

@@ -1,3 +1,5 @@
+import { checkRoom } from './disk-room.ts';
+import { setting } from './environment.ts';
 import { explain } from './failure.ts';
 import { endLeftovers } from './leftovers.ts';
 import { lockDataDirectory } from './lock.ts';
@@ -41,6 +43,7 @@ export async function runStack(
   };
   const bringUp = async () => {
     await endLeftovers(dataDir, report);
+    if (setting('AMQP_URL') === undefined) checkRoom(dataDir);
     await checkGatewayPorts(options);
     await startAll(options, supervisor, report);
   };
