@@ -91,6 +91,7 @@ export async function quorumQueues(
       Text = fun (Nodes) -> lists:join(<<",">>, [atom_to_binary(Node) || Node <- Nodes]) end,
       io:format("~s ~s ~s ~s~n", [Name, Leader, Text(Members), Text(Online)])
     end, rpc:call('${ask}', rabbit_amqqueue, info_all, ${wanted}))`,
+    ask,
   );
   const lines = output.split('\n').filter((line) => line !== '');
   return lines.map((line) => {
@@ -112,11 +113,19 @@ async function evaluate(addresses: Addresses, calls: readonly string[]): Promise
  * Evaluates an expression in a bare Erlang node that may call the broker's; returns what it prints. That takes 0.35 s,
  * rabbitmqctl 0.65 s, and the management plugin adds to every boot.
  */
-async function erlang({ dataDir, epmdPort }: Addresses, expression: string): Promise<string> {
+async function erlang(
+  { dataDir, epmdPort, machines, brokerNode }: Addresses,
+  expression: string,
+  beside = brokerNode,
+): Promise<string> {
   const cookie = readFileSync(join(dataDir, 'rabbitmq', '.erlang.cookie'), 'utf8').trim();
-  const self = `harness-${process.pid}-${Math.random().toString(36).slice(2)}@localhost`;
-  const node = ['-noinput', '-hidden', '-sname', self, '-setcookie', cookie];
+  const machine = machines[beside];
+  const host = machine?.inner ?? 'localhost';
+  const self = `harness-${process.pid}-${Math.random().toString(36).slice(2)}@${host}`;
+  const [command, ...args] = [...(machine?.enter ?? []), 'erl'];
+  const node = ['-noinput', '-hidden', machine ? '-name' : '-sname', self, '-setcookie', cookie];
   const settings = { ERL_EPMD_PORT: String(epmdPort), ERL_CRASH_DUMP_SECONDS: '0', HOME: dataDir };
   const options = { env: { ...process.env, ...settings }, timeout: 20_000 };
-  return (await run('erl', [...node, '-eval', `${expression}, halt().`], options)).stdout;
+  const all = [...args, ...node, '-eval', `${expression}, halt().`];
+  return (await run(command, all, options)).stdout;
 }

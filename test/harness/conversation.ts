@@ -26,6 +26,8 @@ export class Conversation implements AsyncDisposable {
   readonly #sent: OutgoingMessage[] = [];
   /** Numbers of the messages that the receiver's application has, in the order in which it got them. */
   readonly #handed: number[] = [];
+  /** From the sending of a message to the word that it is delivered, milliseconds, by number. */
+  readonly #waits: number[] = [];
   readonly #stop = new AbortController();
   #sending: Promise<void> = Promise.resolve();
 
@@ -96,6 +98,11 @@ export class Conversation implements AsyncDisposable {
     return late.length;
   }
 
+  /** The longest wait for `delivered` of the messages from number `from` on, milliseconds. */
+  longestWait(from = 0): number {
+    return Math.max(0, ...this.#waits.slice(from).filter(Number.isFinite));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#sending;
@@ -106,9 +113,11 @@ export class Conversation implements AsyncDisposable {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const n = this.count;
+      const began = Date.now();
       const message = this.#sender.send(this.#options.to, n, { id: `m${n}`, seq: n });
       message.onState(({ state, reason }) => {
         if (state === 'rejected' || state === 'failed') this.wrong.push(`${n} ${state}: ${reason ?? ''}`);
+        if (state === 'delivered') this.#waits[n] ??= Date.now() - began;
         if (state === 'delivered' && !this.#handed.includes(n)) this.wrong.push(`${n} said to be delivered`);
       });
       this.#sent.push(message);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from '../../tools/stack/ports.ts';
+import type { PrivateNetwork } from '../../tools/stack/private-network.ts';
 import type { ServiceKind } from '../../tools/stack/service.ts';
 import { signToken } from '../../tools/stack/token.ts';
 import { deleteVirtualHost, quorumQueues, type QueueState, setAlarm } from './broker-admin.ts';
@@ -59,6 +60,13 @@ export class Stack implements AsyncDisposable {
   /** The nodes of the stack's own cluster. @throws Error without `ownInfrastructure` or `cluster`. */
   get brokerNodes(): ProcessHandle[] {
     return this.#own().rabbitmq;
+  }
+
+  /** The network between the nodes. @throws Error without `silenceS` */
+  get network(): PrivateNetwork {
+    const { network } = this.#own();
+    if (!network) throw new Error('the nodes of this broker share a machine');
+    return network;
   }
 
   /** How to reach the broker and the database that the stack stands on. */

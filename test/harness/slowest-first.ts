@@ -6,6 +6,7 @@ const SLOWEST = [
   'full',
   'local-stack',
   'outages',
+  'partition',
   'cluster',
   'bad-network',
   'drain',

@@ -29,6 +29,11 @@ export interface StackOptions {
   ownInfrastructure?: boolean;
   /** The same, with a broker of three nodes (about 15 s). */
   cluster?: boolean;
+  /**
+   * The nodes of that cluster have machines of their own, on a network that can be split; one that is silent for this
+   * long is taken for down by the others, seconds.
+   */
+  silenceS?: number;
   /** The same, with TLS as well: the services use it if `env` says so. */
   tls?: Certificates;
   /** Folder with other services than ours, for tests of the harness itself. */
@@ -43,10 +48,10 @@ let stacks = 0;
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { gateways = 2, routing = 1, ack = 1, env = {}, servicesDir } = options;
-  const { ownInfrastructure = false, cluster = false, tls } = options;
+  const { ownInfrastructure = false, cluster = false, silenceS, tls } = options;
   const own =
     ownInfrastructure || cluster || tls
-      ? await startOwn({ clusterNodes: cluster ? 3 : undefined, tls })
+      ? await startOwn({ clusterNodes: cluster ? 3 : undefined, silenceS, tls })
       : undefined;
   const addresses = own?.addresses ?? inject('infrastructure');
   stacks += 1;

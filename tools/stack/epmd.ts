@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
+import type { Machine } from './private-network.ts';
 
 /** Length-prefixed KILL request of the Erlang port mapper protocol. */
 const KILL_REQUEST = Buffer.from([0, 1, 'k'.charCodeAt(0)]);
@@ -14,5 +16,13 @@ export function stopEpmd(port: number): Promise<void> {
     socket.on('timeout', () => socket.destroy());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => resolve());
+  });
+}
+
+/** The same on another machine: it takes that from its own only. */
+export function stopEpmdOn({ enter: [command = '', ...args] }: Machine, port: number): Promise<void> {
+  return new Promise((resolve) => {
+    const kill = ['epmd', '-port', String(port), '-kill'];
+    execFile(command, [...args, ...kill], { timeout: 5_000 }, () => resolve());
   });
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { freePort } from './ports.ts';
 import { ensureCookie } from './rabbitmq-home.ts';
+import type { ClusterNetwork } from './rabbitmq-member.ts';
 import { type BrokerNode, rabbitMq } from './rabbitmq.ts';
 
 /** Where a private cluster lives. */
@@ -11,6 +12,8 @@ export interface RabbitMqClusterOptions {
   nodes: number;
   /** Log of the process of that name. */
   logFile: (name: string) => string;
+  /** A machine for each node, if they are not to share this one. */
+  network?: ClusterNetwork | undefined;
 }
 
 /** The nodes of a private cluster, and what they have in common. */
@@ -26,14 +29,14 @@ export interface RabbitMqCluster {
  * runs; when all of them were stopped, start all of them.
  */
 export async function rabbitMqCluster(options: RabbitMqClusterOptions): Promise<RabbitMqCluster> {
-  const { dataDir, nodes: count, logFile } = options;
+  const { dataDir, nodes: count, logFile, network } = options;
   ensureCookie(join(dataDir, 'rabbitmq')); // before any node starts: each would make one of its own
   const epmdPort = await freePort();
   const nodes: BrokerNode[] = [];
   for (let number = 1; number <= count; number += 1) {
     const [port, distributionPort] = [await freePort(), await freePort()];
     const log = logFile(`rabbitmq-${number}`);
-    const member = { number, of: count };
+    const member = { number, of: count, network };
     nodes.push(rabbitMq({ dataDir, port, distributionPort, epmdPort, logFile: log, member }));
   }
   return { nodes, epmdPort };

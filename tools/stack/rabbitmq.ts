@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { startChild } from './child.ts';
 import { BROKER_NEEDS_MB } from './disk-room.ts';
 import { childEnvironment } from './environment.ts';
-import { stopEpmd } from './epmd.ts';
+import { stopEpmd, stopEpmdOn } from './epmd.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import { beginAnew } from './postgres-version.ts';
 import { type BrokerUser, ensureCookie, mend, noteFinished, writeDefinitions } from './rabbitmq-home.ts';
 import { findRabbitMqServer } from './rabbitmq-install.ts';
+import { clusterSettings, machineOf, type Member, nodeName } from './rabbitmq-member.ts';
 import { readOrCreateSecret } from './secret.ts';
 
 /** Where a private broker lives. Its node name is always the same, so the ports may change between starts. */
@@ -38,18 +39,11 @@ export interface TlsListener {
   key: string;
 }
 
-/** Which node of a cluster: `number` from 1 to `of`. */
-export interface Member {
-  number: number;
-  of: number;
-}
-
 /** A node as a process, with its address and its name among Erlang nodes. */
 export type BrokerNode = ManagedProcess & { url: string; node: string };
 
-/** Any name does, and every broker may have the same ones: each has its own epmd, so they never meet. */
-const nodeName = (member?: Member): string => `sixfold${member?.number ?? ''}@localhost`;
 const USER = 'sixfold';
+const LOOPBACK = '127.0.0.1';
 
 /** Settings of the system's own RabbitMQ or of the user's shell must not leak into the private node. */
 const FOREIGN_SETTINGS = /^(RABBITMQ_|ERL_|NOTIFY_SOCKET)/;
@@ -63,7 +57,9 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
   const home = join(options.dataDir, 'rabbitmq');
   const dir = member ? join(home, `node-${member.number}`) : home;
   const user = { name: USER, password: readOrCreateSecret(join(home, 'password')) };
-  const url = `amqp://${user.name}:${user.password}@127.0.0.1:${port}`;
+  const machine = machineOf(member);
+  const host = machine?.outer ?? LOOPBACK;
+  const url = `amqp://${user.name}:${user.password}@${host}:${port}`;
   return {
     name: member ? `rabbitmq-${member.number}` : 'rabbitmq',
     port,
@@ -85,17 +81,19 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
         ...(metricsPort ? metricsSettings(metricsPort) : []),
         ...(member ? clusterSettings(member) : [`load_definitions = ${writeDefinitions(dir, user)}`]),
       ];
-      const settings = [...configuration(port, user), ...more, ''];
+      const settings = [...configuration(host, port, user), ...more, ''];
       writeFileSync(join(dir, 'rabbitmq.conf'), settings.join('\n'), { mode: 0o600 });
       const env = childEnvironment(options.dataDir, nodeEnvironment(home, dir, options), FOREIGN_SETTINGS);
-      return startChild({ command: findRabbitMqServer(), args: [], cwd: dir, env, logFile });
+      const [command, ...args] = [...(machine?.enter ?? []), findRabbitMqServer()];
+      return startChild({ command, args, cwd: dir, env, logFile });
     },
     isReady: async () => {
       const answers = await acceptsConnections(url);
       noteFinished(dir);
       return answers;
     },
-    afterExit: () => stopEpmd(epmdPort), // refused while another node is registered there
+    // Refused while another node is registered there.
+    afterExit: () => (machine ? stopEpmdOn(machine, epmdPort) : stopEpmd(epmdPort)),
   };
 }
 
@@ -109,9 +107,9 @@ export async function acceptsConnections(url: string, ca?: string): Promise<bool
   return true;
 }
 
-function configuration(port: number, { name, password }: BrokerUser): string[] {
+function configuration(host: string, port: number, { name, password }: BrokerUser): string[] {
   return [
-    `listeners.tcp.1 = 127.0.0.1:${port}`,
+    `listeners.tcp.1 = ${host}:${port}`,
     `default_user = ${name}`,
     `default_pass = ${password}`,
     // Everything goes to standard output, and from there to our log file.
@@ -144,20 +142,9 @@ function metricsSettings(port: number): string[] {
   ];
 }
 
-/** As docs/BROKER_CLUSTER.md has it. */
-function clusterSettings({ of }: Member): string[] {
-  const numbers = Array.from({ length: of }, (_, index) => index + 1);
-  return [
-    'cluster_formation.peer_discovery_backend = classic_config',
-    ...numbers.map(
-      (number) => `cluster_formation.classic_config.nodes.${number} = ${nodeName({ number, of })}`,
-    ),
-    'cluster_partition_handling = pause_minority',
-    'queue_leader_locator = balanced',
-  ];
-}
-
 function nodeEnvironment(home: string, dir: string, options: RabbitMqOptions): NodeJS.ProcessEnv {
+  const address = machineOf(options.member)?.inner;
+  const between = (address ?? LOOPBACK).replaceAll('.', ',');
   return {
     // Makes the start script `exec` the Erlang VM, so that the process we start is the VM itself.
     RUNNING_UNDER_SYSTEMD: 'true',
@@ -175,8 +162,9 @@ function nodeEnvironment(home: string, dir: string, options: RabbitMqOptions): N
     RABBITMQ_ADVANCED_CONFIG_FILE: join(dir, 'advanced.config'),
     RABBITMQ_CONF_ENV_FILE: '/dev/null',
     ERL_EPMD_PORT: String(options.epmdPort),
-    ERL_EPMD_ADDRESS: '127.0.0.1',
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${schedulers()} -kernel inet_dist_use_interface {127,0,0,1}`,
+    ...(address !== undefined && { RABBITMQ_USE_LONGNAME: 'true' }),
+    ...(address === undefined && { ERL_EPMD_ADDRESS: LOOPBACK }),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${schedulers()} -kernel inet_dist_use_interface {${between}}`,
   };
 }
 
