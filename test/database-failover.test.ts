@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createLogger } from '#libs/runtime/logger.ts';
+import { Database } from '#libs/store/database.ts';
 import { freePort } from '../tools/stack/ports.ts';
 import { Conversation } from './harness/conversation.ts';
 import { connectAs } from './harness/raw-client.ts';
@@ -141,6 +143,17 @@ test('the primary is killed under load, and its standby promoted: nothing is los
   console.log(`promoted in ${promoted} ms, all goes on after ${again} ms; ${count} messages`);
 });
 
+/** As many connections as a service may have, to the server at `url`; the third one is named beside it. */
+async function holdConnections(url: string) {
+  const { host } = new URL(url);
+  const DATABASE_URL = url.replace(host, `${host},127.0.0.1:${third?.server.port ?? 0}`);
+  const options = { DATABASE_URL, DATABASE_TIMEOUT_MS: 15_000 };
+  const database = new Database(options, 'test', createLogger('test', 'silent'));
+  const nap = { name: 'nap', text: 'SELECT pg_sleep(0.2)' };
+  await Promise.all(Array.from({ length: 5 }, () => database.query(nap)));
+  return { database, [Symbol.asyncDispose]: () => database.close() };
+}
+
 test('the old primary comes back as a standby, and is left alone', async () => {
   const { dataDir } = stack.addresses;
   const of = { name: 'second', url: second.url };
@@ -154,6 +167,7 @@ test('the old primary comes back as a standby, and is left alone', async () => {
   await live.start();
   await live.flows();
 
+  await using ours = await holdConnections(at(stack.databaseUrl, second.server.port));
   // Fenced while services are connected: no connection of theirs is lost.
   await withServer(second.url, async (query) => {
     await query('ALTER SYSTEM SET default_transaction_read_only = on');
@@ -167,6 +181,8 @@ test('the old primary comes back as a standby, and is left alone', async () => {
     { what: 'no server that takes writes: not ready' },
   );
   await promote(third);
+  // Whatever connection it gets, to whichever server: a statement that a read-only one refuses goes to the other.
+  await ours.database.query({ name: 'write', text: 'UPDATE gateways SET removed = removed' });
   await live.flows();
   await live.finish();
   expect(live.wrong).toEqual([]);
