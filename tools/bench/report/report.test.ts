@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { cpuTable, number } from './format.ts';
 import { tableText } from './markdown.ts';
 import { isHeld } from './points.ts';
-import { svgOf } from './svg.ts';
 
 test('numbers have the digits that mean something', () => {
   const shown = [0, 0.123, 3, 12.345, 123.4, 27_896.4, NaN].map(number);
@@ -28,20 +27,4 @@ test('a rate is held when what was due was done', () => {
   expect(isHeld({ perSecond: 9_999 })).toBe(true);
   expect(isHeld({ rate: 1_000, perSecond: 990 })).toBe(true);
   expect(isHeld({ rate: 1_000, perSecond: 970 })).toBe(false);
-});
-
-test('a chart is SVG with its title, its axes and a line for each', () => {
-  const points = [
-    [100, 1],
-    [200, 10],
-  ] as const;
-  const svg = svgOf({
-    name: 'chart',
-    title: 'Latency',
-    x: { name: 'messages/s' },
-    y: { name: 'ms', logarithmic: true },
-    lines: ['p50', 'p99'].map((name) => ({ name, points })),
-  });
-  expect(svg).toMatch(/^<svg [^]*<\/svg>\s*$/);
-  for (const text of ['Latency', 'messages/s', 'ms', 'p50', 'p99']) expect(svg).toContain(`>${text}<`);
 });
