@@ -4,7 +4,7 @@ import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { childEnvironment, REPOSITORY } from '../stack/environment.ts';
 import { withLogFile } from '../stack/log-file.ts';
-import type { Orders, Report } from './raiders/main.ts';
+import type { Orders, Report } from './raiders/attack.ts';
 
 /** Attackers in a process of their own, so that timing honest users does not wait for them. */
 export interface Raid {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import { logIn, open, type Target } from '../client.ts';
-import type { Attack } from './main.ts';
+import type { Attack } from './attack.ts';
 
 type Count = Parameters<Attack>[1];
 

@@ -1,5 +1,5 @@
 import { logInMany } from './crowd.ts';
-import type { Attack } from './main.ts';
+import type { Attack } from './attack.ts';
 
 /** Very many connections that are logged in and do nothing. */
 export const idle: Attack = async ({ target, connections }, count) => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { logIn, type Target } from '../client.ts';
-import type { Attack } from './main.ts';
+import type { Attack } from './attack.ts';
 
 /** Length of a message's body. */
 export const BODY_BYTES = 16_384;

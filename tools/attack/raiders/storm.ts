@@ -1,5 +1,5 @@
 import { logInMany } from './crowd.ts';
-import type { Attack } from './main.ts';
+import type { Attack } from './attack.ts';
 
 /** Very many clients that connect, log in and vanish without a word, all at once, again and again. */
 export const storm: Attack = async ({ target, connections, rounds }, count) => {
