@@ -1,6 +1,6 @@
 import type { Limit } from '../limits/limit.ts';
 import type { Size } from '../options.ts';
-import type { Point } from '../scenarios/loops.ts';
+import type { Point } from '../point.ts';
 import type { Chart, Table } from '../section.ts';
 import { cpuTable, number, pair } from './format.ts';
 

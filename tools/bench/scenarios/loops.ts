@@ -1,20 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Context } from '../context.ts';
 import type { Fleet } from '../fleet.ts';
-import { measure, type Measured } from '../measure.ts';
-import { type Size, sizeOf, type World } from '../options.ts';
+import { measure } from '../measure.ts';
+import { sizeOf, type World } from '../options.ts';
+import type { Point } from '../point.ts';
 import { latencyChart, pointTables } from '../report/points.ts';
 import type { Section } from '../section.ts';
-
-/** One measured load. */
-export interface Point extends Measured {
-  size: Size;
-  pairs: number;
-  /** Of a closed loop: messages that each pair has under way. */
-  outstandingPerPair?: number;
-  /** Of an open loop: messages a second that were due. */
-  rate?: number;
-}
 
 /** Rest before a load, so that what went before it (logins, housekeeping) is not counted to it, milliseconds. */
 const REST_MS = 1_000;

@@ -1,7 +1,8 @@
 import type { Context } from '../context.ts';
+import type { Point } from '../point.ts';
 import { pointTables, processesOf } from '../report/points.ts';
 import type { Section } from '../section.ts';
-import { closedLoopPoint, type Point } from './loops.ts';
+import { closedLoopPoint } from './loops.ts';
 
 /** The same closed loop with more and more processes: how much more comes through, and what it costs. */
 export async function scaleOut(context: Context): Promise<Section> {
