@@ -1,26 +1,10 @@
 import type { FaultName } from './faults.ts';
+import type { WorldOptions } from './world-options.ts';
 
 /** A chaos run. */
-export interface ChaosOptions {
+export interface ChaosOptions extends WorldOptions {
   /** How long messages are sent and faults injected. */
   seconds: number;
-  /** Decides what the nemesis and the clients do, and when; not what the machine makes of it. */
-  seed: number;
-  /** Pairs of users; ten have all roles. */
-  pairs: number;
-  /** Messages a second, of all senders together. */
-  rate: number;
-  /** Share of the messages on which the receiving application fails, from 0 to 1: the server keeps them. */
-  failing: number;
-  gateways: number;
-  routing: number;
-  ack: number;
-  /** Processes that the clients live in. */
-  crews: number;
-  /** Three broker nodes instead of one. */
-  cluster: boolean;
-  /** A broker (with a virtual host) and a database that are there already; they cannot be killed then. */
-  ground?: { amqpUrl: string; databaseUrl: string };
   faults: readonly FaultName[];
   /** Most faults at the same time. */
   atOnce: number;
@@ -28,6 +12,4 @@ export interface ChaosOptions {
   only: string;
   /** How long everything may take to come to rest after the last fault, milliseconds. */
   patienceMs: number;
-  /** Root of the work tree whose services and client library are tested. */
-  root: string;
 }

@@ -11,7 +11,7 @@ import { TcpProxy } from '../stack/tcp-proxy.ts';
 import { until } from '../stack/until.ts';
 import { castOf, type Part } from './cast.ts';
 import { Crew } from './crew.ts';
-import type { ChaosOptions } from './options.ts';
+import type { WorldOptions } from './world-options.ts';
 
 export const MAILBOX_QUOTA = 500;
 
@@ -53,11 +53,11 @@ export class World {
   readonly members: Member[] = [];
   readonly crews: Crew[] = [];
   readonly cast: readonly Part[];
-  readonly #options: ChaosOptions;
+  readonly #options: WorldOptions;
   #amqpUrls: string[] = [];
   #databaseUrl = '';
 
-  constructor(dataDir: string, options: ChaosOptions) {
+  constructor(dataDir: string, options: WorldOptions) {
     this.dataDir = dataDir;
     this.#options = options;
     this.cast = castOf(options.pairs, options.crews);
