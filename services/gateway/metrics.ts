@@ -2,8 +2,6 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import { CLIENT_PACKETS, type ClientType } from '#libs/protocol/client-packets.ts';
 import { CODES } from '#libs/protocol/codes.ts';
 import { SERVER_PACKETS, type ServerType } from '#libs/protocol/server-packets.ts';
-import type { Gateway } from './gateway.ts';
-import type { Inbox } from './inbox.ts';
 
 /** The gateway's metrics. */
 
@@ -132,41 +130,3 @@ export const authorizeSeconds = new Histogram({
   help: 'How long the operator took to answer',
   buckets: seconds,
 });
-
-type Measured = Pick<Gateway, 'sessions' | 'connections' | 'authorizer'>;
-
-/** Values that are read off at the moment of a scrape. */
-export function exportGauges(
-  { sessions, connections, authorizer }: Measured,
-  inbox?: Pick<Inbox, 'unsettledBytes'>,
-): void {
-  const gauge = (name: string, help: string, values: () => Iterable<number>) =>
-    new Gauge({
-      name,
-      help,
-      collect() {
-        let sum = 0;
-        for (const value of values()) sum += value;
-        this.set(sum);
-      },
-    });
-  gauge('sixfold_sessions', 'Sessions that are logged in', () =>
-    sessions.values().map(({ registered }) => Number(registered)),
-  );
-  gauge('sixfold_connections', 'WebSockets, logged in or not', () => [connections.size]);
-  gauge('sixfold_inflight_messages', 'Messages with clients or waiting for them, unconfirmed', () =>
-    sessions.values().map(({ window }) => window.size),
-  );
-  gauge('sixfold_unsettled_bytes', 'Bytes of deliveries from RabbitMQ that are not settled', () => [
-    inbox?.unsettledBytes ?? 0,
-  ]);
-  gauge('sixfold_send_buffer_bytes', 'Bytes that wait for clients to read them', () =>
-    connections.values().map(({ sendBufferBytes }) => sendBufferBytes),
-  );
-  gauge(
-    'sixfold_authorize_waiting',
-    'Messages that wait for the operator to say whether they may be sent',
-    () => [authorizer?.waiting ?? 0],
-  );
-  gauge('sixfold_authorize_cached', 'Answers of the operator that are kept', () => [authorizer?.cached ?? 0]);
-}

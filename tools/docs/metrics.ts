@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { register } from 'prom-client';
-import { exportGauges } from '../../services/gateway/metrics.ts';
+import { exportGauges } from '../../services/gateway/gauges.ts';
 import { REPOSITORY } from '../stack/environment.ts';
 
 /** A metric as the code registers it. */
