@@ -3,8 +3,8 @@ import { ackA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
-import type { Gateway } from '../gateway.ts';
 import { confirmSeconds } from '../metrics.ts';
+import type { Outboxes } from '../outboxes.ts';
 import type { Held } from '../receive-window.ts';
 import type { Session } from '../session.ts';
 
@@ -45,11 +45,16 @@ class Confirming implements Pending {
   }
 }
 
+/** What ack:R needs of the gateway. */
+export interface AckContext {
+  readonly out: Pick<Outboxes, 'ack'>;
+}
+
 /**
  * ack:R: the message is with the application. One that names nothing in flight on this session gets ack:A and has no
  * effect: a mailbox entry is confirmed by offline:A only, and nobody can confirm for others.
  */
-export function ackR(gateway: Gateway, session: Session, { id, from }: AckR): void {
+export function ackR({ out }: AckContext, session: Session, { id, from }: AckR): void {
   const held = session.window.answer(from, id);
   trace(held ? 'ack:R' : 'ack:R for nothing in flight', from, id, { session: session.id });
   if (!held) {
@@ -63,7 +68,7 @@ export function ackR(gateway: Gateway, session: Session, { id, from }: AckR): vo
   held.span?.end('answered');
   const confirming = new Confirming(session, held);
   const { traceparent } = confirming;
-  gateway.out.ack(
+  out.ack(
     { kind: 'ack', from, id, to: session.user, at: now, ...(others && { others }), traceparent },
     confirming,
   );

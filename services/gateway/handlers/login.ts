@@ -1,8 +1,12 @@
+import type { ReturnReason } from '#libs/broker/entries.ts';
 import type { LoginR } from '#libs/protocol/client-packets.ts';
 import { encode } from '#libs/protocol/encode.ts';
-import { AuthError, type Identity } from '../auth.ts';
+import type { Logger } from '#libs/runtime/logger.ts';
+import { AuthError, type Identity, type Verify } from '../auth.ts';
+import type { GatewayConfig } from '../config.ts';
 import type { Connection } from '../connection.ts';
-import type { Gateway } from '../gateway.ts';
+import type { Admission } from '../entrance/admission.ts';
+import type { Lease } from '../lease.ts';
 import { countRefusal } from '../metrics.ts';
 import type { Registration, Session } from '../session.ts';
 
@@ -17,11 +21,24 @@ const SAME_MOMENT_MS = 1_000;
 /** A login that could not be registered is tried again after this long, while its time lasts, milliseconds. */
 const RETRY_MS = 200;
 
+/** What login:R needs of the gateway. */
+export interface LoginContext {
+  readonly config: GatewayConfig;
+  readonly verify: Verify;
+  readonly admission: Pick<Admission, 'mayLogIn' | 'authenticated'>;
+  readonly epoch: { readonly lease: Pick<Lease, 'held'> };
+  readonly log: Pick<Logger, 'warn'>;
+  nextSince(): number;
+  openSession(identity: Identity, device: string, connection: Connection, since: number): Session;
+  announce(session: Session, again: boolean): void;
+  closeSession(session: Session, reason: ReturnReason): void;
+}
+
 /**
  * login:R: opens a session, or renews the expiry of the one there is. Resolves when it is answered, which for a new
  * session is when presence knows it: any message routed later comes here, any stored earlier is found by offline:R.
  */
-export async function loginR(gateway: Gateway, connection: Connection, packet: LoginR): Promise<void> {
+export async function loginR(gateway: LoginContext, connection: Connection, packet: LoginR): Promise<void> {
   if (!connection.session && !gateway.admission.mayLogIn(connection)) {
     connection.reject('rate_limited', 'too many logins from this address', RE);
     return;
@@ -35,7 +52,11 @@ export async function loginR(gateway: Gateway, connection: Connection, packet: L
   }
 }
 
-async function login(gateway: Gateway, connection: Connection, { token, device }: LoginR): Promise<void> {
+async function login(
+  gateway: LoginContext,
+  connection: Connection,
+  { token, device }: LoginR,
+): Promise<void> {
   const identity = await verified(gateway, connection, token);
   if (!identity || !connection.open) return;
   gateway.admission.authenticated(connection);
@@ -67,7 +88,7 @@ async function login(gateway: Gateway, connection: Connection, { token, device }
  * up for another connection meanwhile is late.
  */
 async function openSession(
-  gateway: Gateway,
+  gateway: LoginContext,
   connection: Connection,
   identity: Identity,
   device: string,
@@ -98,7 +119,7 @@ async function openSession(
 }
 
 async function verified(
-  gateway: Gateway,
+  gateway: LoginContext,
   connection: Connection,
   token: string,
 ): Promise<Identity | undefined> {
@@ -117,7 +138,7 @@ async function verified(
 }
 
 /** Announces the session, and waits for routing to say what came of it, or for too long. */
-function register(gateway: Gateway, session: Session): Promise<Registration> {
+function register(gateway: LoginContext, session: Session): Promise<Registration> {
   return new Promise((resolve) => {
     session.onRegistered = (outcome) => {
       session.onRegistered = undefined;
@@ -128,7 +149,7 @@ function register(gateway: Gateway, session: Session): Promise<Registration> {
   });
 }
 
-function answer(gateway: Gateway, session: Session): void {
+function answer(gateway: LoginContext, session: Session): void {
   const { MAX_PACKET_BYTES, SEND_WINDOW, RECEIVE_WINDOW, ACK_TIMEOUT_MS, RATE_LIMIT_PER_S } = gateway.config;
   const { user, device, id } = session;
   const limits = {

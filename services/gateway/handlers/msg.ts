@@ -3,10 +3,19 @@ import { msgA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { firstSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
-import type { Verdict } from '../authorize/authorizer.ts';
-import type { Gateway } from '../gateway.ts';
+import type { Authorizer, Verdict } from '../authorize/authorizer.ts';
+import type { GatewayConfig } from '../config.ts';
 import { acceptSeconds } from '../metrics.ts';
+import type { Outboxes } from '../outboxes.ts';
 import type { Session } from '../session.ts';
+
+/** What msg:R needs of the gateway. */
+export interface MsgContext {
+  readonly config: Pick<GatewayConfig, 'SEND_WINDOW'>;
+  /** Undefined: the tokens alone say who may write to whom. */
+  readonly authorizer: Pick<Authorizer, 'decide'> | undefined;
+  readonly out: Pick<Outboxes, 'route'>;
+}
 
 /** A msg:R on its way into the broker; its msg:A goes out when the broker has confirmed it, and not before. */
 class Accepting implements Pending {
@@ -23,7 +32,7 @@ class Accepting implements Pending {
     this.#span = firstSpan('accept', session.user, id);
   }
 
-  publish({ out }: Gateway, { id, to, bodyText, seq }: ReadMsgR): void {
+  publish({ out }: MsgContext, { id, to, bodyText, seq }: ReadMsgR): void {
     const from = this.#session.user;
     this.#at = this.#session.nextAt();
     const { traceparent } = this.#span ?? {};
@@ -65,7 +74,7 @@ function forbid({ connection, user, id: session }: Session, id: string): void {
 }
 
 /** msg:R: into the route queue of its receiver, if its sender may write to them. */
-export function msgR(gateway: Gateway, session: Session, packet: ReadMsgR): void {
+export function msgR(gateway: MsgContext, session: Session, packet: ReadMsgR): void {
   const { authorizer, config } = gateway;
   const { id, to, bodyText } = packet;
   if (session.accepting >= config.SEND_WINDOW) {

@@ -1,11 +1,18 @@
 import type { OfflineA, OfflineR } from '#libs/protocol/client-packets.ts';
-import type { Gateway } from '../gateway.ts';
+import type { Epoch } from '../epoch.ts';
+import type { Outboxes } from '../outboxes.ts';
 import { MAX_WAITING_PULLS } from '../pulls.ts';
 import { noMailbox, type AskPage, type Session } from '../session.ts';
 
+/** What the mailbox packets need of the gateway. */
+export interface OfflineContext {
+  readonly out: Pick<Outboxes, 'route'>;
+  readonly epoch: Pick<Epoch, 'name' | 'ready'>;
+}
+
 /** Asks routing for a page of a session's mailbox. */
 export const askPage =
-  ({ out, epoch }: Gateway): AskPage =>
+  ({ out, epoch }: OfflineContext): AskPage =>
   ({ user, id }, limit, ask, pending) => {
     // Without an epoch there is no queue that the answer could come through.
     if (!epoch.ready) pending.settled(new Error('no epoch'));
@@ -21,7 +28,7 @@ export function offlineR(session: Session, { limit }: OfflineR): void {
 }
 
 /** offline:A: no answer when it works; asking again is safe. Keys that are not this user's name nothing. */
-export function offlineA({ out }: Gateway, session: Session, { keys }: OfflineA): void {
+export function offlineA({ out }: Pick<OfflineContext, 'out'>, session: Session, { keys }: OfflineA): void {
   out.route(
     session.user,
     { kind: 'confirm', user: session.user, keys },
