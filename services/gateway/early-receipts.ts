@@ -1,6 +1,6 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
-import type { GiveBack } from './session.ts';
+import type { GiveBack } from './session-ways.ts';
 
 /** Most receipts that wait for a login:A; further ones go to the mailbox. They wait for LOGIN_TIMEOUT_MS at most. */
 export const MAX_EARLY_RECEIPTS = 1_000;

@@ -18,7 +18,8 @@ import { packetsIn } from './metrics.ts';
 import type { Outboxes } from './outboxes.ts';
 import { overRate } from './rate.ts';
 import { reportOf } from './report.ts';
-import { Session, type SessionWays } from './session.ts';
+import { Session } from './session.ts';
+import type { SessionWays } from './session-ways.ts';
 
 export interface GatewayParts {
   config: GatewayConfig;

@@ -14,18 +14,7 @@ import { EarlyReceipts } from './early-receipts.ts';
 import { Owed } from './owed.ts';
 import { Pulls, type PullsOwner } from './pulls.ts';
 import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts';
-
-/** Takes what a session cannot keep to the mailbox. */
-export type GiveBack = (entry: LiveMessage | LiveReceipt, reason: ReturnReason, held: Pending) => void;
-
-/** Asks routing for a page of the session's mailbox; `ask` numbers the question. */
-export type AskPage = (session: Session, limit: number, ask: number, pending: Pending) => void;
-
-/** A session's ways to the broker. */
-export interface SessionWays {
-  giveBack: GiveBack;
-  askPage: AskPage;
-}
+import type { SessionWays } from './session-ways.ts';
 
 /**
  * What came of announcing a session: in presence; somebody logged in later; the user has too many sessions; not known, or

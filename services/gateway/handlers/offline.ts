@@ -2,7 +2,8 @@ import type { OfflineA, OfflineR } from '#libs/protocol/client-packets.ts';
 import type { Epoch } from '../epoch.ts';
 import type { Outboxes } from '../outboxes.ts';
 import { MAX_WAITING_PULLS } from '../pulls.ts';
-import { noMailbox, type AskPage, type Session } from '../session.ts';
+import { noMailbox, type Session } from '../session.ts';
+import type { AskPage } from '../session-ways.ts';
 
 /** What the mailbox packets need of the gateway. */
 export interface OfflineContext {
