@@ -9,13 +9,18 @@ import { currentTurn, nextTurn } from '#libs/runtime/turn.ts';
 import type { Flushable, Flusher } from './flusher.ts';
 import { Frames } from './frames.ts';
 import { errorsTotal, packetsOut } from './metrics.ts';
-import type { Session } from './session.ts';
+
+/** What a connection needs of the session that is logged in on it. */
+export interface AttachedSession {
+  /** Told when the client takes more again. */
+  readonly window: { pump(): void };
+}
 
 /** What a connection asks of the gateway. */
-export interface ConnectionOwner {
+export interface ConnectionOwner<S extends AttachedSession = AttachedSession> {
   /** One text frame. While the promise is pending, nothing further is read. */
-  receive(connection: Connection, text: string): Promise<void> | undefined;
-  closed(connection: Connection): void;
+  receive(connection: Connection<S>, text: string): Promise<void> | undefined;
+  closed(connection: Connection<S>): void;
 }
 
 export interface ConnectionLimits {
@@ -43,11 +48,11 @@ const LATE_BYTES = 256 * 1024;
 const FRAME_BYTES = 100;
 
 /** A client's WebSocket: text frames in, packets out, and the errors and closes of the code table. */
-export class Connection implements Flushable {
+export class Connection<S extends AttachedSession = AttachedSession> implements Flushable {
   readonly openedAt = Date.now();
   /** What limits by address take it for. */
   readonly address: string;
-  session: Session | undefined;
+  session: S | undefined;
   /** When the current login:R was read, milliseconds; 0 when none is pending. */
   loginSince = 0;
   /** A readable login:R came: what follows is no longer the first packet. */
@@ -58,7 +63,7 @@ export class Connection implements Flushable {
   readonly #socket: Socket;
   readonly #flusher: Flusher;
   readonly #frames = new Frames();
-  readonly #owner: ConnectionOwner;
+  readonly #owner: ConnectionOwner<S>;
   readonly #limits: ConnectionLimits;
   #badPackets = 0;
   #busy = false;
@@ -82,7 +87,7 @@ export class Connection implements Flushable {
     ws: WebSocket,
     socket: Socket,
     flusher: Flusher,
-    owner: ConnectionOwner,
+    owner: ConnectionOwner<S>,
     address: string,
     limits: ConnectionLimits,
   ) {

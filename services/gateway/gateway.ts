@@ -7,7 +7,7 @@ import { trace } from '#libs/runtime/trace.ts';
 import type { Identity, Verify } from './auth.ts';
 import type { Authorizer } from './authorize/authorizer.ts';
 import type { GatewayConfig } from './config.ts';
-import type { Connection, ConnectionOwner } from './connection.ts';
+import type { ConnectionOwner } from './connection.ts';
 import { Admission } from './entrance/admission.ts';
 import type { Epoch } from './epoch.ts';
 import { ackR } from './handlers/ack.ts';
@@ -18,7 +18,7 @@ import { packetsIn } from './metrics.ts';
 import type { Outboxes } from './outboxes.ts';
 import { overRate } from './rate.ts';
 import { reportOf } from './report.ts';
-import { Session } from './session.ts';
+import { type ClientConnection, Session } from './session.ts';
 import type { SessionWays } from './session-ways.ts';
 
 export interface GatewayParts {
@@ -37,7 +37,7 @@ const PONG = encode({ type: 'pong' });
 const ANNOUNCE_RETRY_MS = 500;
 
 /** What the packet handlers work with: the connections and sessions of this process, and the ways to the broker. */
-export class Gateway implements ConnectionOwner {
+export class Gateway implements ConnectionOwner<Session> {
   readonly config: GatewayConfig;
   readonly verify: Verify;
   readonly authorizer: Authorizer | undefined;
@@ -45,7 +45,7 @@ export class Gateway implements ConnectionOwner {
   readonly epoch: Epoch;
   readonly log: Logger;
   readonly admission: Admission;
-  readonly connections = new Set<Connection>();
+  readonly connections = new Set<ClientConnection>();
   /** Logged in, or about to be, by session id. */
   readonly sessions = new Map<string, Session>();
   readonly #ways: SessionWays;
@@ -66,12 +66,12 @@ export class Gateway implements ConnectionOwner {
   }
 
   /** A new connection: takes it in, or closes it. */
-  opened(connection: Connection): void {
+  opened(connection: ClientConnection): void {
     if (this.admission.enter(connection)) this.connections.add(connection);
     else connection.close('overloaded');
   }
 
-  receive(connection: Connection, text: string): Promise<void> | undefined {
+  receive(connection: ClientConnection, text: string): Promise<void> | undefined {
     const read = decode(text);
     packetsIn[read.packet?.type ?? 'unreadable'].inc();
     const { session } = connection;
@@ -94,7 +94,7 @@ export class Gateway implements ConnectionOwner {
     return this.#lastSince;
   }
 
-  openSession(identity: Identity, device: string, connection: Connection, since: number): Session {
+  openSession(identity: Identity, device: string, connection: ClientConnection, since: number): Session {
     const session = new Session(identity, device, since, connection, this.config, this.#ways);
     this.sessions.set(session.id, session);
     connection.session = session;
@@ -158,7 +158,7 @@ export class Gateway implements ConnectionOwner {
     this.out.report(to, reportOf(this.epoch.name, this.sessions.values(), most));
   }
 
-  closed(connection: Connection): void {
+  closed(connection: ClientConnection): void {
     this.connections.delete(connection);
     this.admission.left(connection);
     if (connection.session) this.closeSession(connection.session, 'disconnected');
@@ -194,7 +194,7 @@ export class Gateway implements ConnectionOwner {
   }
 
   /** Only a readable login:R gets anywhere; one whose device is off leaves the time to mend it (PROTOCOL: not_logged_in). */
-  #beforeLogin(connection: Connection, { packet, fault }: Decoded): Promise<void> | undefined {
+  #beforeLogin(connection: ClientConnection, { packet, fault }: Decoded): Promise<void> | undefined {
     if (packet?.type === 'login:R') return loginR(this, connection, packet);
     // Behind a login that was `unavailable`: not the first packet, and no fault of the client's.
     if (packet?.type === 'ping' && connection.loginTried) connection.send('pong', PONG);

@@ -22,12 +22,15 @@ import type { SessionWays } from './session-ways.ts';
  */
 export type Registration = 'registered' | 'late' | 'full' | 'failed';
 
+/** A connection that a session may be on. */
+export type ClientConnection = Connection<Session>;
+
 /** One user on one device on one connection: what the gateway knows about it. */
 export class Session implements WindowOwner, PullsOwner {
   readonly id = randomUUID();
   readonly user: string;
   readonly device: string;
-  readonly connection: Connection;
+  readonly connection: ClientConnection;
   /** When it logged in, milliseconds since the epoch; orders the sessions of one user and device. */
   readonly since: number;
   readonly window: ReceiveWindow;
@@ -60,7 +63,7 @@ export class Session implements WindowOwner, PullsOwner {
     identity: Identity,
     device: string,
     since: number,
-    connection: Connection,
+    connection: ClientConnection,
     config: GatewayConfig,
     ways: SessionWays,
   ) {

@@ -4,11 +4,10 @@ import { encode } from '#libs/protocol/encode.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { AuthError, type Identity, type Verify } from '../auth.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { Connection } from '../connection.ts';
 import type { Admission } from '../entrance/admission.ts';
 import type { Lease } from '../lease.ts';
 import { countRefusal } from '../metrics.ts';
-import type { Registration, Session } from '../session.ts';
+import type { ClientConnection, Registration, Session } from '../session.ts';
 
 const RE = { type: 'login:R' };
 
@@ -29,7 +28,7 @@ export interface LoginContext {
   readonly epoch: { readonly lease: Pick<Lease, 'held'> };
   readonly log: Pick<Logger, 'warn'>;
   nextSince(): number;
-  openSession(identity: Identity, device: string, connection: Connection, since: number): Session;
+  openSession(identity: Identity, device: string, connection: ClientConnection, since: number): Session;
   announce(session: Session, again: boolean): void;
   closeSession(session: Session, reason: ReturnReason): void;
 }
@@ -38,7 +37,11 @@ export interface LoginContext {
  * login:R: opens a session, or renews the expiry of the one there is. Resolves when it is answered, which for a new
  * session is when presence knows it: any message routed later comes here, any stored earlier is found by offline:R.
  */
-export async function loginR(gateway: LoginContext, connection: Connection, packet: LoginR): Promise<void> {
+export async function loginR(
+  gateway: LoginContext,
+  connection: ClientConnection,
+  packet: LoginR,
+): Promise<void> {
   if (!connection.session && !gateway.admission.mayLogIn(connection)) {
     connection.reject('rate_limited', 'too many logins from this address', RE);
     return;
@@ -54,7 +57,7 @@ export async function loginR(gateway: LoginContext, connection: Connection, pack
 
 async function login(
   gateway: LoginContext,
-  connection: Connection,
+  connection: ClientConnection,
   { token, device }: LoginR,
 ): Promise<void> {
   const identity = await verified(gateway, connection, token);
@@ -89,7 +92,7 @@ async function login(
  */
 async function openSession(
   gateway: LoginContext,
-  connection: Connection,
+  connection: ClientConnection,
   identity: Identity,
   device: string,
 ): Promise<Registration | 'gone'> {
@@ -120,7 +123,7 @@ async function openSession(
 
 async function verified(
   gateway: LoginContext,
-  connection: Connection,
+  connection: ClientConnection,
   token: string,
 ): Promise<Identity | undefined> {
   try {

@@ -7,11 +7,11 @@ import type { Publisher } from '#libs/broker/publisher.ts';
 import { GATEWAY_EXCHANGE } from '#libs/broker/topology.ts';
 import type { ServerPacket } from '#libs/protocol/server-packets.ts';
 import { readGatewayConfig } from '../config.ts';
-import type { Connection } from '../connection.ts';
 import { Epoch } from '../epoch.ts';
 import { Gateway } from '../gateway.ts';
 import { Inbox } from '../inbox.ts';
 import { Outboxes } from '../outboxes.ts';
+import type { ClientConnection } from '../session.ts';
 
 export const LEASE_MS = 3_000;
 export const LOGIN_TIMEOUT_MS = 5_000;
@@ -94,7 +94,7 @@ export class GatewayBench {
   }
 
   /** A client whose login:R has come. */
-  login(user: string): { connection: Connection; packets: ServerPacket[]; types: () => string[] } {
+  login(user: string): { connection: ClientConnection; packets: ServerPacket[]; types: () => string[] } {
     const packets: ServerPacket[] = [];
     const stub = {
       open: true,
@@ -105,7 +105,7 @@ export class GatewayBench {
       error: (code: string) => void packets.push({ type: 'error', code } as ServerPacket),
       bye: (reason: string) => void packets.push({ type: 'bye', reason } as ServerPacket),
     };
-    const connection = stub as unknown as Connection;
+    const connection = stub as unknown as ClientConnection;
     this.gateway.opened(connection);
     void this.gateway.receive(connection, JSON.stringify({ type: 'login:R', token: user }));
     return { connection, packets, types: () => packets.map(({ type }) => type) };
