@@ -5,13 +5,15 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { migrate } from '#libs/store/migrate.ts';
 import { logTail } from '../tools/stack/log-file.ts';
+import type { Middleman } from '../tools/stack/middleman.ts';
+import { pgBouncer } from '../tools/stack/pgbouncer.ts';
 import { makeCertificates } from './harness/certificates.ts';
 import { createDatabase } from './harness/database-admin.ts';
 import { temporaryFolder } from './harness/infrastructure.ts';
-import { type Middleman, pgBouncer, tlsProxy } from './harness/middlemen.ts';
 import { connectAs, connectRaw, type RawOptions } from './harness/raw-client.ts';
 import type { ServiceHandle } from './harness/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
+import { tlsProxy } from './harness/tls-proxy.ts';
 import { until } from './harness/wait.ts';
 
 /**
@@ -36,7 +38,7 @@ beforeAll(async () => {
   await once(operator, 'listening');
   stack = await startStack({ gateways: 0, routing: 0, ack: 0 });
   const { dataDir } = stack.addresses;
-  pooler = await pgBouncer(dataDir, stack.databaseUrl);
+  pooler = await pgBouncer(dataDir, stack.databaseUrl, { host: '::1' });
   proxy = await tlsProxy(dataDir, stack.amqpUrl, certificates);
   const env = { AMQP_URL: proxy.url, AMQP_CA: certificates.ca, DATABASE_URL: pooler.url };
   // At the same time, with a database that has no tables yet.
