@@ -108,6 +108,23 @@ test('a reset ends both sides at once, and later ones pass', async () => {
   later.socket.destroy();
 });
 
+test('a cut ends everything that there is and that comes, until it is mended', async () => {
+  const one = await talk();
+  one.socket.write('a');
+  await echoed(one, 'a');
+  proxy.cut();
+  await until(() => one.closed && accepted[0]?.closed, { what: 'the end at both sides' });
+  const meanwhile = connect(proxy.port, '127.0.0.1');
+  const [error] = (await once(meanwhile, 'error')) as [NodeJS.ErrnoException];
+  expect(error.code).toBe('ECONNRESET');
+  expect(accepted).toHaveLength(1);
+  proxy.mend();
+  const later = await talk();
+  later.socket.write('b');
+  await echoed(later, 'b');
+  later.socket.destroy();
+});
+
 test('a target that is not there closes the connection', async () => {
   target.close();
   await once(target, 'close');

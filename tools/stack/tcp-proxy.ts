@@ -21,6 +21,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #target: number;
   readonly #pairs = new Set<Pair>();
   #stalled = false;
+  #cut = false;
 
   private constructor(server: Server, port: number, target: number) {
     this.#server = server;
@@ -75,6 +76,17 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
+  /** Ends the connections of now with a reset, and likewise each new one, until `mend`. */
+  cut(): void {
+    this.#cut = true;
+    this.reset();
+  }
+
+  /** Ends a cut. */
+  mend(): void {
+    this.#cut = false;
+  }
+
   /** Ends all connections and the proxy. */
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
@@ -91,6 +103,10 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   #connect(near: Socket): void {
+    if (this.#cut) {
+      near.resetAndDestroy();
+      return;
+    }
     const far = new Socket({ allowHalfOpen: true }).setNoDelay(true);
     const pair: Pair = { near, far, lost: false };
     this.#pairs.add(pair);
