@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { FAULT_NAMES, type FaultName } from './chaos/faults.ts';
+import { FAULT_NAMES, type FaultName } from './chaos/faults/faults.ts';
 import type { ChaosOptions } from './chaos/options.ts';
 import { runChaos } from './chaos/run.ts';
 import { progressLine } from './progress.ts';
@@ -20,9 +20,9 @@ function faults(text: string): FaultName[] {
 }
 
 async function chaos(options: Omit<ChaosOptions, 'root' | 'patienceMs' | 'failing'>): Promise<void> {
-  const { seconds, seed, pairs, rate, cluster } = options;
+  const { seconds, seed, pairs, rate, cluster, pooler } = options;
   console.log(
-    `${pairs} pairs, ${rate} messages/s, ${seconds} s, ${cluster ? 'three broker nodes' : 'one broker node'}, seed ${seed}`,
+    `${pairs} pairs, ${rate} messages/s, ${seconds} s, ${cluster ? 'three broker nodes' : 'one broker node'}${pooler ? ', PgBouncer' : ''}, seed ${seed}`,
   );
   const line = progressLine();
   const result = await runChaos(
@@ -65,6 +65,7 @@ await new Command('npm run chaos --')
   .addOption(new Option('--routing <n>').argParser(whole(1, 20)).default(2))
   .addOption(new Option('--ack <n>').argParser(whole(1, 20)).default(2))
   .option('--cluster', 'three broker nodes instead of one', false)
+  .option('--pooler', 'PgBouncer between the services and the database', false)
   .addHelpText('after', `\nFaults: ${FAULT_NAMES.join(', ')}`)
   .action(chaos)
   .parseAsync();

@@ -14,7 +14,7 @@ export const ACK_QUEUE = 'sixfold.ack';
 export const RETURNED_QUEUE = 'sixfold.returned';
 export const DEAD_QUEUE = 'sixfold.dead';
 export const GATEWAY_EXCHANGE = 'sixfold.gateway';
-const RETURNED_EXCHANGE = 'sixfold.returned';
+export const RETURNED_EXCHANGE = 'sixfold.returned';
 
 export const routeQueue = (partition: number) => `sixfold.route.${partition}`;
 

@@ -4,8 +4,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { childEnvironment } from '../stack/environment.ts';
 import { withLogFile } from '../stack/log-file.ts';
+import { ProcessClock } from './clock/clock.ts';
 import type { Command, Orders } from './crew/main.ts';
 import { Tally } from './crew/tally.ts';
+import type { SmallDisk } from './disk.ts';
 import { type ClientEvent, readHistory } from './history.ts';
 
 export interface CrewOptions {
@@ -14,7 +16,9 @@ export interface CrewOptions {
   /** Root of the work tree whose client library it uses. */
   root: string;
   dataDir: string;
-  orders: Omit<Orders, 'run' | 'dir'>;
+  /** Where its clients keep what they store; without it, beside the history. */
+  disk: SmallDisk | undefined;
+  orders: Omit<Orders, 'run' | 'dir' | 'storageDir'>;
 }
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
@@ -22,6 +26,8 @@ const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null |
 /** A process full of clients, as the nemesis and the checker see it. */
 export class Crew {
   readonly name: string;
+  readonly clock: ProcessClock;
+  readonly disk: SmallDisk | undefined;
   /** Ends that nobody had asked for, in words. */
   readonly crashes: string[] = [];
   readonly #options: CrewOptions;
@@ -37,20 +43,23 @@ export class Crew {
   constructor(options: CrewOptions) {
     this.#options = options;
     this.name = options.name;
+    this.disk = options.disk;
+    this.clock = new ProcessClock(join(options.dataDir, `${options.name}.clock`));
     this.#dir = join(options.dataDir, options.name);
   }
 
   /** Starts the process, for the first time or again with what its clients had in storage. */
   start(): void {
     const { root, dataDir, orders } = this.#options;
-    const complete: Orders = { ...orders, run: ++this.#run, dir: this.#dir };
+    const storageDir = this.disk?.dir ?? this.#dir;
+    const complete: Orders = { ...orders, run: ++this.#run, dir: this.#dir, storageDir };
     this.#earlier.push(this.#tally);
     this.#tally = new Tally();
     const logFile = join(dataDir, 'logs', `${this.name}.log`);
     const child = withLogFile(logFile, (fd) =>
       fork(join(root, 'tools/chaos/crew/main.ts'), [JSON.stringify(complete)], {
         cwd: root,
-        env: childEnvironment(dataDir, { NODE_OPTIONS: undefined }),
+        env: childEnvironment(dataDir, this.clock.env),
         execArgv: [],
         stdio: ['ignore', fd, fd, 'ipc'],
       }),

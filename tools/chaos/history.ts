@@ -14,6 +14,8 @@ export type ClientEvent = { t: number; who: string } & (
   | { is: 'handed'; from: string; id: string; to: string; intact: boolean; again: boolean }
   /** The application was told what became of its message. */
   | { is: 'told'; id: string; to: string; state: string; reason?: string }
+  /** The first session since the client was opened: what its outbox holds before anything more is sent. */
+  | { is: 'restored'; ids: string[] }
   /** Nobody will ever come back under this name. */
   | { is: 'left' }
 );

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dice } from './dice.ts';
-import { FAULTS, type Fault, type FaultName, type Target } from './faults.ts';
+import type { Fault, Target } from './faults/fault.ts';
+import { FAULTS, type FaultName } from './faults/faults.ts';
 import type { FaultEvent } from './history.ts';
 import type { ChaosOptions } from './options.ts';
 import type { World } from './world.ts';

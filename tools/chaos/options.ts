@@ -1,4 +1,4 @@
-import type { FaultName } from './faults.ts';
+import type { FaultName } from './faults/faults.ts';
 import type { WorldOptions } from './world-options.ts';
 
 /** A chaos run. */

@@ -1,7 +1,8 @@
-import amqp, { type ChannelModel } from 'amqplib';
+import type { ChannelModel } from 'amqplib';
 import pg from 'pg';
 import { ACK_QUEUE, DEAD_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
 import { readMetrics } from '../stack/metrics.ts';
+import { withBroker } from './broker.ts';
 import type { Remains } from './check/guarantees.ts';
 import { MAILBOX_QUOTA, type World } from './world.ts';
 
@@ -10,11 +11,7 @@ const PARTITIONS = 8;
 
 /** Once the services have stopped, the queues must be empty: what a consumer never settled is back in them. */
 export async function leftBehind(world: World): Promise<string[]> {
-  const gateways = await withDatabase(world, (rows) => rows('SELECT gateway FROM gateways'));
-  const { inFlight } = await queuedAt(
-    world,
-    gateways.map(({ gateway }) => gateway ?? ''),
-  );
+  const { inFlight } = await queuedAt(world, await withDatabase(world, (rows) => incarnations(world, rows)));
   return inFlight === 0 ? [] : [`${inFlight} messages left in queues behind services that have stopped`];
 }
 
@@ -26,9 +23,16 @@ export interface Holdings extends Remains {
   dead: number;
 }
 
+/** All that gateways ever had. */
+async function incarnations({ forgotten }: World, rows: Rows): Promise<string[]> {
+  const known = await rows('SELECT gateway FROM gateways');
+  return [...new Set([...forgotten, ...known.map(({ gateway }) => gateway ?? '')])];
+}
+
 type Rows = (text: string) => Promise<Record<string, string>[]>;
 
-async function withDatabase<T>({ databaseUrl }: World, use: (rows: Rows) => Promise<T>): Promise<T> {
+/** One query after the other, past every proxy. */
+export async function withDatabase<T>({ databaseUrl }: World, use: (rows: Rows) => Promise<T>): Promise<T> {
   const database = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 2_000 });
   database.on('error', () => undefined); // the query fails with it
   await database.connect();
@@ -44,11 +48,7 @@ export function holdings(world: World): Promise<Holdings> {
   return withDatabase(world, async (rows) => {
     const messages = await rows('SELECT recipient, sender, id FROM offline_messages');
     const receipts = await rows('SELECT recipient, peer, id, state FROM offline_receipts');
-    const gateways = await rows('SELECT gateway FROM gateways');
-    const queued = await queuedAt(
-      world,
-      gateways.map(({ gateway }) => gateway ?? ''),
-    );
+    const queued = await queuedAt(world, await incarnations(world, rows));
     return {
       ...queued,
       inFlight: queued.inFlight + (await held(world)),
@@ -75,19 +75,14 @@ async function held({ members }: World): Promise<number> {
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
-async function queuedAt({ amqpUrls }: World, gateways: readonly string[]) {
-  const connection = await Promise.any(amqpUrls.map((url) => amqp.connect(url, { timeout: 2_000 })));
-  connection.on('error', () => undefined); // the calls fail with it
-  try {
+const queuedAt = (world: World, gateways: readonly string[]) =>
+  withBroker(world, async (connection) => {
     const partitions = Array.from({ length: PARTITIONS }, (_, p) => routeQueue(p));
     const names = [...partitions, ACK_QUEUE, RETURNED_QUEUE, ...gateways.map(gatewayQueue)];
     let inFlight = 0;
     for (const name of names) inFlight += await messagesIn(connection, name);
     return { inFlight, dead: await messagesIn(connection, DEAD_QUEUE) };
-  } finally {
-    await connection.close();
-  }
-}
+  });
 
 /** Messages ready in a queue; 0 when it is gone. */
 async function messagesIn(connection: ChannelModel, queue: string): Promise<number> {

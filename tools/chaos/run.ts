@@ -56,7 +56,11 @@ async function runIn(dataDir: string, options: ChaosOptions, progress: Progress)
     progress.say('starting broker, database, services and clients');
     await world.start();
     await hurt(world, nemesis, options.seconds, progress);
-    const rest = await settle(world, options.patienceMs, (text) => progress.say(text));
+    const rest = await settle(world, options.patienceMs, (text) => progress.say(text)).catch(
+      (cause: unknown) => {
+        throw new Error(['The servers cannot be looked into.', ...nemesis.failures].join('\n'), { cause });
+      },
+    );
     progress.say('checking');
     await Promise.all(world.crews.map((crew) => crew.end()));
     crashes.push(

@@ -15,6 +15,8 @@ export interface WorldOptions {
   crews: number;
   /** Three broker nodes instead of one. */
   cluster: boolean;
+  /** PgBouncer between the services and the database. */
+  pooler: boolean;
   /** A broker (with a virtual host) and a database that are there already; they cannot be killed then. */
   ground?: { amqpUrl: string; databaseUrl: string };
   /** Root of the work tree whose services and client library are tested. */

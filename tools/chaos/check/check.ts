@@ -1,11 +1,15 @@
 import type { FaultEvent } from '../history.ts';
 import type { Facts, Message } from './facts.ts';
 import { checkMessage, fateOf, isInMailbox, states, type Remains, type Violation } from './guarantees.ts';
-import { checkOrder } from './order.ts';
+import { checkOrder, checkTimes } from './order.ts';
+import { checkOutboxes } from './outbox.ts';
+import { checkTakeover } from './takeover.ts';
 import { longestRecovery, type Waits, waitsByFault } from './recovery.ts';
 
 /** Refusals that the protocol provides for while something is down. Others are somebody's mistake. */
 const HONEST_ERRORS = ['unavailable', 'rate_limited', 'window_full'];
+/** Faults that let tokens expire; `unauthorized` is honest then. */
+const EXPIRING = ['token-endpoint', 'clock-services'];
 
 export interface Evidence {
   facts: Facts;
@@ -55,6 +59,9 @@ export function check(evidence: Evidence): Verdict {
   const violations = [
     ...accepted.flatMap((message) => checkMessage(message, facts, remains)),
     ...order.violations,
+    ...checkTimes(facts),
+    ...checkOutboxes(facts),
+    ...checkTakeover(facts, faults, evidence.steady),
     ...general(evidence),
     ...unknownRows(evidence),
   ];
@@ -88,12 +95,14 @@ export function check(evidence: Evidence): Verdict {
 const devices = (sayings: readonly { who: string }[]) => new Set(sayings.map(({ who }) => who)).size;
 
 /** What is wrong with the run as a whole. */
-function general({ facts, remains, undone, crashes }: Evidence): Violation[] {
+function general({ facts, faults, remains, undone, crashes }: Evidence): Violation[] {
   const violations: Violation[] = [];
+  const expiring = faults.some(({ fault }) => EXPIRING.some((name) => fault.startsWith(name)));
+  const honest = expiring ? [...HONEST_ERRORS, 'unauthorized'] : HONEST_ERRORS;
   if (remains.dead > 0)
     violations.push({ guarantee: 'G6', what: `${remains.dead} messages were buried in sixfold.dead` });
   for (const [code, times] of facts.errors)
-    if (!HONEST_ERRORS.includes(code))
+    if (!honest.includes(code))
       violations.push({ guarantee: 'G6', what: `clients were told ${code} ${times} times` });
   for (const event of facts.unheardOf.slice(0, 10))
     violations.push({ guarantee: 'G5', what: `a message that nobody sent: ${JSON.stringify(event)}` });

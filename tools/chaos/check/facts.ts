@@ -25,7 +25,10 @@ export interface Message {
   /** The sender's own counter, which goes up with time. */
   readonly n: number;
   sentAt: number;
-  accepted: Saying[];
+  /** Sent on the wire: msg:R. */
+  requested: Saying[];
+  /** msg:A, with its `at`. */
+  accepted: (Saying & { at: number })[];
   /** How it came to the receiver's devices. */
   arrived: (Saying & { via: 'live' | 'mailbox' })[];
   handed: { t: number; n: number; who: string; intact: boolean; again: boolean }[];
@@ -43,6 +46,8 @@ export interface Facts {
   left: Set<string>;
   /** `error` packets by code. */
   errors: Map<string, number>;
+  /** What outboxes held when clients came back. */
+  restored: { who: string; n: number; ids: ReadonlySet<string> }[];
   /** Messages that were handed on, or told of, and that nobody had sent. */
   unheardOf: ClientEvent[];
 }
@@ -71,6 +76,7 @@ class Gathering {
     messages: [],
     left: new Set(),
     errors: new Map(),
+    restored: [],
     unheardOf: [],
   };
   readonly #byName = new Map<string, Message>();
@@ -82,7 +88,15 @@ class Gathering {
     const { id, to } = event as { id: string; to: string };
     const from = userOf(who);
     const n = Number(id.slice(1));
-    const lists = { accepted: [], arrived: [], handed: [], confirmed: [], words: [], told: [] };
+    const lists = {
+      requested: [],
+      accepted: [],
+      arrived: [],
+      handed: [],
+      confirmed: [],
+      words: [],
+      told: [],
+    };
     const message: Message = { from, to, id, n, sentAt: t, ...lists };
     this.#byName.set(`${from} ${id}`, message);
     this.facts.messages.push(message);
@@ -99,6 +113,9 @@ class Gathering {
         return;
       case 'closed':
         return; // for the timeline
+      case 'restored':
+        facts.restored.push({ who, n, ids: new Set(event.ids) });
+        return;
       case 'handed':
         this.#find(event, event.from, event.id)?.handed.push({
           t,
@@ -130,7 +147,7 @@ class Gathering {
       reason,
       code,
     } = packet as Packet & Partial<Record<string, string>>;
-    if (type === 'msg:A') this.#find(event, user, id)?.accepted.push(saying);
+    if (type === 'msg:A') this.#find(event, user, id)?.accepted.push({ ...saying, at: Number(packet['at']) });
     if (type === 'msg:N') this.#find(event, from, id)?.arrived.push({ ...saying, via: 'live' });
     if (type === 'ack:N')
       this.#find(event, user, id)?.words.push({
@@ -154,6 +171,7 @@ class Gathering {
 
   #left(event: ClientEvent, packet: Packet, saying: Saying): void {
     const { type, id, from, keys } = packet as Packet & { id: string; from: string; keys: string[] };
+    if (type === 'msg:R') this.#find(event, userOf(saying.who), id)?.requested.push(saying);
     if (type === 'ack:R') {
       const message = this.#find(event, from, id);
       if (message?.to === userOf(saying.who)) message.confirmed.push(saying);

@@ -51,6 +51,25 @@ export function checkOrder(facts: Facts, faults: readonly FaultEvent[]): Order {
   return order;
 }
 
+/** PROTOCOL: `at` is strictly increasing within one session, whatever the gateway's clock does. */
+export function checkTimes({ messages }: Facts): Violation[] {
+  const once = messages.flatMap((message) => {
+    const [request, again] = message.requested;
+    const [answer] = message.accepted;
+    const onSame = request && answer?.connection === request.connection;
+    return onSame && !again ? [{ message, request, at: answer.at }] : [];
+  });
+  const sessions = Map.groupBy(once, ({ request }) => `${request.who} ${request.connection}`);
+  return [...sessions.values()].flatMap((session) => {
+    session.sort((a, b) => a.request.n - b.request.n);
+    return session.flatMap(({ message, at }, n): Violation[] => {
+      const before = session[n - 1];
+      if (!before || before.at < at) return [];
+      return [{ guarantee: 'G4', what: 'its `at` is not behind that of the one before it', message }];
+    });
+  });
+}
+
 /** Sent once, accepted once, and it came once, live. */
 const wasSmooth = ({ accepted, arrived }: Message) =>
   accepted.length === 1 && arrived.length === 1 && arrived[0]?.via === 'live';

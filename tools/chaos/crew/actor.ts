@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, connect, MemoryStorage, type Storage, type Tuning } from '#libs/client/index.ts';
 import { LevelStorage } from '#libs/client/storage/level.ts';
-import { signToken } from '../../stack/token.ts';
 import type { Dice } from '../dice.ts';
 import type { ClientEvent, Packet } from '../history.ts';
+import { fetchTokenFrom } from '../token-endpoint.ts';
 import { type Recorder, recordedSocket } from './recorded-socket.ts';
 
 /** What all actors of a client process share. */
@@ -12,9 +12,10 @@ export interface Ground {
   /** How often this process was started before: names of messages and connections must not come again. */
   run: number;
   urls: readonly string[];
-  secret: string;
+  /** Address of the token endpoint. */
+  tokens: string;
   /** Folder for the clients' storage. */
-  dir: string;
+  storageDir: string;
   /** Share of the messages on which the application fails: the server keeps them. */
   failing: number;
   record(event: ClientEvent): void;
@@ -28,6 +29,7 @@ const TUNING: Partial<Tuning> = {
   stableMs: 3_000,
   pingIntervalMs: 2_000,
   pongTimeoutMs: 2_000,
+  renewBeforeMs: 5_000,
   retransmit: { baseMs: 2_500, maxMs: 10_000 },
   pullTimeoutMs: 3_000,
   pullRetry: { baseMs: 500, maxMs: 5_000 },
@@ -38,6 +40,9 @@ const PER_RUN = 1_000_000;
 
 /** Now and then the application takes its time over a message. */
 const BUSY = { chance: 0.1, ms: 500 };
+
+/** After its storage failed, an application opens it again now and then, milliseconds. */
+const REOPEN_MS = 1_000;
 
 type Happening = ClientEvent extends infer E ? (E extends ClientEvent ? Omit<E, 't' | 'who'> : never) : never;
 
@@ -71,15 +76,17 @@ export class Actor {
 
   /** Connects, with what the last run or the last stay left in storage. */
   open(kept: 'durable' | 'in memory'): Client {
-    const { urls, secret, dir } = this.#ground;
+    const { urls, tokens, storageDir } = this.#ground;
     const { RecordedSocket, terminateAll } = recordedSocket(this.#recorder());
     const storage: Storage =
-      kept === 'durable' ? new LevelStorage(join(dir, `${this.user}-${this.#device}`)) : new MemoryStorage();
+      kept === 'durable'
+        ? new LevelStorage(join(storageDir, `${this.user}-${this.#device}`))
+        : new MemoryStorage();
     const client = connect({
       urls,
       storage,
       device: this.#device,
-      token: () => signToken(secret, this.user),
+      token: () => fetchTokenFrom(tokens, this.user),
       WebSocket: RecordedSocket,
       tuning: TUNING,
     });
@@ -91,6 +98,15 @@ export class Actor {
       const intact = to === this.user && said === id;
       this.#note({ is: 'handed', from, id, to: this.user, intact, again: again ?? false });
       if (this.#dice.chance(BUSY.chance)) await delay(this.#dice.whole(0, BUSY.ms));
+    });
+    let restored = false;
+    client.onStatus((status) => {
+      if (status.state === 'online' && !restored) {
+        restored = true;
+        this.#note({ is: 'restored', ids: client.outbox().map(({ id }) => id) });
+      }
+      if (status.state === 'closed' && status.reason === 'storage')
+        setTimeout(() => client.reconnect(), REOPEN_MS).unref();
     });
     client.onOutgoing(({ id, to, state, reason }) => {
       if (state === 'stored' || state === 'delivered' || state === 'rejected')
@@ -108,8 +124,12 @@ export class Actor {
     const n = this.#ground.run * PER_RUN + ++this.#sent;
     const id = `m${n}`;
     this.#note({ is: 'sent', id, to });
-    const message = this.#client.send(to, { to, id }, { id, seq: n });
-    return { id, accepted: message.accepted() };
+    return { id, accepted: this.#accepted(this.#client, to, id, n) };
+  }
+
+  /** A disk that is full, or a client that is closed, makes send() throw: the message was never the client's. */
+  async #accepted(client: Client, to: string, id: string, seq: number): Promise<unknown> {
+    return client.send(to, { to, id }, { id, seq }).accepted();
   }
 
   /** Goes away in good order, or with nothing but a broken connection. */
@@ -133,9 +153,12 @@ export class Actor {
   }
 
   #note(happening: Happening): void {
-    this.#ground.record({ t: Date.now(), who: `${this.user}/${this.#device}`, ...happening });
+    this.#ground.record({ t: rightTime(), who: `${this.user}/${this.#device}`, ...happening });
   }
 }
+
+/** The history is by the right clock, whatever the nemesis does to this process's. */
+const rightTime = () => Math.round(performance.timeOrigin + performance.now());
 
 function withoutSecrets(packet: Packet): Packet {
   return 'token' in packet ? { ...packet, token: '…' } : packet;

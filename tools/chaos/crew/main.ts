@@ -16,9 +16,12 @@ export interface Orders {
   seed: number;
   parts: Part[];
   urls: string[];
-  secret: string;
-  /** Folder of this process: its history, and the storage of its clients. */
+  /** Address of the token endpoint. */
+  tokens: string;
+  /** Folder of this process: its history. */
   dir: string;
+  /** Folder for the storage of its clients. */
+  storageDir: string;
   everyMs: number;
   /** Share of the messages on which the receiving application fails. */
   failing: number;

@@ -1,4 +1,6 @@
 import pg from 'pg';
+import type { World } from '../world.ts';
+import { long, type Target } from './fault.ts';
 
 /** Rows that come into a mailbox keep their transaction open for up to so long at its end, seconds. */
 const LONGEST = 0.5;
@@ -21,7 +23,7 @@ const END = 'DROP TRIGGER IF EXISTS chaos_slow ON offline_messages';
  *
  * @returns ends it
  */
-export async function slowDown(databaseUrl: string): Promise<() => Promise<void>> {
+async function slowDown(databaseUrl: string): Promise<() => Promise<void>> {
   await run(databaseUrl, END);
   await run(databaseUrl, BEGIN);
   return () => run(databaseUrl, END);
@@ -37,3 +39,19 @@ async function run(connectionString: string, text: string): Promise<void> {
     await client.end();
   }
 }
+
+export const slowCommits = ({ databaseUrl }: World): Target[] => [
+  {
+    name: 'postgres',
+    hurts: 'postgres',
+    strike: async (dice) => {
+      const lastsMs = long(dice);
+      const heal = await slowDown(databaseUrl);
+      return {
+        what: `what is stored becomes visible late, and not in order, for ${lastsMs} ms`,
+        lastsMs,
+        heal,
+      };
+    },
+  },
+];
