@@ -108,6 +108,24 @@ test('its queue is deleted: what was in flight here is in the mailbox', async ()
   await until(async () => (await takeAll(bob, 'alice-deleted', got)).has('held'), { what: 'it to arrive' });
 });
 
+test('its row is deleted, it is killed, and so is routing: what its queue holds arrives all the same', async () => {
+  const three = await stack.addGateway();
+  const alice = await connectAs(stack, one, 'alice-unlisted');
+  const bob = await connectAs(stack, three, 'bob-unlisted');
+  alice.msg('bob-unlisted', 'held');
+  await bob.next('msg:N', { id: 'held' });
+  const epoch = String(await epochOf(three));
+  const [routing] = stack.routing as [ServiceHandle];
+  await Promise.all([routing.kill('SIGKILL'), three.kill('SIGKILL')]);
+  await stack.sql('DELETE FROM gateways WHERE gateway = $1', [epoch]);
+  await routing.restart();
+  await alice.next('ack:N', { id: 'held', state: 'stored' });
+  await until(async () => !(await queueExists(stack, gatewayQueue(epoch))), {
+    what: 'the queue to be removed',
+  });
+  await Promise.all([alice.close(), bob.close()]);
+});
+
 test('a session is deleted from presence: it is found, and announced again', async () => {
   await using alice = await connectAs(stack, one, 'alice-deaf');
   await using bob = await connectAs(stack, two, 'bob-deaf');

@@ -73,6 +73,16 @@ export function listGateways(db: Database): Promise<{ gateway: string; removed: 
   return db.query(LIST);
 }
 
+const FIND_UNLISTED = {
+  name: 'gateways-find-unlisted',
+  text: 'SELECT DISTINCT gateway FROM sessions EXCEPT SELECT gateway FROM gateways',
+};
+
+/** Epochs that have sessions, and no row: somebody deleted it, or the database is older than it. Reads all sessions. */
+export async function findUnlisted(db: Database): Promise<string[]> {
+  return (await db.query<{ gateway: string }>(FIND_UNLISTED)).map(({ gateway }) => gateway);
+}
+
 const FORGET = {
   name: 'gateways-forget',
   text: 'DELETE FROM gateways WHERE gateway = $1 AND removed',

@@ -7,7 +7,7 @@ import { GATEWAY_EXCHANGE, gatewayQueue } from '#libs/broker/topology.ts';
 import { pause } from '#libs/runtime/backoff.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { Database } from '#libs/store/database.ts';
-import { forgetGateway, listGateways } from '#libs/store/gateways.ts';
+import { findUnlisted, forgetGateway, listGateways, removeGateways } from '#libs/store/gateways.ts';
 
 export interface HeirsOptions {
   db: Database;
@@ -46,6 +46,8 @@ export class Heirs {
   /** Queues that do not answer, and for how long they are left alone. */
   readonly #silent = new Map<string, { ms: number; until: number }>();
   #connection: ChannelModel | undefined;
+  /** Sessions were looked through for epochs without a row, on this connection. */
+  #searched = false;
 
   constructor(options: HeirsOptions) {
     this.#options = options;
@@ -53,6 +55,7 @@ export class Heirs {
 
   open(connection: ChannelModel): void {
     this.#connection = connection;
+    this.#searched = false;
   }
 
   lost(): void {
@@ -77,7 +80,7 @@ export class Heirs {
 
   /** One round: adopt what is new, and see those to their end that are over. */
   async tend(now = Date.now()): Promise<void> {
-    const gateways = await listGateways(this.#options.db);
+    const gateways = await this.#list();
     for (const { gateway } of gateways) void this.adopt(gateway); // one that takes long does not keep the others
     const over = new Set(gateways.filter(({ removed }) => removed).map(({ gateway }) => gateway));
     for (const gateway of this.#tombstones.keys()) if (!over.has(gateway)) this.#tombstones.delete(gateway);
@@ -94,6 +97,24 @@ export class Heirs {
         this.#options.log.warn({ err: error, gateway }, 'no tombstone yet');
       });
     }
+  }
+
+  /**
+   * All epochs that have a queue. The row of one may have been deleted: who is its heir, or finds its sessions, ends it.
+   * Otherwise nobody would look for its queue again once its gateway and its heirs are gone.
+   */
+  async #list(): Promise<{ gateway: string; removed: boolean }[]> {
+    const { db, log } = this.#options;
+    const adopted = [...this.#subscriptions.keys()]; // before the rows are read: a new epoch has its row first
+    const listed = await listGateways(db);
+    const known = new Set(listed.map(({ gateway }) => gateway));
+    const unlisted = this.#searched ? [] : await findUnlisted(db);
+    this.#searched = true;
+    const lost = [...new Set([...adopted, ...unlisted])].filter((gateway) => !known.has(gateway));
+    if (lost.length === 0) return listed;
+    log.warn({ gateways: lost }, 'gateways without a row: their epochs end');
+    await removeGateways(db, lost);
+    return [...listed, ...lost.map((gateway) => ({ gateway, removed: true }))];
   }
 
   /** The tombstone came: everything before it is dealt with or in hand. */
