@@ -4,6 +4,8 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
+# npm asks for the manifest of every workspace, also of those that no service needs.
+COPY libs/client/package.json libs/client/
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-bookworm-slim

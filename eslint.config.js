@@ -15,7 +15,10 @@ const layers = [
   { files: ['libs/broker/**'], not: ['store', 'relay', 'client', 'services', 'tools', 'test'] },
   { files: ['libs/store/**'], not: ['broker', 'relay', 'client', 'services', 'tools', 'test'] },
   { files: ['libs/relay/**'], not: ['client', 'services', 'tools', 'test'] },
-  { files: ['libs/client/**'], not: ['runtime', 'broker', 'store', 'relay', 'services', 'tools', 'test'] },
+  {
+    files: ['libs/client/**'],
+    not: ['libs', 'runtime', 'broker', 'store', 'relay', 'services', 'tools', 'test'],
+  },
   {
     files: ['services/gateway/**'],
     not: ['store', 'relay', 'client', 'routing', 'ack', 'admin', 'tools', 'test'],
@@ -27,11 +30,13 @@ const layers = [
 ];
 
 const folder = {
-  runtime: 'libs/runtime',
-  broker: 'libs/broker',
-  store: 'libs/store',
-  relay: 'libs/relay',
-  client: 'libs/client',
+  // Inside libs/client, which is a package of its own, other folders of libs are reached by relative paths.
+  libs: '#libs',
+  runtime: '(libs|\\.\\.)/runtime',
+  broker: '(libs|\\.\\.)/broker',
+  store: '(libs|\\.\\.)/store',
+  relay: '(libs|\\.\\.)/relay',
+  client: '(libs|\\.\\.)/client',
   services: 'services',
   gateway: '(services|\\.\\.)/gateway',
   routing: '(services|\\.\\.)/routing',
@@ -42,7 +47,7 @@ const folder = {
 };
 
 export default defineConfig(
-  globalIgnores(['node_modules/', '.sixfold*/', 'coverage/']),
+  globalIgnores(['node_modules/', 'libs/client/dist/', '.sixfold*/', 'coverage/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

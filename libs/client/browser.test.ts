@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { rolldown } from 'rolldown';
 import { expect, test } from 'vitest';
 
 /** What a module imports when it runs; types are gone by then. */
@@ -24,4 +26,28 @@ test('index.ts and all it loads run in a browser: nothing of Node, no packages, 
   for (const path of loaded) {
     expect(readFileSync(path, 'utf8'), path).not.toMatch(/\b(?:process\.|Buffer\b|setImmediate|node:)/);
   }
+});
+
+/**
+ * All of index.ts in a bundle, minified and compressed, bytes. It only goes down: what makes the client larger needs
+ * a reason that is worth every page's time to load.
+ */
+const MAX_BUNDLE_BYTES = 16_300;
+
+test('a bundler makes one small file of it, which imports nothing', async () => {
+  const bundle = await rolldown({
+    input: resolve(import.meta.dirname, 'index.ts'),
+    platform: 'browser',
+    onLog: (_, log) => {
+      throw new Error(log.message);
+    },
+  });
+  const { output } = await bundle.generate({ format: 'es', minify: true });
+  await bundle.close();
+  const [chunk] = output;
+  expect(output).toHaveLength(1);
+  expect([...chunk.imports, ...chunk.dynamicImports]).toEqual([]);
+  expect(chunk.exports).toContain('connect');
+  expect(chunk.code).not.toMatch(/node:|\brequire\(/);
+  expect(gzipSync(chunk.code, { level: 9 }).length).toBeLessThanOrEqual(MAX_BUNDLE_BYTES);
 });

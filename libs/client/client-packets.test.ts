@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decode } from '#libs/protocol/decode.ts';
+import { decode } from '../protocol/decode.ts';
 import { bodyToText, checkNames, fits, msgR } from './client-packets.ts';
 
 const alphabet = [...Array.from('ABZabz09._:@-'), ' ', '/', 'ä', '\n', ''];

@@ -1,4 +1,4 @@
-import type { ClientPacket } from '#libs/protocol/client-packets.ts';
+import type { ClientPacket } from '../protocol/packets.ts';
 import type { OutgoingFields } from './outgoing/outgoing.ts';
 
 /** PROTOCOL: names and types. */

@@ -11,6 +11,7 @@ import type { ReceiptHandler } from './incoming/receipts.ts';
 import { GuardedStorage } from './storage/guarded.ts';
 import { within } from './timing/within.ts';
 
+/** What `send` may be told beside the message. */
 export interface SendOptions {
   /** Names the message; default: a new one. The same id once more is the same message, not a second one. */
   id?: string;
@@ -20,6 +21,7 @@ export interface SendOptions {
   deadlineMs?: number;
 }
 
+/** How a client ends. */
 export interface CloseOptions {
   /** How long what is under way may take to come through, milliseconds. */
   flushMs?: number;
@@ -79,6 +81,7 @@ export class Client {
     return this.#connection.status;
   }
 
+  /** Called at every change of `status`. */
   onStatus(listener: (status: Status) => void): Unsubscribe {
     return this.#statuses.on(listener);
   }

@@ -1,5 +1,6 @@
 import { isThenable } from './thenable.ts';
 
+/** Takes the listener away again. A second call does nothing. */
 export type Unsubscribe = () => void;
 
 /**

@@ -35,8 +35,11 @@ export type ClientErrorCode =
   | 'send'
   | 'closed';
 
+/** What `onError` listeners get, and what the promises of this library reject with. */
 export class ClientError extends Error {
+  /** The name of the class. */
   override readonly name: string = 'ClientError';
+  /** What went wrong, for programs. */
   readonly code: ClientErrorCode;
   /** The code of the `error` packet, where the server said it. */
   readonly serverCode: string | undefined;
@@ -50,7 +53,9 @@ export class ClientError extends Error {
 
 /** Rejects what waits for a state that a message cannot reach (any more). */
 export class SendError extends ClientError {
+  /** The name of the class. */
   override readonly name = 'SendError';
+  /** The message that it is about. */
   readonly id: string;
   /** `deadline`, `cancelled`, `storage`, `too_large`, `mailbox_full`, `expired`, or the server's code (`forbidden`). */
   readonly reason: string;
@@ -68,6 +73,7 @@ export class SendError extends ClientError {
  * It is reported to onError as `skipped`, with this as its cause.
  */
 export class Skip extends Error {
+  /** The name of the class. */
   override readonly name = 'Skip';
 
   constructor(reason = 'given up by the application', options: ErrorOptions = {}) {

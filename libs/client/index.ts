@@ -6,7 +6,7 @@
  *     const message = client.send('bob', { text: 'hello' });
  *     message.onState(({ state }) => showState(state)); // sending, sent, stored, delivered …
  *
- * Storage that outlives the program: `storage/level.ts` on Node; anything that keeps the contract of `storage.ts`.
+ * Storage that outlives the program: `@sixfold/client/level` on Node; anything that keeps the contract of `Storage`.
  */
 export { type Client, type CloseOptions, connect, type SendOptions } from './client.ts';
 export type { BackoffOptions } from './timing/backoff.ts';

@@ -1,4 +1,4 @@
-import type { ErrorPacket, ServerPacket } from '#libs/protocol/server-packets.ts';
+import type { ErrorPacket, ServerPacket } from '../protocol/packets.ts';
 import { fits, msgR } from './client-packets.ts';
 import type { Session } from './connection/connection.ts';
 import type { ClientError } from './errors.ts';

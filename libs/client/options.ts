@@ -51,8 +51,10 @@ export const DEFAULT_TUNING = {
   seen: { keepCount: 10_000, keepMs: 7 * 24 * 60 * 60 * 1000 },
 };
 
+/** See {@link DEFAULT_TUNING}. */
 export type Tuning = typeof DEFAULT_TUNING;
 
+/** What `connect` is told. `url` or `urls`, and `token`, are required. */
 export interface ConnectOptions {
   /** The gateway, `ws://HOST:PORT/ws`. */
   url?: string;
@@ -71,7 +73,9 @@ export interface ConnectOptions {
   storage?: Storage;
   /** Default: the platform's. */
   WebSocket?: SocketConstructor;
+  /** Times and numbers that differ from {@link DEFAULT_TUNING}. */
   tuning?: Partial<Tuning>;
+  /** Default: {@link systemClock}. */
   clock?: Clock;
   /** From 0 to 1, for jitter. */
   random?: () => number;

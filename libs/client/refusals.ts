@@ -1,4 +1,4 @@
-import type { ErrorPacket } from '#libs/protocol/server-packets.ts';
+import type { ErrorPacket } from '../protocol/packets.ts';
 import type { Answers } from './incoming/answers.ts';
 import { ClientError } from './errors.ts';
 import type { Outbox } from './outgoing/outbox.ts';

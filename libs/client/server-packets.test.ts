@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SERVER_PACKETS, type ServerPacket } from '#libs/protocol/server-packets.ts';
+import { SERVER_PACKETS, type ServerPacket } from '../protocol/server-packets.ts';
 import { readServerPacket } from './server-packets.ts';
 
 const limits = { maxPacketBytes: 1, sendWindow: 2, receiveWindow: 3, ackTimeoutMs: 4, ratePerS: 5 };

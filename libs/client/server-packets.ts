@@ -1,4 +1,4 @@
-import type { ServerPacket } from '#libs/protocol/server-packets.ts';
+import type { ServerPacket } from '../protocol/packets.ts';
 
 type Fields = Record<string, unknown>;
 type Check = (fields: Fields) => boolean;

@@ -33,12 +33,16 @@ export interface Storage {
 
 /** The name of a message: the pair of its sender and the id that the sender chose. */
 export interface MessageName {
+  /** The user who sent the message. */
   readonly from: string;
+  /** Chosen by the sender. */
   readonly id: string;
 }
 
+/** What a write must survive; see {@link Storage.write}. */
 export type Durability = 'strict' | 'relaxed';
 
+/** What a storage holds when it is loaded. */
 export interface Stored {
   /** The user that this storage belongs to, once one has logged in with it. */
   readonly owner?: string;
@@ -52,10 +56,13 @@ export interface Stored {
 export interface StoredOutgoing {
   /** Position in the outbox; entries are sent in this order. */
   readonly n: number;
+  /** Unique in the outbox. */
   readonly id: string;
+  /** The user that it is for. */
   readonly to: string;
   /** The body as JSON text: what is sent again is what was sent first, whatever became of the object. */
   readonly bodyText: string;
+  /** The application's own counter, where it gave one. */
   readonly seq?: number;
   /** When the caller gives up, milliseconds since the epoch. */
   readonly deadlineAt?: number;
@@ -69,11 +76,15 @@ export interface StoredOutgoing {
 export interface StoredIncoming extends MessageName {
   /** Order of arrival. */
   readonly n: number;
+  /** Any JSON value. */
   readonly body: unknown;
+  /** The server's time of the message, milliseconds since the Unix epoch. */
   readonly at: number;
+  /** The sender's own counter, where it gave one. */
   readonly seq?: number;
 }
 
+/** One step of a write. */
 export type Change =
   | { readonly do: 'owner.set'; readonly user: string }
   | { readonly do: 'outbox.put'; readonly entry: StoredOutgoing }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { MAX_BODY_DEPTH } from './limits.ts';
+import type { Json } from './packets.ts';
 
-/** Any JSON value. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type { Json } from './packets.ts';
 
 /** The opaque `body` of a message: present, and otherwise not looked into (see bodyFault). */
 export const Body = z.custom<Json>((value) => value !== undefined, { error: 'is required' });

@@ -64,3 +64,29 @@ test('a lock that is held is waited for', () => {
   expect(said.split('\n')).toEqual(['first', 'second']);
   expect(existsSync(lock)).toBe(false);
 });
+
+test('a workspace that npm has not linked is no reason to install again', () => {
+  const root = temporary();
+  const dependency = { 'node_modules/some': { version: '1.0.0' } };
+  const workspace = {
+    'libs/own': { name: '@our/own', version: '1.0.0' },
+    'node_modules/@our/own': { resolved: 'libs/own', link: true },
+  };
+  mkdirSync(join(root, 'node_modules'));
+  const write = (path: string, packages: object) =>
+    writeFileSync(join(root, path), JSON.stringify({ packages: { '': {}, ...packages } }));
+  write('package-lock.json', { ...dependency, ...workspace });
+  write('node_modules/.package-lock.json', dependency);
+  placeNode(root);
+  // Where it would install, this fails: there is no package.json.
+  const install = `import { ensureInstalled } from './install.mjs';
+    await ensureInstalled(${JSON.stringify(root)});
+    console.log('installed');`;
+  expect(run(install)).toBe('installed');
+});
+
+function placeNode(root: string): void {
+  const program = process.platform === 'win32' ? 'node.exe' : 'node';
+  mkdirSync(join(root, 'node_modules/node/bin'), { recursive: true });
+  writeFileSync(join(root, 'node_modules/node/bin', program), 'a program', { mode: 0o755 });
+}

@@ -16,13 +16,16 @@ export async function ensureInstalled(root) {
 
 /**
  * Compares the packages of package-lock.json with those npm noted as the last thing of its install; an
- * optional package (for another platform) may be missing.
+ * optional package (for another platform) may be missing. A workspace is part of the checkout: nothing is installed
+ * for it, and the code here does not use npm's link to it.
  */
 function isInstalled(root) {
   const wanted = packagesIn(join(root, 'package-lock.json'));
   const present = noted(join(root, 'node_modules/.package-lock.json'));
-  const matches = ([path, { version, optional }]) =>
-    path === '' || (present[path] ? present[path].version === version : optional === true);
+  const matches = ([path, { version, optional, link }]) =>
+    link ||
+    !path.startsWith('node_modules/') ||
+    (present[path] ? present[path].version === version : optional === true);
   return Object.entries(wanted).every(matches) && locateNode(root) !== undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { LoginA, ServerPacket } from '#libs/protocol/server-packets.ts';
+import type { LoginA, ServerPacket } from '../../protocol/packets.ts';
 import { Backoff } from '../timing/backoff.ts';
 import { Alarm } from '../timing/clock.ts';
 import { CLOSE_NOT_WANTED, CLOSE_REPLACED } from './close-codes.ts';

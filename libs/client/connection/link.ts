@@ -1,4 +1,4 @@
-import type { LoginA, ServerPacket } from '#libs/protocol/server-packets.ts';
+import type { LoginA, ServerPacket } from '../../protocol/packets.ts';
 import { packetText } from '../client-packets.ts';
 import { Alarm } from '../timing/clock.ts';
 import { closeName } from './close-codes.ts';

@@ -1,4 +1,4 @@
-import type { ErrorPacket, LoginA } from '#libs/protocol/server-packets.ts';
+import type { ErrorPacket, LoginA } from '../../protocol/packets.ts';
 import { Backoff } from '../timing/backoff.ts';
 import { packetText } from '../client-packets.ts';
 import { Alarm } from '../timing/clock.ts';

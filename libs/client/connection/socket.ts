@@ -1,12 +1,15 @@
 /** What the client needs of a WebSocket: the browsers' one, Node's own and that of `ws` have it. */
 export interface SocketLike {
+  /** As in the WebSocket standard; no other properties of the events are used. */
   addEventListener(type: 'open' | 'error', run: () => void): void;
   addEventListener(type: 'message', run: (event: { readonly data: unknown }) => void): void;
   addEventListener(
     type: 'close',
     run: (event: { readonly code: number; readonly reason: string }) => void,
   ): void;
+  /** Sends one text frame. */
   send(text: string): void;
+  /** Begins the closing handshake. */
   close(code?: number, reason?: string): void;
   /**
    * Ends the TCP connection at once, where the platform can: `ws` has it, Node's own gets it from
@@ -15,6 +18,7 @@ export interface SocketLike {
   terminate?(): void;
 }
 
+/** A WebSocket class, such as the platform's or that of `ws`. */
 export type SocketConstructor = new (url: string, protocols: string[]) => SocketLike;
 
 /** PROTOCOL: transport. */

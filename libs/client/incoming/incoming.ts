@@ -1,4 +1,4 @@
-import type { MsgN } from '#libs/protocol/server-packets.ts';
+import type { MsgN } from '../../protocol/packets.ts';
 import { packetText } from '../client-packets.ts';
 import type { Session } from '../connection/connection.ts';
 import { ClientError } from '../errors.ts';

@@ -1,6 +1,8 @@
 /** A message for the application. */
 export interface IncomingMessage {
+  /** The user who sent it. */
   readonly from: string;
+  /** Chosen by the sender; with `from` it names the message. */
   readonly id: string;
   /** Any JSON value. */
   readonly body: unknown;

@@ -1,4 +1,4 @@
-import type { OfflineN } from '#libs/protocol/server-packets.ts';
+import type { OfflineN } from '../../protocol/packets.ts';
 import { Backoff, type BackoffOptions } from '../timing/backoff.ts';
 import { Alarm, type Clock } from '../timing/clock.ts';
 import { Confirms } from './confirms.ts';

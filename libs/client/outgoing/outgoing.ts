@@ -5,9 +5,13 @@ import type { Waiting } from './waiting.ts';
 
 /** A message on its way out, and what is known of it. */
 export interface OutgoingMessage {
+  /** Unique among the messages of this user. */
   readonly id: string;
+  /** The user that it is for. */
   readonly to: string;
+  /** The application's own counter, where it gave one. */
   readonly seq: number | undefined;
+  /** What is known of it now. */
   readonly state: OutgoingState;
   /** Why it is `failed` or `rejected`. */
   readonly reason: string | undefined;

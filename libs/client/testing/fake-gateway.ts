@@ -1,5 +1,5 @@
-import type { ClientPacket, LoginR, MsgR } from '#libs/protocol/client-packets.ts';
-import type { ServerPacket } from '#libs/protocol/server-packets.ts';
+import type { ClientPacket, LoginR, MsgR } from '../../protocol/client-packets.ts';
+import type { ServerPacket } from '../../protocol/packets.ts';
 import type { SocketConstructor, SocketLike } from '../connection/socket.ts';
 import { settle } from './manual-clock.ts';
 

@@ -1,3 +1,4 @@
+/** How pauses between tries grow. */
 export interface BackoffOptions {
   /** Longest first pause, milliseconds. */
   readonly baseMs: number;

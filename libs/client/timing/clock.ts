@@ -4,10 +4,13 @@ export interface Clock {
   now(): number;
   /** Milliseconds since the Unix epoch. */
   date(): number;
+  /** Calls `run` once, after `ms` milliseconds. @returns the timer, for clearTimeout */
   setTimeout(run: () => void, ms: number): unknown;
+  /** Stops a timer; one that has run already is no error. */
   clearTimeout(timer: unknown): void;
 }
 
+/** The clock of the platform. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   date: () => Date.now(),
