@@ -160,9 +160,9 @@ const PLANTED: {
     ],
   },
   {
-    what: 'a client that takes nonsense for a token, and a storage that is not repaired after a full disk',
-    faults: ['token-endpoint-nonsense', 'disk-clients', 'kill-clients', 'kill-gateway'],
-    load: { seconds: 30, patienceMs: 40_000 },
+    what: 'a client that takes nonsense for a token',
+    faults: ['token-endpoint-nonsense', 'kill-gateway'],
+    load: { seconds: 15 },
     bugs: [
       {
         file: 'libs/client/connection/token.ts',
@@ -170,6 +170,13 @@ const PLANTED: {
         replace: 'Boolean(text ?? true)',
         shows: /G1 at the end: \d+ clients not connected/,
       },
+    ],
+  },
+  {
+    what: 'a storage that is not repaired after a full disk',
+    faults: ['disk-clients', 'kill-clients', 'kill-gateway'],
+    load: { ...MANY, seconds: 20 },
+    bugs: [
       {
         file: 'libs/client/storage/level-store.ts',
         find: 'if (!this.#failed) return;',
@@ -192,16 +199,16 @@ const PLANTED: {
     ],
   },
   {
-    what: 'statements that are prepared by name behind a pooler',
+    what: 'what fails with its connection to a pooler taken for a fault of the entry',
     faults: ['kill-pooler'],
-    load: { pooler: true, routing: 2, patienceMs: 40_000 },
+    load: { pooler: true, routing: 2, seconds: 15 },
     ownServers: true,
     bugs: [
       {
-        file: 'libs/store/pooler.ts',
-        find: 'this.#seen = true;',
-        replace: '',
-        shows: /G1 at the end|G6 /,
+        file: 'services/routing/main.ts',
+        find: 'const dealing = { isTransient,',
+        replace: 'const dealing = { isTransient: () => false,',
+        shows: /G6 \d+ messages were buried/,
       },
     ],
   },

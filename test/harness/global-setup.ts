@@ -1,7 +1,7 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { killStack, untilGone } from '../../tools/stack/leftovers.ts';
+import { killStack, unmountBelow, untilGone } from '../../tools/stack/leftovers.ts';
 import { isOwnerRunning, ownerRecord } from '../../tools/stack/owner.ts';
 import {
   type Addresses,
@@ -31,6 +31,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   writeFileSync(join(dataDir, OWNER_FILE), ownerRecord());
   const clearUp = () => {
     killStack(dataDir, { below: true });
+    unmountBelow(dataDir);
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
   };
   process.once('exit', clearUp);
@@ -56,6 +57,7 @@ async function removeAbandoned(): Promise<void> {
     const folder = join(DATA, name);
     if (isOwnerRunning(join(folder, OWNER_FILE)) !== false) continue;
     await untilGone(killStack(folder, { below: true }), 5_000);
+    unmountBelow(folder);
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -6,12 +6,10 @@ import { join } from 'node:path';
 const SIZE_MIB = 256;
 const CHUNK = Buffer.alloc(1024 * 1024);
 
-/** A small disk (tmpfs) that can be filled up. */
+/** A small disk (tmpfs) that can be filled up. It goes with all that is mounted below the folder of the run. */
 export class SmallDisk {
   readonly dir: string;
   readonly #ballast: string;
-  #mounted = true;
-  readonly #onExit = () => this.remove();
 
   /** @throws Error when it may not be mounted: that takes root */
   constructor(dir: string) {
@@ -41,14 +39,6 @@ export class SmallDisk {
   /** There is room again. */
   free(): void {
     rmSync(this.#ballast, { force: true });
-  }
-
-  /** Takes it away, also while something still has files open there. */
-  remove(): void {
-    if (!this.#mounted) return;
-    this.#mounted = false;
-    process.off('exit', this.#onExit);
-    execFileSync('umount', ['--lazy', this.dir], { stdio: 'pipe' });
   }
 }
 

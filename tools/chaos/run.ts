@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Progress } from '../progress.ts';
-import { killStack } from '../stack/leftovers.ts';
+import { killStack, unmountBelow } from '../stack/leftovers.ts';
 import { check, type Verdict } from './check/check.ts';
 import { factsOf } from './check/facts.ts';
 import { timelineOf } from './check/timeline.ts';
@@ -36,14 +36,18 @@ export async function runChaos(
   parent = tmpdir(),
 ): Promise<ChaosResult> {
   const dataDir = mkdtempSync(join(parent, 'sixfold-chaos-'));
-  const clearUp = () => killStack(dataDir);
+  const clearUp = () => {
+    killStack(dataDir);
+    unmountBelow(dataDir);
+  };
   process.once('exit', clearUp);
   try {
     const result = await runIn(dataDir, options, progress);
+    clearUp();
     if (result.violations.length === 0) rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
     return result;
   } finally {
-    killStack(dataDir);
+    clearUp();
     process.off('exit', clearUp);
   }
 }

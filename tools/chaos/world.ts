@@ -89,7 +89,6 @@ export class World {
   async stop(): Promise<string[]> {
     await Promise.all(this.crews.map((crew) => crew.kill()));
     this.tokens.close();
-    for (const { disk } of this.crews) disk?.remove();
     const failures = await this.stopServices();
     failures.push(
       ...(await failuresOf(

@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { isGone } from './child.ts';
 import { isRunning, processesOfStack } from './process-table.ts';
 import { type Report, reported } from './progress.ts';
@@ -46,6 +49,14 @@ export function killStack(dataDir: string, options?: { below: boolean }): number
   const pids = processesOfStack(dataDir, options);
   for (const pid of pids) sendSignal(pid, 'SIGKILL');
   return pids;
+}
+
+/** Takes away what is mounted below a folder, also where files are open, so that the folder can be removed. */
+export function unmountBelow(folder: string): void {
+  if (process.platform !== 'linux') return;
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+  for (const [, path = ''] of mounts.map((line) => line.split(' ')))
+    if (path.startsWith(`${resolve(folder)}/`)) execFileSync('umount', ['--lazy', path], { stdio: 'pipe' });
 }
 
 /** Sends a signal to a process that may have ended meanwhile. */
