@@ -174,8 +174,9 @@ const PLANTED: {
   },
   {
     what: 'a storage that is not repaired after a full disk',
-    faults: ['disk-clients', 'kill-clients', 'kill-gateway'],
-    load: { ...MANY, seconds: 20 },
+    // While routing stands still, outboxes fill: what is lost with a client process is seen.
+    faults: ['disk-clients', 'kill-clients', 'freeze-routing'],
+    load: { ...MANY, routing: 1, seconds: 30 },
     bugs: [
       {
         file: 'libs/client/storage/level-store.ts',
