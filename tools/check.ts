@@ -6,6 +6,7 @@ import { REPOSITORY } from './stack/environment.ts';
 const CHECKS = [
   ['types', 'typescript/bin/tsc', '--noEmit'],
   ['lint', 'eslint/bin/eslint.js', '.'],
+  ['unused', 'knip/bin/knip.js', '--no-progress'],
   ['format', 'prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'],
 ] as const;
 

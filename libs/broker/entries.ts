@@ -193,7 +193,6 @@ export type SessionUp = Kind<RouteEntry, 'session-up'>;
 export type SessionDown = Kind<RouteEntry, 'session-down'>;
 export type Pull = Kind<RouteEntry, 'pull'>;
 export type Confirm = Kind<RouteEntry, 'confirm'>;
-export type Lease = Kind<RouteEntry, 'lease'>;
 export type LeaseGranted = Kind<GatewayEntry, 'lease-granted'>;
 export type LiveMessage = Kind<GatewayEntry, 'message'>;
 export type LiveReceipt = Kind<GatewayEntry, 'receipt'>;

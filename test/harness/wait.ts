@@ -1,1 +1,1 @@
-export { until, type UntilOptions } from '../../tools/stack/until.ts';
+export { until } from '../../tools/stack/until.ts';
