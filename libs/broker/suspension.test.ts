@@ -42,7 +42,7 @@ beforeEach(() => {
 
 afterEach(() => vi.useRealTimers());
 
-/** A look, so many milliseconds later. */
+/** Checks again after `ms` milliseconds. */
 async function lookAfter(ms: number): Promise<void> {
   vi.advanceTimersByTime(ms);
   await suspension.look();

@@ -35,7 +35,7 @@ export const FINISH_WITHIN_MS = 1_000;
 
 /**
  * Consumes for as long as the instance can work. One that cannot (its database is out of reach, or it cannot publish)
- * would keep what it took, and all that comes to its partitions, from the others.
+ * would keep its deliveries, and everything in its partitions, from the others.
  *
  * - `suspended`, at first: no consumers. As soon as the instance can work, and is done with what it took before: `working`.
  * - `working`: consumers. When it cannot work for UNABLE_MS, it gives everything back: `suspended`.

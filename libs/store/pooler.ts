@@ -23,7 +23,7 @@ export class PoolerWatch {
     return this.#seen;
   }
 
-  /** Looks at a new connection: whoever answers us by another process id than the server's own is not the server. */
+  /** Checks a new connection: an answer under another process id than the server's own comes from a pooler. */
   async meet(client: pg.ClientBase): Promise<void> {
     const { processID } = client as pg.ClientBase & { processID?: number | null }; // pg does not tell the type
     const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');

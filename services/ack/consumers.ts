@@ -38,7 +38,7 @@ export class Consumers implements Suspendable {
     await subscription?.close(FINISH_WITHIN_MS);
   };
 
-  /** Finishes the batch in hand, and gives everything else back. */
+  /** Finishes the current batch and returns the rest. */
   async leave(): Promise<void> {
     await Promise.all([this.#reader.stop(), this.#subscription?.close()]);
   }

@@ -67,7 +67,7 @@ export class Lease {
     return isNew;
   }
 
-  /** Looks again after so many milliseconds whether it holds. */
+  /** Checks after `afterMs` whether the lease still holds. */
   watch(afterMs: number): void {
     clearTimeout(this.#watching);
     this.#watching = setTimeout(() => {
@@ -76,7 +76,7 @@ export class Lease {
     }, afterMs);
   }
 
-  /** Waits for a lease that holds. @returns whether there is one, after so many milliseconds at the latest */
+  /** Waits up to `withinMs` for a lease. @returns whether there is one */
   async held(withinMs: number): Promise<boolean> {
     if (this.holds || withinMs <= 0) return this.holds;
     await new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 import type { Pending } from '#libs/runtime/group-commit.ts';
 
-/** A page that takes longer is given up, milliseconds: whoever should answer may be gone. Asking again is safe. */
+/** A page that takes longer is given up, milliseconds: routing may be gone. Asking again is safe. */
 export const PULL_TIMEOUT_MS = 10_000;
 /** Most offline:R that wait for the one under way to be answered; a further one is `rate_limited`. */
 export const MAX_WAITING_PULLS = 8;

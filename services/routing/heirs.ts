@@ -100,7 +100,7 @@ export class Heirs {
   }
 
   /**
-   * All epochs that have a queue. The row of one may have been deleted: who is its heir, or finds its sessions, ends it.
+   * All epochs that have a queue. A row may have been deleted: an heir of the queue, or a routing that finds its sessions, ends it.
    * Otherwise nobody would look for its queue again once its gateway and its heirs are gone.
    */
   async #list(): Promise<{ gateway: string; removed: boolean }[]> {

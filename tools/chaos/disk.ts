@@ -6,7 +6,7 @@ import { join } from 'node:path';
 const SIZE_MIB = 256;
 const CHUNK = Buffer.alloc(1024 * 1024);
 
-/** A small disk (tmpfs) that can be filled up. It goes with all that is mounted below the folder of the run. */
+/** A small disk (tmpfs) that can be filled up. It is unmounted with everything else below the folder of the run. */
 export class SmallDisk {
   readonly dir: string;
   readonly #ballast: string;

@@ -4,7 +4,7 @@ import type { Clock } from '../timing/clock.ts';
 /** Most names remembered; beyond it the oldest is forgotten, and may be tried sooner. */
 const MAX_NAMES = 10_000;
 
-/** Each pause is so many times as long as the one before: what failed twice will mostly fail for long. */
+/** Factor from one pause to the next: what failed twice will mostly fail for long. */
 const FACTOR = 4;
 
 /** A pause is shorter by up to this part of it, so that what failed together is not tried together. */

@@ -168,7 +168,7 @@ export class Inbox {
     this.#checking ??= this.#check();
   }
 
-  /** What is under way already came once more. */
+  /** A duplicate of a message that is still being handled arrived. */
   #repeated(known: Held, confirm: Confirm, way: Way): void {
     const due = way === 'live' || this.#options.failures.due(nameOf(known.message));
     if (known.safe) confirm('handed');

@@ -2,7 +2,7 @@ import { ClientError } from '../errors.ts';
 import type { MessageName } from '../storage.ts';
 import type { InboxOptions } from './inbox-options.ts';
 
-/** Seen names are trimmed once per so many added. */
+/** Seen names are trimmed after this many additions. */
 const TRIM_EVERY = 1000;
 
 /** So many times as many are kept while our clock and the server's do not say the same day. */

@@ -15,7 +15,7 @@ export class ProcessClock {
     this.shift(0);
   }
 
-  /** From now on, within a fraction of a second, the clock is off by so many milliseconds. */
+  /** Shifts the clock by `ms` milliseconds; takes effect within a fraction of a second. */
   shift(ms: number): void {
     writeFileSync(this.#path, String(ms));
   }

@@ -104,7 +104,7 @@ export function deploy(handle: ProcessHandle): Target {
   };
 }
 
-/** How far a clock may be off, seconds. A gateway that is off by more than tokens last lets nobody in, and rightly. */
+/** Largest clock error, seconds. A gateway whose error exceeds the life of a token rightly refuses every login. */
 const CLOCK_S = { gateway: 10, routing: 86_400, ack: 86_400 };
 
 /** Its clock is wrong for a while. */
