@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, inject, test } from 'vitest';
-import { type AttackName, ATTACKS } from '../tools/attack/options.ts';
-import { BODY_BYTES } from '../tools/attack/raiders/slow-readers.ts';
-import { perConnection } from '../tools/attack/report.ts';
-import { type AttackResult, runAttacks } from '../tools/attack/run.ts';
+import { type AttackName, ATTACKS } from '../tools/load/attack/options.ts';
+import { BODY_BYTES } from '../tools/load/attack/raiders/slow-readers.ts';
+import { perConnection } from '../tools/load/attack/report.ts';
+import { type AttackResult, runAttacks } from '../tools/load/attack/run.ts';
 import { createVirtualHost } from './harness/broker-admin.ts';
 import { createDatabase } from './harness/database-admin.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, expect, inject, test } from 'vitest';
-import { writeResults } from '../tools/bench/report/write.ts';
-import { runBench } from '../tools/bench/run.ts';
+import { writeResults } from '../tools/load/report/write.ts';
+import { runBench } from '../tools/load/run.ts';
 import { createVirtualHost } from './harness/broker-admin.ts';
 import { createDatabase } from './harness/database-admin.ts';
 import { temporaryFolder } from './harness/infrastructure.ts';

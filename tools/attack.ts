@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
 import { writeFileSync } from 'node:fs';
-import { ATTACKS, type AttackName, type AttackOptions } from './attack/options.ts';
-import { dataOf, tablesOf } from './attack/report.ts';
-import { runAttacks } from './attack/run.ts';
+import { ATTACKS, type AttackName, type AttackOptions } from './load/attack/options.ts';
+import { dataOf, tablesOf } from './load/attack/report.ts';
+import { runAttacks } from './load/attack/run.ts';
 import { progressLine } from './progress.ts';
 import { whole } from './whole.ts';
 

@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { type BenchOptions, type ScenarioName, SCENARIOS, type Size } from './bench/options.ts';
-import { markdownOf } from './bench/report/markdown.ts';
-import { writeResults } from './bench/report/write.ts';
-import { type BenchResult, runBench } from './bench/run.ts';
+import { type BenchOptions, type ScenarioName, SCENARIOS, type Size } from './load/options.ts';
+import { markdownOf } from './load/report/markdown.ts';
+import { writeResults } from './load/report/write.ts';
+import { type BenchResult, runBench } from './load/run.ts';
 import { progressLine } from './progress.ts';
 import { whole } from './whole.ts';
 

@@ -9,7 +9,7 @@ import { Schedule } from './schedule.ts';
 import { Sender } from './sender.ts';
 import { LoadSocket } from './socket.ts';
 
-/** A process full of pairs of users who write to each other; see tools/bench/fleet.ts. */
+/** A process full of pairs of users who write to each other; see tools/load/fleet.ts. */
 
 const ledger = new Ledger();
 /** Of the pairs whose receiver does not confirm: theirs is neither measured nor judged. */

@@ -1,11 +1,11 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../stack/ports.ts';
-import { postgres } from '../stack/postgres.ts';
-import { ProcessHandle } from '../stack/process-handle.ts';
-import { ensureRabbitMq } from '../stack/rabbitmq-install.ts';
-import { rabbitMq } from '../stack/rabbitmq.ts';
-import { service, type ServiceKind } from '../stack/service.ts';
+import { freePort } from '../../stack/ports.ts';
+import { postgres } from '../../stack/postgres.ts';
+import { ProcessHandle } from '../../stack/process-handle.ts';
+import { ensureRabbitMq } from '../../stack/rabbitmq-install.ts';
+import { rabbitMq } from '../../stack/rabbitmq.ts';
+import { service, type ServiceKind } from '../../stack/service.ts';
 import type { Target } from './client.ts';
 import type { AttackOptions } from './options.ts';
 

@@ -2,8 +2,8 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
-import { childEnvironment, REPOSITORY } from '../stack/environment.ts';
-import { withLogFile } from '../stack/log-file.ts';
+import { childEnvironment, REPOSITORY } from '../../stack/environment.ts';
+import { withLogFile } from '../../stack/log-file.ts';
 import type { Orders, Report } from './raiders/attack.ts';
 
 /** Attackers in a process of their own, so that timing honest users does not wait for them. */
@@ -20,7 +20,7 @@ export interface Raid {
 export function startRaid(dataDir: string, orders: Orders): Raid {
   const logFile = join(dataDir, 'logs', `${orders.attack}.log`);
   const child = withLogFile(logFile, (fd) =>
-    fork(join(REPOSITORY, 'tools/attack/raiders/main.ts'), [JSON.stringify(orders)], {
+    fork(join(REPOSITORY, 'tools/load/attack/raiders/main.ts'), [JSON.stringify(orders)], {
       cwd: REPOSITORY,
       env: childEnvironment(dataDir, { NODE_OPTIONS: undefined }),
       execArgv: [],

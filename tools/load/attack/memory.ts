@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
-import { memoryOf } from '../stack/process-usage.ts';
+import { memoryOf } from '../../stack/process-usage.ts';
 
 /** Most files and sockets that this process, and those that it starts, may have open. */
 export function openFilesLimit(): number {

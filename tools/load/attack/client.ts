@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
 import type { ServerPacket } from '#libs/protocol/server-packets.ts';
 import { SUBPROTOCOL } from '#libs/protocol/limits.ts';
-import { signToken } from '../stack/token.ts';
+import { signToken } from '../../stack/token.ts';
 
 /** Where to connect, and with what to sign tokens. */
 export interface Target {
