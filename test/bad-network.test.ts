@@ -15,7 +15,7 @@ import { until } from './harness/wait.ts';
 
 const HEARTBEAT_S = 2;
 const DATABASE_TIMEOUT_MS = 2_000;
-/** A silent peer is given up after two to three heartbeats; then a new epoch needs its lease. The rest is for a busy machine. */
+/** A silent peer is given up after two to three heartbeats; then a new incarnation needs its lease. The rest is for a busy machine. */
 const BACK_WITHIN_MS = 3 * HEARTBEAT_S * 1_000 + 40_000;
 /** After a stall of the network: also the connect that is under way (5 s) and the pause behind it (up to 3 s). */
 const BACK_AFTER_STALL_MS = BACK_WITHIN_MS + 8_000;

@@ -74,10 +74,8 @@ const PLANTED: {
       {
         // Without it, too few are under way when a gateway dies.
         file: 'services/gateway/handlers/msg.ts',
-        find: "out.route(to, { kind: 'message', from, id, to, body: bodyText, at: this.#at, seq, traceparent }, this);",
-        replace:
-          "const entry = { kind: 'message' as const, from, id, to, body: bodyText, at: this.#at, seq, traceparent }; " +
-          'setTimeout(() => out.route(to, entry, this), 2_000);',
+        find: 'publishers.route(to, entry, this);',
+        replace: 'setTimeout(() => publishers.route(to, entry, this), 2_000);',
         shows: /G1 accepted, and neither/,
       },
     ],
@@ -88,15 +86,15 @@ const PLANTED: {
     load: MANY,
     bugs: [
       {
-        file: 'services/gateway/inbox.ts',
+        file: 'services/gateway/gateway-consumer.ts',
         find: 'session.window.offer(entry, delivery);',
         replace: 'session.window.offer(entry, { settled() {} } as never), delivery.settled();',
         shows: /G1 accepted, and neither/,
       },
       {
         file: 'services/gateway/gateway.ts',
-        find: 'this.out.returned.add(JSON.stringify({ ...entry, returned: reason }), held);',
-        replace: 'held.settled();',
+        find: 'this.publishers.returned.add(JSON.stringify({ ...entry, returned: reason }), pending);',
+        replace: 'pending.settled();',
         shows: /G1 accepted, and neither/,
       },
     ],

@@ -191,7 +191,7 @@ test('a gateway whose name is longer than a name may be in AMQP is no gateway', 
   await stillWorks('after-lease');
 });
 
-test('a tombstone in the queue of a gateway that is alive, under load: a new epoch, and nothing is lost', async () => {
+test('a tombstone in the queue of a gateway that is alive, under load: a new incarnation, and nothing is lost', async () => {
   await using dora = await connectAs(stack, stack.gateways[0], 'dora');
   const sent = Array.from({ length: 60 }, (_, n) => `z${n}`);
   for (const id of sent.slice(0, 30)) alice.msg('dora', id);
@@ -200,7 +200,7 @@ test('a tombstone in the queue of a gateway that is alive, under load: a new epo
   // Answers whose way to the broker is under way while the connection goes.
   for (const id of sent.slice(0, 30)) dora.send({ type: 'ack:R', id, from: 'alice' });
   for (const id of sent.slice(30)) alice.msg('dora', id);
-  // A page that was on its way to the old epoch does not come: a client asks again after a while.
+  // A page that was on its way to the old incarnation does not come: a client asks again after a while.
   const got = () => {
     const pages = dora.all('offline:N').flatMap(({ messages }) => messages);
     return new Set([...pages, ...dora.all('msg:N')].map(({ id }) => id));
@@ -213,11 +213,11 @@ test('a tombstone in the queue of a gateway that is alive, under load: a new epo
     { what: 'all to arrive', intervalMs: 250 },
   );
   expect(services.map(({ pid, running }) => running && pid)).toEqual(pids);
-  const epochs = await stack.sql(
+  const incarnations = await stack.sql(
     "SELECT gateway FROM gateways WHERE gateway LIKE 'gateway-1.%' AND NOT removed",
   );
-  expect(epochs).toHaveLength(1);
-  expect(epochs[0]?.['gateway']).not.toBe(gateway);
+  expect(incarnations).toHaveLength(1);
+  expect(incarnations[0]?.['gateway']).not.toBe(gateway);
 });
 
 test('two sessions of one name in one batch, which no gateway announces, do not stop their partition', async () => {

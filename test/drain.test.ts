@@ -48,7 +48,7 @@ async function returned(): Promise<number> {
 
 test('SIGTERM: every client is told; who has something in flight may answer; the rest goes to the mailbox', async () => {
   const [row] = await stack.sql("SELECT gateway FROM gateways WHERE gateway LIKE 'gateway-2.%'");
-  const epoch = String(row?.['gateway']);
+  const incarnation = String(row?.['gateway']);
   await using alice = await connectAs(stack, one, 'alice');
   const idle = await connectAs(stack, two, 'idle');
   const answering = await connectAs(stack, two, 'answering');
@@ -75,7 +75,7 @@ test('SIGTERM: every client is told; who has something in flight may answer; the
   expect((await fetch(`${two.http}/healthz`)).status).toBe(200);
   await expect(connectRaw(two.url)).rejects.toThrow('503');
   await until(
-    async () => (await stack.sql('SELECT 1 FROM sessions WHERE gateway = $1', [epoch])).length === 0,
+    async () => (await stack.sql('SELECT 1 FROM sessions WHERE gateway = $1', [incarnation])).length === 0,
     {
       what: 'the sessions to be gone',
     },
@@ -101,12 +101,12 @@ test('SIGTERM: every client is told; who has something in flight may answer; the
   expect((await emptyMailbox(back)).messages.map(({ id }) => id).sort()).toEqual(['during', 'inflight']);
   await alice.next('offline:N', isHint);
   await until(
-    async () => (await stack.sql('SELECT 1 FROM gateways WHERE gateway = $1', [epoch])).length === 0,
+    async () => (await stack.sql('SELECT 1 FROM gateways WHERE gateway = $1', [incarnation])).length === 0,
     {
-      what: 'the epoch to be forgotten',
+      what: 'the incarnation to be forgotten',
     },
   );
-  expect(await queueExists(stack, `sixfold.gateway.${epoch}`)).toBe(false);
+  expect(await queueExists(stack, `sixfold.gateway.${incarnation}`)).toBe(false);
   await two.restart();
 });
 

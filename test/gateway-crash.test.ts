@@ -41,8 +41,8 @@ afterAll(() => stack.stop());
 
 const ids = (count: number, prefix: string) => Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 
-/** `<gateway id>.<epoch>` of a gateway that is alive. */
-async function epochOf(gateway: ServiceHandle): Promise<string> {
+/** `<gateway id>.<incarnation>` of a gateway that is alive. */
+async function incarnationOf(gateway: ServiceHandle): Promise<string> {
   const rows = await stack.sql('SELECT gateway FROM gateways WHERE gateway LIKE $1 AND NOT removed', [
     `${gateway.name}.%`,
   ]);
@@ -50,8 +50,8 @@ async function epochOf(gateway: ServiceHandle): Promise<string> {
   return String(rows[0]?.['gateway']);
 }
 
-const remembered = (epochs: string[]) =>
-  stack.sql('SELECT 1 FROM gateways WHERE gateway = ANY ($1)', [epochs]);
+const remembered = (incarnations: string[]) =>
+  stack.sql('SELECT 1 FROM gateways WHERE gateway = ANY ($1)', [incarnations]);
 
 const stored = (recipient: string) =>
   stack.sql('SELECT id FROM offline_messages WHERE recipient = $1 ORDER BY key', [recipient]);
@@ -60,7 +60,7 @@ test('killed with messages in flight: they are stored in time and in order, and 
   await using alice = await connectAs(stack, one, 'alice');
   const bob = await connectAs(stack, three, 'bob');
   const idle = await connectAs(stack, four, 'idle');
-  const epochs = [await epochOf(three), await epochOf(four)];
+  const incarnations = [await incarnationOf(three), await incarnationOf(four)];
   const sent = ids(200, 'm');
   for (const id of sent) alice.msg('bob', id);
   // The receive window is 128: the others wait in the gateway's memory.
@@ -88,12 +88,13 @@ test('killed with messages in flight: they are stored in time and in order, and 
   expect(receipts.map(({ id }) => id).sort()).toEqual([...sent].sort());
   expect(back.all('msg:N')).toEqual([]);
 
-  // One epoch was found by its messages, the other when its lease was over.
-  await until(async () => (await remembered(epochs)).length === 0, {
-    what: 'the epochs to be forgotten',
+  // One incarnation was found by its messages, the other when its lease was over.
+  await until(async () => (await remembered(incarnations)).length === 0, {
+    what: 'the incarnations to be forgotten',
   });
-  for (const epoch of epochs) expect(await queueExists(stack, `sixfold.gateway.${epoch}`)).toBe(false);
-  expect(await stack.sql('SELECT * FROM sessions WHERE gateway = ANY ($1)', [epochs])).toEqual([]);
+  for (const incarnation of incarnations)
+    expect(await queueExists(stack, `sixfold.gateway.${incarnation}`)).toBe(false);
+  expect(await stack.sql('SELECT * FROM sessions WHERE gateway = ANY ($1)', [incarnations])).toEqual([]);
   expect((await idle.closed).code).toBe(1006);
 });
 
@@ -122,11 +123,11 @@ test("the sender's gateway killed right after msg:A: everything arrives, and the
   await until(() => missing().length === 0, { what: 'delivered for all' });
 });
 
-test('frozen and thawed: a new epoch, its sessions announced again, nothing lost, clients still connected', async () => {
+test('frozen and thawed: a new incarnation, its sessions announced again, nothing lost, clients still connected', async () => {
   await using alice = await connectAs(stack, one, 'fay');
   await using bob = await connectAs(stack, two, 'gus');
   await using left = await connectAs(stack, two, 'ida');
-  const before = await epochOf(two);
+  const before = await incarnationOf(two);
   const held = ids(20, 'held');
   for (const id of held) alice.msg('gus', id);
   await until(() => bob.all('msg:N').length === held.length, { what: 'all at gus' });
@@ -140,7 +141,7 @@ test('frozen and thawed: a new epoch, its sessions announced again, nothing lost
   });
   expect((await stored('gus')).map(({ id }) => id).sort()).toEqual([...all].sort());
   await until(async () => (await remembered([before])).length === 0, {
-    what: 'the frozen epoch to be removed',
+    what: 'the frozen incarnation to be removed',
   });
   // Its network went without a word: the old socket stays, and the same device logs in elsewhere.
   await using current = await connectAs(stack, one, 'ida');
@@ -148,7 +149,7 @@ test('frozen and thawed: a new epoch, its sessions announced again, nothing lost
 
   await bob.next('offline:N', isHint);
   expect(bob.ws.readyState).toBe(bob.ws.OPEN);
-  const after = await epochOf(two);
+  const after = await incarnationOf(two);
   expect(after).not.toBe(before);
   expect(await stack.sql("SELECT gateway FROM sessions WHERE user_id = 'gus'")).toEqual([{ gateway: after }]);
   const { messages } = await emptyMailbox(bob);

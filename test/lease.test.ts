@@ -40,14 +40,14 @@ async function untilRenewed(gateway: ServiceHandle): Promise<void> {
   await until(async () => (await seen())?.['last_seen'] !== before?.['last_seen'], { what: 'a renewal' });
 }
 
-const epochs = () => stack.sql('SELECT gateway, removed FROM gateways ORDER BY gateway');
+const incarnations = () => stack.sql('SELECT gateway, removed FROM gateways ORDER BY gateway');
 
 test('a lease that lapsed between two renewals: what came is in the mailbox, what was in flight stays live', async () => {
   await using alice = await connectAs(stack, one, 'alice-1');
   await using bob = await connectAs(stack, two, 'bob-1');
   alice.msg('bob-1', 'before');
   await bob.next('msg:N', { id: 'before' });
-  const before = await epochs();
+  const before = await incarnations();
   // As if two's renewals had not come through: routing takes its sessions for gone, until the next one.
   const sent = Array.from({ length: 20 }, (_, n) => `m${n}`);
   await untilRenewed(two);
@@ -73,15 +73,15 @@ test('a lease that lapsed between two renewals: what came is in the mailbox, wha
     },
     { what: 'all to arrive' },
   );
-  expect(await epochs()).toEqual(before);
+  expect(await incarnations()).toEqual(before);
   expect(bob.ws.readyState).toBe(bob.ws.OPEN);
   await worksLive(alice, 'alice-1', bob, 'bob-1');
 });
 
-test('routing that was away for longer than the leases ends nobody’s epoch when it is back', async () => {
+test('routing that was away for longer than the leases ends nobody’s incarnation when it is back', async () => {
   await using alice = await connectAs(stack, two, 'alice-2');
   await using bob = await connectAs(stack, one, 'bob-2');
-  const before = await epochs();
+  const before = await incarnations();
   expect(before.map(({ removed }) => removed)).toEqual([false, false]);
   for (const handle of stack.routing) handle.signal('SIGSTOP');
   const silent = () =>
@@ -96,6 +96,6 @@ test('routing that was away for longer than the leases ends nobody’s epoch whe
         .length === before.length,
     { what: 'the leases to be renewed' },
   );
-  expect(await epochs()).toEqual(before);
+  expect(await incarnations()).toEqual(before);
   await worksLive(alice, 'alice-2', bob, 'bob-2');
 });

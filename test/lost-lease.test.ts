@@ -24,8 +24,8 @@ beforeAll(async () => {
 
 afterAll(() => stack.stop());
 
-/** `<gateway id>.<epoch>`, of those that count. */
-async function epochOf(gateway: ServiceHandle): Promise<string | undefined> {
+/** `<gateway id>.<incarnation>`, of those that count. */
+async function incarnationOf(gateway: ServiceHandle): Promise<string | undefined> {
   const [row] = await stack.sql(
     'SELECT gateway FROM gateways WHERE gateway LIKE $1 AND NOT removed ORDER BY last_seen DESC',
     [`${gateway.name}.%`],
@@ -45,26 +45,32 @@ async function takeAll(client: RawClient, from: string, got: Set<string>): Promi
   return got;
 }
 
-test.each<[string, (epoch: string) => Promise<unknown>]>([
+test.each<[string, (incarnation: string) => Promise<unknown>]>([
   [
     'its queue is unbound',
-    (epoch) =>
-      withChannel(stack, (channel) => channel.unbindQueue(gatewayQueue(epoch), GATEWAY_EXCHANGE, epoch)),
+    (incarnation) =>
+      withChannel(stack, (channel) =>
+        channel.unbindQueue(gatewayQueue(incarnation), GATEWAY_EXCHANGE, incarnation),
+      ),
   ],
   [
     'the exchange is deleted',
-    (epoch) => withChannel(stack, (channel) => channel.deleteExchange(GATEWAY_EXCHANGE).then(() => epoch)),
+    (incarnation) =>
+      withChannel(stack, (channel) => channel.deleteExchange(GATEWAY_EXCHANGE).then(() => incarnation)),
   ],
   [
     'its queue is unbound, and so is that for what comes back',
-    (epoch) =>
+    (incarnation) =>
       withChannel(stack, async (channel) => {
         await channel.unbindQueue(RETURNED_QUEUE, 'sixfold.returned', '');
-        await channel.unbindQueue(gatewayQueue(epoch), GATEWAY_EXCHANGE, epoch);
+        await channel.unbindQueue(gatewayQueue(incarnation), GATEWAY_EXCHANGE, incarnation);
       }),
   ],
-  ['its row is deleted', (epoch) => stack.sql('DELETE FROM gateways WHERE gateway = $1', [epoch])],
-])('%s: a new epoch, and all that was sent arrives', async (what, fault) => {
+  [
+    'its row is deleted',
+    (incarnation) => stack.sql('DELETE FROM gateways WHERE gateway = $1', [incarnation]),
+  ],
+])('%s: a new incarnation, and all that was sent arrives', async (what, fault) => {
   const [from, to] = [`alice of ${what}`, `bob of ${what}`].map((name) => name.replaceAll(/[ ,]+/g, '-')) as [
     string,
     string,
@@ -73,13 +79,15 @@ test.each<[string, (epoch: string) => Promise<unknown>]>([
   await using bob = await connectAs(stack, two, to);
   alice.msg(to, 'held'); // in flight: bob does not answer yet
   await bob.next('msg:N', { id: 'held' });
-  const before = String(await epochOf(two));
+  const before = String(await incarnationOf(two));
   await fault(before);
   const sent = ['held', ...Array.from({ length: 10 }, (_, n) => `m${n}`)];
   for (const id of sent.slice(1)) alice.msg(to, id);
   await alice.next('msg:A', { id: 'm9' });
 
-  await until(async () => ![before, undefined].includes(await epochOf(two)), { what: 'a new epoch' });
+  await until(async () => ![before, undefined].includes(await incarnationOf(two)), {
+    what: 'a new incarnation',
+  });
   await using newcomer = await connectAs(stack, two, `${to}-friend`);
   expect(newcomer.all('error')).toEqual([]);
   const got = new Set<string>();
@@ -100,10 +108,12 @@ test('its queue is deleted: what was in flight here is in the mailbox', async ()
   await using bob = await connectAs(stack, two, 'bob-deleted');
   alice.msg('bob-deleted', 'held');
   await bob.next('msg:N', { id: 'held' });
-  const before = String(await epochOf(two));
+  const before = String(await incarnationOf(two));
   await withChannel(stack, (channel) => channel.deleteQueue(gatewayQueue(before)));
   await alice.next('ack:N', { id: 'held', state: 'stored' });
-  await until(async () => ![before, undefined].includes(await epochOf(two)), { what: 'a new epoch' });
+  await until(async () => ![before, undefined].includes(await incarnationOf(two)), {
+    what: 'a new incarnation',
+  });
   const got = new Set<string>();
   await until(async () => (await takeAll(bob, 'alice-deleted', got)).has('held'), { what: 'it to arrive' });
 });
@@ -114,13 +124,13 @@ test('its row is deleted, it is killed, and so is routing: what its queue holds 
   const bob = await connectAs(stack, three, 'bob-unlisted');
   alice.msg('bob-unlisted', 'held');
   await bob.next('msg:N', { id: 'held' });
-  const epoch = String(await epochOf(three));
+  const incarnation = String(await incarnationOf(three));
   const [routing] = stack.routing as [ServiceHandle];
   await Promise.all([routing.kill('SIGKILL'), three.kill('SIGKILL')]);
-  await stack.sql('DELETE FROM gateways WHERE gateway = $1', [epoch]);
+  await stack.sql('DELETE FROM gateways WHERE gateway = $1', [incarnation]);
   await routing.restart();
   await alice.next('ack:N', { id: 'held', state: 'stored' });
-  await until(async () => !(await queueExists(stack, gatewayQueue(epoch))), {
+  await until(async () => !(await queueExists(stack, gatewayQueue(incarnation))), {
     what: 'the queue to be removed',
   });
   await Promise.all([alice.close(), bob.close()]);
@@ -142,8 +152,8 @@ test('a session is deleted from presence: it is found, and announced again', asy
   expect((await stack.metrics(two)).value('sixfold_presence_repairs_total')).toBeGreaterThan(0);
 });
 
-test('routing is away for two leases: not ready, logins are held, and then the same epoch goes on', async () => {
-  const before = await epochOf(two);
+test('routing is away for two leases: not ready, logins are held, and then the same incarnation goes on', async () => {
+  const before = await incarnationOf(two);
   const [routing] = stack.routing as [ServiceHandle];
   routing.signal('SIGSTOP');
   await until(async () => (await statusOf(two)) === 503, { what: 'it to be not ready' });
@@ -153,5 +163,5 @@ test('routing is away for two leases: not ready, logins are held, and then the s
   await using patient = await login;
   expect(patient.all('error')).toEqual([]);
   await until(async () => (await statusOf(two)) === 200, { what: 'it to be ready' });
-  expect(await epochOf(two)).toBe(before);
+  expect(await incarnationOf(two)).toBe(before);
 });

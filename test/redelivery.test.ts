@@ -16,7 +16,7 @@ import { until } from './harness/wait.ts';
 /** A good message that comes back again and again is set aside, and never lost: the queues are declared as ours are. */
 
 const DELIVERY_LIMIT = 1_000;
-const GATEWAY = 'gateway-1.epoch';
+const GATEWAY = 'gateway-1.incarnation';
 
 let stack: Stack;
 let connection: amqp.ChannelModel;

@@ -108,7 +108,7 @@ function publicKey(pem: string) {
 }
 
 /** The token is at fault, not the keys or we. */
-const isVerdict = (error: unknown) =>
+const isTokenFault = (error: unknown) =>
   error instanceof errors.JOSEError && !(error instanceof errors.JWKSInvalid);
 
 /** What a token that can be trusted says. @throws AuthError */
@@ -142,7 +142,7 @@ export function createVerifier(config: GatewayConfig, log: Logger): { verify: Ve
     try {
       payload = await read(token, options);
     } catch (error) {
-      if (!isVerdict(error))
+      if (!isTokenFault(error))
         throw new AuthError('unavailable', 'the keys that tokens are checked with are out of reach', {
           cause: error instanceof KeysOutOfReach ? undefined : error,
         });

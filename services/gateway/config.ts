@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { brokerConfig } from '#libs/broker/config.ts';
 import { common, ConfigError, decimal, integer, readConfig } from '#libs/runtime/config.ts';
-import { entranceConfig } from './entrance/config.ts';
+import { admissionConfig } from './admission/config.ts';
 
 /** Size of a SHA-256 hash. */
 const SHA256_BYTES = 32;
@@ -80,7 +80,7 @@ export const gatewayConfig = {
   CONFIRM_TIMEOUT_MS: integer(2_000, 10),
   /** Most WebSockets of this gateway. */
   MAX_CONNECTIONS: integer(20_000),
-  ...entranceConfig,
+  ...admissionConfig,
   /** Most deliveries from the broker, and bytes of them, that clients have not settled; the oldest go back early. */
   GATEWAY_PREFETCH: integer(1_000, 10, 10_000),
   MAX_UNSETTLED_BYTES: integer(64 * 1024 * 1024, 1024 * 1024),

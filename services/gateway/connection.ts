@@ -7,7 +7,7 @@ import { MAX_BAD_PACKETS } from '#libs/protocol/limits.ts';
 import type { ServerType } from '#libs/protocol/server-packets.ts';
 import { currentTurn, nextTurn } from '#libs/runtime/turn.ts';
 import type { Flushable, Flusher } from './flusher.ts';
-import { Frames } from './frames.ts';
+import { FrameBuffer } from './frame-buffer.ts';
 import { errorsTotal, packetsOut } from './metrics.ts';
 
 /** What a connection needs of the session that is logged in on it. */
@@ -62,7 +62,7 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
   readonly #ws: WebSocket;
   readonly #socket: Socket;
   readonly #flusher: Flusher;
-  readonly #frames = new Frames();
+  readonly #frames = new FrameBuffer();
   readonly #owner: ConnectionOwner<S>;
   readonly #limits: ConnectionLimits;
   #badPackets = 0;

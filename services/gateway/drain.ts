@@ -18,7 +18,7 @@ export async function drain(gateway: Gateway, timeoutMs: number, spreadMs: numbe
     const over = Date.now() >= deadline;
     for (const connection of [...gateway.connections]) {
       const { session } = connection;
-      const busy = session !== undefined && (session.window.size > 0 || session.accepting > 0);
+      const busy = session !== undefined && (session.window.size > 0 || session.pendingMessages > 0);
       if (busy && !over) continue;
       if (session) gateway.closeSession(session, 'draining');
       connection.leave('draining');

@@ -1,6 +1,6 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
-import type { GiveBack } from './session-ways.ts';
+import type { ReturnToMailbox } from './session-backend.ts';
 
 /** Most receipts that wait for a login:A; further ones go to the mailbox. They wait for LOGIN_TIMEOUT_MS at most. */
 export const MAX_EARLY_RECEIPTS = 1_000;
@@ -10,17 +10,17 @@ export const MAX_EARLY_RECEIPTS = 1_000;
  * (PROTOCOL: login:A). If it does not come, they go to the mailbox.
  */
 export class EarlyReceipts {
-  readonly #giveBack: GiveBack;
+  readonly #returnToMailbox: ReturnToMailbox;
   #waiting: { receipt: LiveReceipt; delivery: Delivery }[] = [];
 
-  constructor(giveBack: GiveBack) {
-    this.#giveBack = giveBack;
+  constructor(returnToMailbox: ReturnToMailbox) {
+    this.#returnToMailbox = returnToMailbox;
   }
 
   /** The broker's delivery waits with it. */
   offer(receipt: LiveReceipt, delivery: Delivery): void {
     if (this.#waiting.length < MAX_EARLY_RECEIPTS) this.#waiting.push({ receipt, delivery });
-    else this.#giveBack(receipt, 'session_full', delivery);
+    else this.#returnToMailbox(receipt, 'session_full', delivery);
   }
 
   release(notify: (receipt: LiveReceipt) => void): void {
@@ -31,9 +31,9 @@ export class EarlyReceipts {
   }
 
   /** Gives all of them back, or those of the deliveries that the filter names. */
-  giveBack(reason: ReturnReason, which: (delivery: Delivery) => boolean = () => true): void {
+  returnToMailbox(reason: ReturnReason, which: (delivery: Delivery) => boolean = () => true): void {
     for (const one of this.#take())
-      if (which(one.delivery)) this.#giveBack(one.receipt, reason, one.delivery);
+      if (which(one.delivery)) this.#returnToMailbox(one.receipt, reason, one.delivery);
       else this.#waiting.push(one);
   }
 

@@ -8,26 +8,26 @@ import type { Identity, Verify } from './auth.ts';
 import type { Authorizer } from './authorize/authorizer.ts';
 import type { GatewayConfig } from './config.ts';
 import type { ConnectionOwner } from './connection.ts';
-import { Admission } from './entrance/admission.ts';
-import type { Epoch } from './epoch.ts';
+import { Admission } from './admission/admission.ts';
+import type { Incarnation } from './incarnation.ts';
 import { ackR } from './handlers/ack.ts';
 import { loginR } from './handlers/login.ts';
 import { msgR } from './handlers/msg.ts';
-import { askPage, offlineA, offlineR } from './handlers/offline.ts';
+import { requestPage, offlineA, offlineR } from './handlers/offline.ts';
 import { packetsIn } from './metrics.ts';
-import type { Outboxes } from './outboxes.ts';
-import { overRate } from './rate.ts';
+import type { Publishers } from './publishers.ts';
+import { rateExceeded } from './rate-limit.ts';
 import { reportOf } from './report.ts';
 import { type ClientConnection, Session } from './session.ts';
-import type { SessionWays } from './session-ways.ts';
+import type { SessionBackend } from './session-backend.ts';
 
 export interface GatewayParts {
   config: GatewayConfig;
   verify: Verify;
   /** Undefined: the tokens alone say who may write to whom. */
   authorizer: Authorizer | undefined;
-  out: Outboxes;
-  epoch: Epoch;
+  publishers: Publishers;
+  incarnation: Incarnation;
   log: Logger;
 }
 
@@ -41,33 +41,33 @@ export class Gateway implements ConnectionOwner<Session> {
   readonly config: GatewayConfig;
   readonly verify: Verify;
   readonly authorizer: Authorizer | undefined;
-  readonly out: Outboxes;
-  readonly epoch: Epoch;
+  readonly publishers: Publishers;
+  readonly incarnation: Incarnation;
   readonly log: Logger;
   readonly admission: Admission;
   readonly connections = new Set<ClientConnection>();
   /** Logged in, or about to be, by session id. */
   readonly sessions = new Map<string, Session>();
-  readonly #ways: SessionWays;
+  readonly #backend: SessionBackend;
   /** The sessions were taken out of presence; they end when nothing is in flight. */
   draining = false;
   /** Time of the latest login; each has its own. */
   #lastSince = 0;
 
-  constructor({ config, verify, authorizer, out, epoch, log }: GatewayParts) {
+  constructor({ config, verify, authorizer, publishers, incarnation, log }: GatewayParts) {
     this.config = config;
     this.verify = verify;
     this.authorizer = authorizer;
-    this.out = out;
-    this.epoch = epoch;
+    this.publishers = publishers;
+    this.incarnation = incarnation;
     this.log = log;
     this.admission = new Admission(config);
-    this.#ways = { giveBack: this.giveBack, askPage: askPage(this) };
+    this.#backend = { returnToMailbox: this.returnToMailbox, requestPage: requestPage(this) };
   }
 
   /** A new connection: takes it in, or closes it. */
   opened(connection: ClientConnection): void {
-    if (this.admission.enter(connection)) this.connections.add(connection);
+    if (this.admission.admit(connection)) this.connections.add(connection);
     else connection.close('overloaded');
   }
 
@@ -76,7 +76,7 @@ export class Gateway implements ConnectionOwner<Session> {
     packetsIn[read.packet?.type ?? 'unreadable'].inc();
     const { session } = connection;
     if (!session?.registered) return this.#beforeLogin(connection, read);
-    const over = overRate(session, read);
+    const over = rateExceeded(session, read);
     if (over) {
       const message = `more than ${this.config.RATE_LIMIT_PER_S} packets/s`;
       if (over === 'persists') connection.reject('rate_limited', message, reOf(read));
@@ -95,14 +95,14 @@ export class Gateway implements ConnectionOwner<Session> {
   }
 
   openSession(identity: Identity, device: string, connection: ClientConnection, since: number): Session {
-    const session = new Session(identity, device, since, connection, this.config, this.#ways);
+    const session = new Session(identity, device, since, connection, this.config, this.#backend);
     this.sessions.set(session.id, session);
     connection.session = session;
     return session;
   }
 
   /** Presence knows of a login at that time: those from here on come later, whatever this gateway's clock says. */
-  heardOfLogin(since: number): void {
+  noteLogin(since: number): void {
     this.#lastSince = Math.max(this.#lastSince, since);
   }
 
@@ -119,9 +119,9 @@ export class Gateway implements ConnectionOwner<Session> {
   announce(session: Session, again: boolean): void {
     if (again && this.draining) return;
     const { user, device, id, since } = session;
-    const { name: gateway } = this.epoch;
+    const { name: gateway } = this.incarnation;
     session.announcedAt = performance.now();
-    this.out.route(
+    this.publishers.route(
       user,
       { kind: 'session-up', user, device, session: id, gateway, since, again },
       {
@@ -134,14 +134,14 @@ export class Gateway implements ConnectionOwner<Session> {
     );
   }
 
-  /** A later epoch announces all its sessions by itself. */
+  /** A later incarnation announces all its sessions by itself. */
   #announceAgain(session: Session, gateway: string): void {
-    if (this.sessions.has(session.id) && this.epoch.name === gateway) this.announce(session, true);
+    if (this.sessions.has(session.id) && this.incarnation.name === gateway) this.announce(session, true);
   }
 
   /** Tells presence that nothing more should come here. Lost, the next message that comes back tells it. */
   withdraw({ user, id }: Session): void {
-    this.out.route(user, { kind: 'session-down', user, session: id });
+    this.publishers.route(user, { kind: 'session-down', user, session: id });
   }
 
   /** An operator wants it to connect anew: to its client the same as a gateway that drains (PROTOCOL: bye). */
@@ -155,20 +155,24 @@ export class Gateway implements ConnectionOwner<Session> {
 
   /** Tells an operator who is slow. Whoever asked may be gone: then nobody needs it. */
   report(to: string, most: number): void {
-    this.out.report(to, reportOf(this.epoch.name, this.sessions.values(), most));
+    this.publishers.report(to, reportOf(this.incarnation.name, this.sessions.values(), most));
   }
 
   closed(connection: ClientConnection): void {
     this.connections.delete(connection);
-    this.admission.left(connection);
+    this.admission.release(connection);
     if (connection.session) this.closeSession(connection.session, 'disconnected');
   }
 
   /** What cannot be handed over goes to `sixfold.returned`; the broker's delivery waits for that. */
-  readonly giveBack = (entry: LiveMessage | LiveReceipt, reason: ReturnReason, held: Pending): void => {
+  readonly returnToMailbox = (
+    entry: LiveMessage | LiveReceipt,
+    reason: ReturnReason,
+    pending: Pending,
+  ): void => {
     const from = entry.kind === 'message' ? entry.from : entry.user;
     trace('returned', from, entry.id, { kind: entry.kind, session: entry.session, reason });
-    this.out.returned.add(JSON.stringify({ ...entry, returned: reason }), held);
+    this.publishers.returned.add(JSON.stringify({ ...entry, returned: reason }), pending);
   };
 
   #dispatch(session: Session, packet: ReadPacket): Promise<void> | undefined {

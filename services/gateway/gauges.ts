@@ -1,13 +1,13 @@
 import { Gauge } from 'prom-client';
 import type { Gateway } from './gateway.ts';
-import type { Inbox } from './inbox.ts';
+import type { GatewayConsumer } from './gateway-consumer.ts';
 
 type Measured = Pick<Gateway, 'sessions' | 'connections' | 'authorizer'>;
 
 /** Values that are read off at the moment of a scrape. */
 export function exportGauges(
   { sessions, connections, authorizer }: Measured,
-  inbox?: Pick<Inbox, 'unsettledBytes'>,
+  consumer?: Pick<GatewayConsumer, 'unsettledBytes'>,
 ): void {
   const gauge = (name: string, help: string, values: () => Iterable<number>) =>
     new Gauge({
@@ -27,7 +27,7 @@ export function exportGauges(
     sessions.values().map(({ window }) => window.size),
   );
   gauge('sixfold_unsettled_bytes', 'Bytes of deliveries from RabbitMQ that are not settled', () => [
-    inbox?.unsettledBytes ?? 0,
+    consumer?.unsettledBytes ?? 0,
   ]);
   gauge('sixfold_send_buffer_bytes', 'Bytes that wait for clients to read them', () =>
     connections.values().map(({ sendBufferBytes }) => sendBufferBytes),

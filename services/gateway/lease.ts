@@ -1,8 +1,8 @@
-/** So many leases without a grant, and the lease does not hold any more. Routing then takes the epoch for over. */
+/** So many leases without a grant, and the lease does not hold any more. Routing then takes the incarnation for over. */
 const SILENT_LEASES = 2;
 
 /**
- * The lease of one epoch after the other: whether it holds, and for how long. It counts from the moment it was asked
+ * The lease of one incarnation after the other: whether it holds, and for how long. It counts from the moment it was asked
  * for, on a clock that nobody moves: an answer that was long on its way grants little.
  */
 export class Lease {
@@ -26,7 +26,7 @@ export class Lease {
     return this.#presence !== undefined && this.remainingMs > 0;
   }
 
-  /** Of this epoch. */
+  /** Of this incarnation. */
   get everGranted(): boolean {
     return this.#presence !== undefined;
   }
@@ -36,19 +36,19 @@ export class Lease {
     return this.#askedAt + this.#holdsMs - performance.now();
   }
 
-  /** For how long no lease has held, of this epoch or those before; Infinity when there never was one. */
+  /** For how long no lease has held, of this incarnation or those before; Infinity when there never was one. */
   get missingMs(): number {
     return this.holds ? 0 : performance.now() - this.#heldUntil;
   }
 
-  /** A new epoch asks for its first one. */
+  /** A new incarnation asks for its first one. */
   begin(): void {
     this.#presence = undefined;
     this.#askedAt = performance.now();
     this.watch(this.#holdsMs);
   }
 
-  /** The epoch is over. */
+  /** The incarnation is over. */
   end(): void {
     clearTimeout(this.#watching);
     this.#presence = undefined;
@@ -77,7 +77,7 @@ export class Lease {
   }
 
   /** Waits up to `withinMs` for a lease. @returns whether there is one */
-  async held(withinMs: number): Promise<boolean> {
+  async waitUntilHeld(withinMs: number): Promise<boolean> {
     if (this.holds || withinMs <= 0) return this.holds;
     await new Promise<void>((resolve) => {
       const wake = () => {

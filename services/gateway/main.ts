@@ -7,15 +7,15 @@ import { createVerifier } from './auth.ts';
 import { createAuthorizer } from './authorize/authorizer.ts';
 import { readGatewayConfig } from './config.ts';
 import { drain } from './drain.ts';
-import { httpLimits } from './entrance/sockets.ts';
-import { followCredentials, readCredentials } from './entrance/tls.ts';
-import { Epoch } from './epoch.ts';
+import { httpLimits } from './admission/sockets.ts';
+import { followCredentials, readCredentials } from './admission/tls.ts';
+import { Incarnation } from './incarnation.ts';
 import { exportGauges } from './gauges.ts';
 import { Gateway } from './gateway.ts';
-import { Inbox } from './inbox.ts';
-import { Outboxes } from './outboxes.ts';
+import { GatewayConsumer } from './gateway-consumer.ts';
+import { Publishers } from './publishers.ts';
 import { startSweeping } from './sweeper.ts';
-import { WebSocketEntrance } from './server.ts';
+import { WebSocketEndpoint } from './websocket-endpoint.ts';
 
 /**
  * The gateway: holds the clients' WebSockets, forwards their packets to the queues, and hands over what comes back
@@ -31,46 +31,46 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   const tls = readCredentials(config);
   const broker = new Broker({ name: config.GATEWAY_ID, config, log });
   lifecycle.onStop('publishing', () => broker.stopPublishing());
-  const out = new Outboxes(broker.publisher, config);
-  const epoch = new Epoch(config, out, log);
-  const gateway = new Gateway({ config, verify, authorizer, out, epoch, log });
-  const inbox = new Inbox(gateway, new DeadLetters(broker.publisher), broker);
-  epoch.ownedBy(inbox);
+  const publishers = new Publishers(broker.publisher, config);
+  const incarnation = new Incarnation(config, publishers, log);
+  const gateway = new Gateway({ config, verify, authorizer, publishers, incarnation, log });
+  const consumer = new GatewayConsumer(gateway, new DeadLetters(broker.publisher), broker);
+  incarnation.ownedBy(consumer);
   const longestDrainMs = config.DRAIN_DELAY_MS + config.DRAIN_TIMEOUT_MS + config.CONFIRM_TIMEOUT_MS;
   lifecycle.onStop('consuming', async () => {
     // What does not get through in time is the heirs': it is unacknowledged.
     await lifecycle.inTime(
       longestDrainMs,
-      epoch.leave().then(() => out.drained()),
+      incarnation.leave().then(() => publishers.drained()),
     );
     await broker.stopConsuming();
   });
 
-  exportGauges(gateway, inbox);
-  lifecycle.onStop('timers', startSweeping(gateway, inbox));
+  exportGauges(gateway, consumer);
+  lifecycle.onStop('timers', startSweeping(gateway, consumer));
 
   const server = createHttp({
     notReady: () => [
       ...(lifecycle.stopping ? ['draining'] : []),
       ...(broker.connected ? [] : ['the broker is not connected']),
-      ...(epoch.ready ? [] : ['no lease: routing has not answered']),
+      ...(incarnation.ready ? [] : ['no lease: routing has not answered']),
     ],
     limits: httpLimits(config),
     tls,
   });
-  const entrance = new WebSocketEntrance(server, gateway);
+  const endpoint = new WebSocketEndpoint(server, gateway);
   const port = await listen(server, {
     host: config.HOST,
     port: config.PORT,
     onError: (error) => log.error({ err: error }, 'http'),
   });
-  broker.consume(epoch); // only now: a gateway that cannot listen leaves no queue behind
+  broker.consume(incarnation); // only now: a gateway that cannot listen leaves no queue behind
   lifecycle.onStop('http', () => closeHttp(server));
   if (tls) lifecycle.onStop('certificate', followCredentials(server, config, tls, log));
   lifecycle.onStop('clients', async () => {
-    await entrance.close(config.DRAIN_DELAY_MS);
+    await endpoint.close(config.DRAIN_DELAY_MS);
     await drain(gateway, config.DRAIN_TIMEOUT_MS, config.DRAIN_SPREAD_MS);
-    await lifecycle.inTime(longestDrainMs, out.drained());
+    await lifecycle.inTime(longestDrainMs, publishers.drained());
   });
   log.info({ port, tls: tls !== undefined }, 'gateway listens');
 });

@@ -6,7 +6,7 @@ import { SERVER_PACKETS, type ServerType } from '#libs/protocol/server-packets.t
 /** The gateway's metrics. */
 
 /** A count of the hot path: prom-client looks its labels up each time, which costs more than the rest of a packet's way in. */
-class Tally {
+class PacketCounter {
   count = 0;
 
   inc(): void {
@@ -14,11 +14,14 @@ class Tally {
   }
 }
 
-const tallies = <T extends string>(types: string[]) =>
-  Object.fromEntries(types.map((type) => [type, new Tally()])) as Record<T, Tally>;
+const packetCounters = <T extends string>(types: string[]) =>
+  Object.fromEntries(types.map((type) => [type, new PacketCounter()])) as Record<T, PacketCounter>;
 
-export const packetsIn = tallies<ClientType | 'unreadable'>([...Object.keys(CLIENT_PACKETS), 'unreadable']);
-export const packetsOut = tallies<ServerType>(Object.keys(SERVER_PACKETS));
+export const packetsIn = packetCounters<ClientType | 'unreadable'>([
+  ...Object.keys(CLIENT_PACKETS),
+  'unreadable',
+]);
+export const packetsOut = packetCounters<ServerType>(Object.keys(SERVER_PACKETS));
 
 new Counter({
   name: 'sixfold_packets_total',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
-import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts';
+import { ReceiveWindow, type InFlight, type WindowOwner } from './receive-window.ts';
 
 const message = (id: string, body = '"x"'): LiveMessage => ({
   kind: 'message',
@@ -23,13 +23,13 @@ class Owner implements WindowOwner {
   writable = true;
   readonly delivered: string[] = [];
   readonly back: string[] = [];
-  readonly held: Held[] = [];
+  readonly inFlight: InFlight[] = [];
   deliver({ id }: LiveMessage) {
     this.delivered.push(id);
   }
-  giveBack({ id }: LiveMessage, reason: ReturnReason, held: Held) {
+  returnToMailbox({ id }: LiveMessage, reason: ReturnReason, inFlight: InFlight) {
     this.back.push(`${id} ${reason}`);
-    this.held.push(held);
+    this.inFlight.push(inFlight);
   }
 }
 
@@ -40,10 +40,10 @@ function open(limits: Partial<{ receiveWindow: number; queue: number; queueBytes
 }
 
 /** Answers, and asserts that there was something to answer. */
-function answer(window: ReceiveWindow, id: string): Held {
-  const held = window.answer('alice', id);
-  if (!held) throw new Error(`${id} is not with the client`);
-  return held;
+function answer(window: ReceiveWindow, id: string): InFlight {
+  const inFlight = window.answer('alice', id);
+  if (!inFlight) throw new Error(`${id} is not with the client`);
+  return inFlight;
 }
 
 describe('ReceiveWindow', () => {
@@ -78,13 +78,13 @@ describe('ReceiveWindow', () => {
 
   test('an answer settles the delivery only when it is confirmed', () => {
     const { window } = open();
-    const held = delivery();
-    window.offer(message('1'), held);
+    const inFlight = delivery();
+    window.offer(message('1'), inFlight);
     const answered = answer(window, '1');
-    expect(held.count).toBe(0);
+    expect(inFlight.count).toBe(0);
     expect(window.size).toBe(1);
     expect(window.confirmed(answered)).toBe(1);
-    expect(held.count).toBe(1);
+    expect(inFlight.count).toBe(1);
     expect(window.size).toBe(0);
   });
 
@@ -98,15 +98,15 @@ describe('ReceiveWindow', () => {
 
   test('an answer that was not confirmed leaves the message in flight', () => {
     const { owner, window } = open();
-    const held = delivery();
-    window.offer(message('1'), held);
+    const inFlight = delivery();
+    window.offer(message('1'), inFlight);
     expect(window.unconfirmed(answer(window, '1'))).toBe(1);
-    expect(held.count).toBe(0);
-    window.offer(message('2'), held);
-    window.giveBack('ack_timeout');
+    expect(inFlight.count).toBe(0);
+    window.offer(message('2'), inFlight);
+    window.returnToMailbox('ack_timeout');
     expect(owner.back).toEqual(['1 ack_timeout', '2 ack_timeout']);
     // It may be durable all the same: the mailbox must not reject it.
-    expect(owner.held.map((each) => each.message.answered)).toEqual([true, undefined]);
+    expect(owner.inFlight.map((each) => each.message.answered)).toEqual([true, undefined]);
   });
 
   test('a message that is sent again while in flight is handed over again, and one answer settles both deliveries', () => {
@@ -130,10 +130,10 @@ describe('ReceiveWindow', () => {
   test('gives back what is with the client and what waits, in order, but not what is being confirmed', () => {
     const { owner, window } = open();
     for (const id of ['1', '2', '3', '4']) window.offer(message(id), delivery());
-    const confirming = answer(window, '1');
-    window.giveBack('disconnected');
+    const pendingAck = answer(window, '1');
+    window.returnToMailbox('disconnected');
     expect(owner.back).toEqual(['2 disconnected', '3 disconnected', '4 disconnected']);
-    expect(window.confirmed(confirming)).toBe(1);
+    expect(window.confirmed(pendingAck)).toBe(1);
     expect(window.size).toBe(0);
   });
 
@@ -163,7 +163,7 @@ describe('ReceiveWindow', () => {
     expect(window.oldestSentAt).toBeUndefined();
   });
 
-  test('after the epoch is over, an answer that fails late does not count against the new window', () => {
+  test('after the incarnation is over, an answer that fails late does not count against the new window', () => {
     const { owner, window } = open({ receiveWindow: 1 });
     window.offer(message('1'), delivery());
     const old = answer(window, '1');

@@ -16,15 +16,15 @@ export interface WindowOwner {
   /** Whether the client takes more now; when it does again, pump() is called. */
   readonly writable: boolean;
   /** Hands the message to the client. */
-  deliver(message: LiveMessage, name: string): void;
+  deliver(message: LiveMessage, key: string): void;
   /** Takes the message to the mailbox; `held` is told when it is safe there. */
-  giveBack(message: LiveMessage, reason: ReturnReason, held: Pending): void;
+  returnToMailbox(message: LiveMessage, reason: ReturnReason, inFlight: Pending): void;
 }
 
 /** A message that the session holds, with the broker deliveries (more than one if it was sent again) that wait for it. */
-export class Held implements Pending {
-  /** Of the message; see nameOf. */
-  readonly name: string;
+export class InFlight implements Pending {
+  /** Of the message; see messageKey. */
+  readonly key: string;
   readonly message: LiveMessage;
   readonly deliveries: Delivery[];
   /** When it was handed to the client, milliseconds; 0 while it waits. */
@@ -34,8 +34,8 @@ export class Held implements Pending {
   /** From the moment it is with the client until that has answered, if the message is traced. */
   span: Span | undefined;
 
-  constructor(name: string, message: LiveMessage, delivery: Delivery) {
-    this.name = name;
+  constructor(key: string, message: LiveMessage, delivery: Delivery) {
+    this.key = key;
     this.message = message;
     this.deliveries = [delivery];
   }
@@ -46,7 +46,7 @@ export class Held implements Pending {
 }
 
 /** Names a message: its sender and the id that this one chose. */
-export const nameOf = (from: string, id: string) => `${from} ${id}`;
+export const messageKey = (from: string, id: string) => `${from} ${id}`;
 
 /**
  * The messages of one session that are not yet confirmed, in order: up to `receiveWindow` of them with the client,
@@ -56,8 +56,8 @@ export class ReceiveWindow {
   readonly #limits: WindowLimits;
   readonly #owner: WindowOwner;
   /** Insertion order is order of arrival in both. */
-  readonly #sent = new Map<string, Held>();
-  readonly #waiting = new Map<string, Held>();
+  readonly #sent = new Map<string, InFlight>();
+  readonly #waiting = new Map<string, InFlight>();
   #unanswered = 0;
   #waitingBytes = 0;
 
@@ -77,91 +77,91 @@ export class ReceiveWindow {
 
   /** Whether the message is with the client, and its confirmation not durable yet. */
   holds(from: string, id: string): boolean {
-    return this.#sent.has(nameOf(from, id));
+    return this.#sent.has(messageKey(from, id));
   }
 
   /** A message for the client. One that it has not answered yet is handed to it again. */
   offer(message: LiveMessage, delivery: Delivery): void {
-    const name = nameOf(message.from, message.id);
-    const known = this.#sent.get(name) ?? this.#waiting.get(name);
+    const key = messageKey(message.from, message.id);
+    const known = this.#sent.get(key) ?? this.#waiting.get(key);
     if (known) {
       known.deliveries.push(delivery);
-      if (known.sentAt > 0 && known.answers === 0) this.#owner.deliver(message, name);
+      if (known.sentAt > 0 && known.answers === 0) this.#owner.deliver(message, key);
       return;
     }
-    const held = new Held(name, message, delivery);
+    const inFlight = new InFlight(key, message, delivery);
     const { receiveWindow, queue, queueBytes } = this.#limits;
     if (this.#waiting.size === 0 && this.#unanswered < receiveWindow && this.#owner.writable)
-      this.#send(name, held);
+      this.#send(key, inFlight);
     else if (this.#waiting.size < queue && this.#waitingBytes + message.body.length <= queueBytes) {
-      this.#waiting.set(name, held);
+      this.#waiting.set(key, inFlight);
       this.#waitingBytes += message.body.length;
-    } else this.#owner.giveBack(message, 'session_full', held);
+    } else this.#owner.returnToMailbox(message, 'session_full', inFlight);
   }
 
   /** The client answered. @returns what it answered, or undefined if nothing of that name is with it */
-  answer(from: string, id: string): Held | undefined {
-    const held = this.#sent.get(nameOf(from, id));
-    if (!held) return undefined;
-    if (++held.answers === 1) {
+  answer(from: string, id: string): InFlight | undefined {
+    const inFlight = this.#sent.get(messageKey(from, id));
+    if (!inFlight) return undefined;
+    if (++inFlight.answers === 1) {
       this.#unanswered--;
       this.pump();
     }
-    return held;
+    return inFlight;
   }
 
   /** The answer is durable. @returns how many ack:A to send */
-  confirmed(held: Held): number {
-    if (this.#sent.get(held.name) === held) this.#sent.delete(held.name);
-    held.settled();
-    return held.answers;
+  confirmed(inFlight: InFlight): number {
+    if (this.#sent.get(inFlight.key) === inFlight) this.#sent.delete(inFlight.key);
+    inFlight.settled();
+    return inFlight.answers;
   }
 
   /** The answer is not durable: as if it had not come. @returns how many errors to send */
-  unconfirmed(held: Held): number {
-    const { answers } = held;
-    held.answers = 0;
-    held.message.answered = true; // it may be durable all the same
-    if (this.#sent.get(held.name) === held) this.#unanswered++;
+  unconfirmed(inFlight: InFlight): number {
+    const { answers } = inFlight;
+    inFlight.answers = 0;
+    inFlight.message.answered = true; // it may be durable all the same
+    if (this.#sent.get(inFlight.key) === inFlight) this.#unanswered++;
     return answers;
   }
 
   /** Another device of the user confirmed it: nothing more to wait for. */
   settleElsewhere(from: string, id: string): void {
-    const name = nameOf(from, id);
-    const held = this.#sent.get(name) ?? this.#waiting.get(name);
-    if (held?.answers === 0) {
-      this.#remove(name, held);
-      held.span?.end('settled elsewhere');
-      held.settled();
+    const key = messageKey(from, id);
+    const inFlight = this.#sent.get(key) ?? this.#waiting.get(key);
+    if (inFlight?.answers === 0) {
+      this.#remove(key, inFlight);
+      inFlight.span?.end('settled elsewhere');
+      inFlight.settled();
       this.pump();
     }
   }
 
   /** When the oldest unanswered message was handed over; undefined when there is none. */
   get oldestSentAt(): number | undefined {
-    for (const held of this.#sent.values()) if (held.answers === 0) return held.sentAt;
+    for (const inFlight of this.#sent.values()) if (inFlight.answers === 0) return inFlight.sentAt;
     return undefined;
   }
 
   /** Gives back what is not being confirmed: all of it, or what the filter names. */
-  giveBack(reason: ReturnReason, which: (held: Held) => boolean = () => true): void {
+  returnToMailbox(reason: ReturnReason, which: (inFlight: InFlight) => boolean = () => true): void {
     for (const all of [this.#sent, this.#waiting])
-      for (const [name, held] of all) {
-        if (held.answers > 0 || !which(held)) continue;
-        this.#remove(name, held);
-        held.span?.end(reason);
-        this.#owner.giveBack(held.message, reason, held);
+      for (const [key, inFlight] of all) {
+        if (inFlight.answers > 0 || !which(inFlight)) continue;
+        this.#remove(key, inFlight);
+        inFlight.span?.end(reason);
+        this.#owner.returnToMailbox(inFlight.message, reason, inFlight);
       }
     this.pump();
   }
 
   /** Hands over what waits, as far as there is room. */
   pump(): void {
-    for (const [name, held] of this.#waiting) {
+    for (const [key, inFlight] of this.#waiting) {
       if (this.#unanswered >= this.#limits.receiveWindow || !this.#owner.writable) return;
-      this.#remove(name, held);
-      this.#send(name, held);
+      this.#remove(key, inFlight);
+      this.#send(key, inFlight);
     }
   }
 
@@ -173,17 +173,17 @@ export class ReceiveWindow {
     this.#unanswered = this.#waitingBytes = 0;
   }
 
-  #remove(name: string, held: Held): void {
-    if (this.#sent.delete(name)) this.#unanswered--;
-    else if (this.#waiting.delete(name)) this.#waitingBytes -= held.message.body.length;
+  #remove(key: string, inFlight: InFlight): void {
+    if (this.#sent.delete(key)) this.#unanswered--;
+    else if (this.#waiting.delete(key)) this.#waitingBytes -= inFlight.message.body.length;
   }
 
-  #send(name: string, held: Held): void {
-    this.#sent.set(name, held);
+  #send(key: string, inFlight: InFlight): void {
+    this.#sent.set(key, inFlight);
     this.#unanswered++;
-    held.sentAt = Date.now();
-    const { from, id, traceparent } = held.message;
-    held.span = nextSpan('deliver', traceparent, from, id);
-    this.#owner.deliver(held.message, name);
+    inFlight.sentAt = Date.now();
+    const { from, id, traceparent } = inFlight.message;
+    inFlight.span = nextSpan('deliver', traceparent, from, id);
+    this.#owner.deliver(inFlight.message, key);
   }
 }

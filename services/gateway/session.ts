@@ -11,10 +11,10 @@ import type { CanSend } from './authorize/can-send.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { EarlyReceipts } from './early-receipts.ts';
-import { Owed } from './owed.ts';
-import { Pulls, type PullsOwner } from './pulls.ts';
-import { ReceiveWindow, type Held, type WindowOwner } from './receive-window.ts';
-import type { SessionWays } from './session-ways.ts';
+import { ExpectedAnswers } from './expected-answers.ts';
+import { MailboxRequests, type MailboxRequestsOwner } from './mailbox-requests.ts';
+import { ReceiveWindow, type InFlight, type WindowOwner } from './receive-window.ts';
+import type { SessionBackend } from './session-backend.ts';
 
 /**
  * What came of announcing a session: in presence; somebody logged in later; the user has too many sessions; not known, or
@@ -26,7 +26,7 @@ export type Registration = 'registered' | 'late' | 'full' | 'failed';
 export type ClientConnection = Connection<Session>;
 
 /** One user on one device on one connection: what the gateway knows about it. */
-export class Session implements WindowOwner, PullsOwner {
+export class Session implements WindowOwner, MailboxRequestsOwner {
   readonly id = randomUUID();
   readonly user: string;
   readonly device: string;
@@ -34,7 +34,7 @@ export class Session implements WindowOwner, PullsOwner {
   /** When it logged in, milliseconds since the epoch; orders the sessions of one user and device. */
   readonly since: number;
   readonly window: ReceiveWindow;
-  readonly early: EarlyReceipts;
+  readonly earlyReceipts: EarlyReceipts;
   /** When it was last announced, milliseconds of performance.now(). */
   announcedAt = -Infinity;
   #registered = false;
@@ -46,15 +46,15 @@ export class Session implements WindowOwner, PullsOwner {
   /** Waits for presence to know the session. */
   onRegistered: ((outcome: Registration) => void) | undefined;
   /** msg:R without their msg:A. */
-  accepting = 0;
+  pendingMessages = 0;
   /** A hint was sent, and no offline:R came since. */
   hinted = false;
   /** Messages that it was sent, and mailbox keys: answers to them are not rate limited. */
-  readonly owedAnswers: Owed;
-  readonly owedKeys = new Owed(MAX_PULL);
-  readonly pulls = new Pulls(this);
+  readonly expectedAcks: ExpectedAnswers;
+  readonly expectedKeys = new ExpectedAnswers(MAX_PULL);
+  readonly mailboxRequests = new MailboxRequests(this);
   readonly #bucket: TokenBucket;
-  readonly #ways: SessionWays;
+  readonly #backend: SessionBackend;
   #refused = 0;
   #refusedSince = 0;
   #lastAt = 0;
@@ -65,16 +65,16 @@ export class Session implements WindowOwner, PullsOwner {
     since: number,
     connection: ClientConnection,
     config: GatewayConfig,
-    ways: SessionWays,
+    backend: SessionBackend,
   ) {
     this.user = identity.user;
     this.since = since;
     this.expiresAt = identity.expiresAt;
     this.canSend = identity.canSend;
     this.device = device;
-    this.owedAnswers = new Owed(config.RECEIVE_WINDOW);
+    this.expectedAcks = new ExpectedAnswers(config.RECEIVE_WINDOW);
     this.connection = connection;
-    this.#ways = ways;
+    this.#backend = backend;
     this.window = new ReceiveWindow(
       {
         receiveWindow: config.RECEIVE_WINDOW,
@@ -83,7 +83,7 @@ export class Session implements WindowOwner, PullsOwner {
       },
       this,
     );
-    this.early = new EarlyReceipts(ways.giveBack);
+    this.earlyReceipts = new EarlyReceipts(backend.returnToMailbox);
     this.#bucket = new TokenBucket({
       bucketSize: config.RATE_BURST,
       tokensPerInterval: config.RATE_LIMIT_PER_S,
@@ -122,7 +122,7 @@ export class Session implements WindowOwner, PullsOwner {
   /** login:A was sent: what came before it follows. */
   begin(): void {
     this.#registered = true;
-    this.early.release((receipt) => this.notify(receipt));
+    this.earlyReceipts.release((receipt) => this.notify(receipt));
     this.window.pump();
   }
 
@@ -138,34 +138,34 @@ export class Session implements WindowOwner, PullsOwner {
     this.connection.send('ack:N', ackN(receipt));
   }
 
-  deliver(message: LiveMessage, name: string): void {
+  deliver(message: LiveMessage, key: string): void {
     const { id, from, body, at, seq } = message;
     trace('msg:N', from, id, { to: this.user, session: this.id });
-    this.owedAnswers.sent(name);
+    this.expectedAcks.sent(key);
     this.connection.send('msg:N', msgN({ id, from, bodyText: body, at, seq }));
   }
 
-  giveBack(message: LiveMessage, reason: ReturnReason, held: Held): void {
-    this.#ways.giveBack(message, reason, held);
+  returnToMailbox(message: LiveMessage, reason: ReturnReason, inFlight: InFlight): void {
+    this.#backend.returnToMailbox(message, reason, inFlight);
   }
 
-  ask(limit: number, ask: number, pending: Pending): void {
-    this.#ways.askPage(this, limit, ask, pending);
+  requestPage(limit: number, ask: number, pending: Pending): void {
+    this.#backend.requestPage(this, limit, ask, pending);
   }
 
   unavailable(): void {
-    noMailbox(this, 'offline:R');
+    mailboxUnavailable(this, 'offline:R');
   }
 
   /** What the client has not confirmed goes to its mailbox. */
   returnAll(reason: ReturnReason): void {
-    this.early.giveBack(reason);
-    this.window.giveBack(reason);
+    this.earlyReceipts.returnToMailbox(reason);
+    this.window.returnToMailbox(reason);
   }
 
   /** The broker has taken everything back by itself. */
   clear(): void {
-    this.early.clear();
+    this.earlyReceipts.clear();
     this.window.clear();
   }
 
@@ -180,6 +180,6 @@ export class Session implements WindowOwner, PullsOwner {
 const REFUSED_WINDOW_MS = 10_000;
 
 /** The request did not get through, or its answer does not come; asking again is safe. */
-export function noMailbox({ connection }: Session, type: 'offline:R' | 'offline:A'): void {
+export function mailboxUnavailable({ connection }: Session, type: 'offline:R' | 'offline:A'): void {
   connection.error('unavailable', 'the mailbox cannot be reached now', { type });
 }

@@ -1,12 +1,12 @@
 import type { Gateway } from './gateway.ts';
-import type { Inbox } from './inbox.ts';
+import type { GatewayConsumer } from './gateway-consumer.ts';
 
 /** How late a deadline may be noticed, milliseconds. One timer for all of them: none per packet or connection. */
 const SWEEP_MS = 200;
 
 /** Starts the rounds, and the WebSocket pings. @returns stops them */
-export function startSweeping(gateway: Gateway, inbox: Inbox): () => void {
-  const sweeping = setInterval(() => sweep(gateway, inbox), SWEEP_MS);
+export function startSweeping(gateway: Gateway, consumer: GatewayConsumer): () => void {
+  const sweeping = setInterval(() => sweep(gateway, consumer), SWEEP_MS);
   const pinging = setInterval(() => {
     for (const connection of gateway.connections) connection.ping();
   }, gateway.config.PING_INTERVAL_MS);
@@ -17,7 +17,7 @@ export function startSweeping(gateway: Gateway, inbox: Inbox): () => void {
 }
 
 /** One round over everything that has a deadline: logins, unanswered messages, pulls, tokens. */
-function sweep(gateway: Gateway, inbox: Inbox, now = Date.now()): void {
+function sweep(gateway: Gateway, consumer: GatewayConsumer, now = Date.now()): void {
   const { LOGIN_TIMEOUT_MS, ACK_TIMEOUT_MS } = gateway.config;
   for (const connection of gateway.connections) {
     const { session, loginSince, loginDeadline } = connection;
@@ -34,13 +34,13 @@ function sweep(gateway: Gateway, inbox: Inbox, now = Date.now()): void {
     const oldest = session.window.oldestSentAt;
     if (oldest !== undefined && now - oldest >= ACK_TIMEOUT_MS) {
       gateway.log.debug({ session: session.id, messages: session.window.size }, 'ack timeout');
-      session.window.giveBack('ack_timeout');
+      session.window.returnToMailbox('ack_timeout');
     }
     session.window.pump();
-    session.pulls.expire();
+    session.mailboxRequests.expire();
     session.connection.checkStall(session.window.waitingBytes, now);
     // A session ends when its token does, unless a fresh login:R came before (PROTOCOL: unauthorized).
     if (now >= session.expiresAt) session.connection.reject('unauthorized', 'the token has expired');
   }
-  inbox.relieve();
+  consumer.shedOldest();
 }

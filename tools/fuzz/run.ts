@@ -158,7 +158,7 @@ async function forge(
 ): Promise<void> {
   if (forged === 0) return;
   const dice = new Dice(seed);
-  const gateway = await gatewayEpoch(world);
+  const gateway = await gatewayIncarnation(world);
   while (!signal.aborted) {
     await forger.publish(dice, gateway);
     await delay(dice.wait(1_000 / forged), undefined, { signal }).catch(() => undefined);
@@ -166,9 +166,9 @@ async function forge(
 }
 
 /** The name of the gateway's queue is told in its log only. */
-async function gatewayEpoch({ gateway }: World): Promise<string> {
-  const found = () => /"epoch":"([^"]+)"/.exec(readFileSync(gateway.spec.logFile, 'utf8'))?.[1];
-  return (await until(found, { what: "the gateway's epoch" })) ?? '';
+async function gatewayIncarnation({ gateway }: World): Promise<string> {
+  const found = () => /"incarnation":"([^"]+)"/.exec(readFileSync(gateway.spec.logFile, 'utf8'))?.[1];
+  return (await until(found, { what: "the gateway's incarnation" })) ?? '';
 }
 
 async function honestPairs(world: World, count: number): Promise<HonestPair[]> {

@@ -27,7 +27,7 @@ function setup(options: Partial<AuthorizerOptions> = {}) {
   });
   /** Notes the verdict of a message under its name. */
   const decide = (name: string, from: string, to: string, bodyText = '1') => {
-    authorizer.decide({ from, to, bodyText }, (verdict) => told.push(`${name} ${verdict}`));
+    authorizer.decide({ from, to, bodyText }, (decision) => told.push(`${name} ${decision}`));
   };
   const answer = async (n: number, allowed: boolean) => {
     requests[n]?.answer(allowed);

@@ -1,16 +1,16 @@
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { GatewayConfig } from '../config.ts';
 import { authorizeRequests, authorizeSeconds } from '../metrics.ts';
-import { type Ask, askAt } from './operator.ts';
-import { Verdicts } from './verdicts.ts';
+import { type AskIfAllowed, createAuthorizeClient } from './authorize-client.ts';
+import { DecisionCache } from './decision-cache.ts';
 
 /** `unknown`: nobody can tell now. */
-export type Verdict = 'allowed' | 'forbidden' | 'unknown';
+export type Decision = 'allowed' | 'forbidden' | 'unknown';
 
-type Then = (verdict: Verdict) => void;
+type OnDecision = (decision: Decision) => void;
 
 export interface AuthorizerOptions {
-  ask: Ask;
+  ask: AskIfAllowed;
   /** How long a message may wait for its verdict, milliseconds. */
   timeoutMs: number;
   /** Most requests under way. */
@@ -27,7 +27,7 @@ interface Question {
   to: string;
   /** When whoever waits is told `unknown`, milliseconds of performance.now(). */
   deadline: number;
-  waiting: Then[];
+  waiting: OnDecision[];
 }
 
 /** Text of messages that may wait for verdicts, all sessions together, UTF-16 units; for further ones it is `unknown`. */
@@ -46,7 +46,7 @@ const LOG_EVERY_MS = 10_000;
  */
 export class Authorizer {
   readonly #options: AuthorizerOptions;
-  readonly #verdicts: Verdicts;
+  readonly #cache: DecisionCache;
   readonly #questions = new Map<string, Question>();
   /** Those that no request was made for yet. */
   #queue: Question[] = [];
@@ -59,7 +59,7 @@ export class Authorizer {
 
   constructor(options: AuthorizerOptions) {
     this.#options = options;
-    this.#verdicts = new Verdicts(options.cacheMs, options.cacheEntries);
+    this.#cache = new DecisionCache(options.cacheMs, options.cacheEntries);
   }
 
   /** Messages that wait for a verdict. */
@@ -69,28 +69,31 @@ export class Authorizer {
 
   /** Answers that are kept. */
   get cached(): number {
-    return this.#verdicts.size;
+    return this.#cache.size;
   }
 
-  /** @param then called once: at once if the answer is known, else with the operator's */
-  decide({ from, to, bodyText }: { from: string; to: string; bodyText: string }, then: Then): void {
+  /** @param onDecision called once: at once if the answer is known, else with the operator's */
+  decide(
+    { from, to, bodyText }: { from: string; to: string; bodyText: string },
+    onDecision: OnDecision,
+  ): void {
     const pair = `${from} ${to}`;
-    const known = this.#verdicts.get(pair);
+    const known = this.#cache.get(pair);
     if (known !== undefined) {
-      then(known ? 'allowed' : 'forbidden');
+      onDecision(known ? 'allowed' : 'forbidden');
       return;
     }
     const weight = bodyText.length + MESSAGE_WEIGHT;
     if (this.#waitingWeight + weight > MAX_WAITING || this.#stop.signal.aborted) {
-      then('unknown');
+      onDecision('unknown');
       return;
     }
     this.#waiting++;
     this.#waitingWeight += weight;
-    this.#question(pair, from, to).waiting.push((verdict) => {
+    this.#question(pair, from, to).waiting.push((decision) => {
       this.#waiting--;
       this.#waitingWeight -= weight;
-      then(verdict);
+      onDecision(decision);
     });
   }
 
@@ -120,15 +123,15 @@ export class Authorizer {
 
   async #ask(question: Question): Promise<void> {
     this.#underWay++;
-    const verdict = await this.#verdict(question);
+    const decision = await this.#decision(question);
     this.#underWay--;
     this.#questions.delete(question.pair);
-    if (verdict !== 'unknown') this.#verdicts.set(question.pair, verdict === 'allowed');
-    for (const then of question.waiting) then(verdict);
+    if (decision !== 'unknown') this.#cache.set(question.pair, decision === 'allowed');
+    for (const onDecision of question.waiting) onDecision(decision);
     this.#next();
   }
 
-  async #verdict({ from, to, deadline }: Question): Promise<Verdict> {
+  async #decision({ from, to, deadline }: Question): Promise<Decision> {
     const { ask, timeoutMs } = this.#options;
     const began = performance.now();
     try {
@@ -159,7 +162,7 @@ export class Authorizer {
 export function createAuthorizer(config: GatewayConfig, log: Logger): Authorizer | undefined {
   if (config.AUTHORIZE_URL === undefined) return undefined;
   return new Authorizer({
-    ask: askAt(config.AUTHORIZE_URL),
+    ask: createAuthorizeClient(config.AUTHORIZE_URL),
     timeoutMs: config.AUTHORIZE_TIMEOUT_MS,
     concurrency: config.AUTHORIZE_CONCURRENCY,
     cacheMs: config.AUTHORIZE_CACHE_MS,

@@ -1,17 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { LiveMessage, LiveReceipt } from '#libs/broker/entries.ts';
 import { MAX_EARLY_RECEIPTS } from '../early-receipts.ts';
-import { GatewayBench, LEASE_MS, LOGIN_TIMEOUT_MS } from '../testing/gateway-bench.ts';
+import { GatewayFixture, LEASE_MS, LOGIN_TIMEOUT_MS } from '../testing/gateway-fixture.ts';
 
-let bench: GatewayBench;
+let fixture: GatewayFixture;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  bench = new GatewayBench();
+  fixture = new GatewayFixture();
 });
 
 afterEach(() => {
-  bench.epoch.close();
+  fixture.incarnation.close();
   vi.runOnlyPendingTimers(); // among them the one of all acknowledgements
   vi.useRealTimers();
 });
@@ -19,14 +19,14 @@ afterEach(() => {
 const pass = (ms = 1) => vi.advanceTimersByTimeAsync(ms);
 
 async function start(): Promise<void> {
-  await bench.connect();
+  await fixture.connect();
   await pass();
-  bench.grant();
+  fixture.grant();
 }
 
 /** Session of the latest announcement. */
-const announced = () => bench.of('session-up').at(-1)?.session ?? 'none';
-const register = () => bench.deliver({ kind: 'registered', session: announced(), mail: false });
+const announced = () => fixture.of('session-up').at(-1)?.session ?? 'none';
+const register = () => fixture.deliver({ kind: 'registered', session: announced(), mail: false });
 
 const message = (id: string): LiveMessage => ({
   kind: 'message',
@@ -49,7 +49,7 @@ const receipt = (id: string): LiveReceipt => ({
 
 describe('a login at a gateway without a lease', () => {
   test('is held until there is one, and sees no error', async () => {
-    const alice = bench.login('alice');
+    const alice = fixture.login('alice');
     await pass(1_000);
     await start();
     await pass();
@@ -59,21 +59,21 @@ describe('a login at a gateway without a lease', () => {
   });
 
   test('is held for no longer than LOGIN_TIMEOUT_MS', async () => {
-    const alice = bench.login('alice');
+    const alice = fixture.login('alice');
     await pass(LOGIN_TIMEOUT_MS - 100);
     expect(alice.packets).toEqual([]);
     await pass(200);
     expect(alice.packets).toMatchObject([{ type: 'error', code: 'unavailable' }]);
-    expect(bench.routed).toEqual([]);
+    expect(fixture.routed).toEqual([]);
   });
 
   test('that was granted once and lapsed is held as well', async () => {
     await start();
     await pass(2 * LEASE_MS);
-    const alice = bench.login('alice');
+    const alice = fixture.login('alice');
     await pass();
-    expect(bench.of('session-up')).toEqual([]);
-    bench.grant('p.1');
+    expect(fixture.of('session-up')).toEqual([]);
+    fixture.grant('p.1');
     await pass();
     register();
     await pass();
@@ -82,11 +82,11 @@ describe('a login at a gateway without a lease', () => {
 
   test('keeps the place of the moment when it came', async () => {
     const cameAt = Date.now();
-    bench.login('alice');
+    fixture.login('alice');
     await pass(2_000);
     await start();
     await pass();
-    expect(bench.of('session-up')[0]?.since).toBe(cameAt);
+    expect(fixture.of('session-up')[0]?.since).toBe(cameAt);
   });
 });
 
@@ -96,15 +96,15 @@ describe('a login that is under way when the broker is lost', () => {
     ['is confirmed, and its answer is lost', 'up'],
   ] as const)('and %s: it is announced again, as another session', async (_, broker) => {
     await start();
-    bench.broker = broker;
-    const alice = bench.login('alice');
+    fixture.broker = broker;
+    const alice = fixture.login('alice');
     await pass();
-    bench.broker = 'up';
-    await bench.reconnect();
+    fixture.broker = 'up';
+    await fixture.reconnect();
     await pass(500);
-    bench.grant();
+    fixture.grant();
     await pass(500);
-    const sessions = bench.of('session-up');
+    const sessions = fixture.of('session-up');
     expect(new Set(sessions.map(({ again }) => again))).toEqual(new Set([false]));
     expect(new Set(sessions.map(({ session }) => session)).size).toBe(sessions.length);
     register();
@@ -116,11 +116,11 @@ describe('a login that is under way when the broker is lost', () => {
 describe('what comes for a session that waits for its registration', () => {
   test('follows login:A, in order; nothing goes back', async () => {
     await start();
-    const alice = bench.login('alice');
+    const alice = fixture.login('alice');
     await pass();
-    bench.deliver(message('m1'), receipt('r1'), message('m2'));
-    bench.deliver(receipt('r2'), { kind: 'hint', session: announced() });
-    bench.deliver({ kind: 'mailbox', session: announced(), messages: [], receipts: [], more: false });
+    fixture.deliver(message('m1'), receipt('r1'), message('m2'));
+    fixture.deliver(receipt('r2'), { kind: 'hint', session: announced() });
+    fixture.deliver({ kind: 'mailbox', session: announced(), messages: [], receipts: [], more: false });
     await pass();
     expect(alice.packets).toEqual([]);
     register();
@@ -128,33 +128,33 @@ describe('what comes for a session that waits for its registration', () => {
     expect(alice.types()).toEqual(['login:A', 'ack:N', 'ack:N', 'msg:N', 'msg:N']);
     const ids = alice.packets.flatMap((packet) => ('id' in packet ? [packet.id] : []));
     expect(ids).toEqual(['r1', 'r2', 'm1', 'm2']);
-    expect(bench.returned).toEqual([]);
+    expect(fixture.returned).toEqual([]);
   });
 
   test('goes back, all of it, when its client has gone', async () => {
     await start();
-    const alice = bench.login('alice');
+    const alice = fixture.login('alice');
     await pass();
-    bench.deliver(message('m1'), receipt('r1'));
-    bench.gateway.closed(alice.connection);
+    fixture.deliver(message('m1'), receipt('r1'));
+    fixture.gateway.closed(alice.connection);
     await pass();
-    expect(bench.returned.map((entry) => 'id' in entry && entry.id).sort()).toEqual(['m1', 'r1']);
+    expect(fixture.returned.map((entry) => 'id' in entry && entry.id).sort()).toEqual(['m1', 'r1']);
   });
 
   test('is bounded: further receipts go back', async () => {
     await start();
-    bench.login('alice');
+    fixture.login('alice');
     await pass();
-    bench.deliver(...Array.from({ length: MAX_EARLY_RECEIPTS + 1 }, (_, n) => receipt(`r${n}`)));
+    fixture.deliver(...Array.from({ length: MAX_EARLY_RECEIPTS + 1 }, (_, n) => receipt(`r${n}`)));
     await pass();
-    expect(bench.returned).toMatchObject([{ id: `r${MAX_EARLY_RECEIPTS}`, returned: 'session_full' }]);
+    expect(fixture.returned).toMatchObject([{ id: `r${MAX_EARLY_RECEIPTS}`, returned: 'session_full' }]);
   });
 });
 
 describe('a session that is logged in', () => {
   beforeEach(async () => {
     await start();
-    bench.login('alice');
+    fixture.login('alice');
     await pass();
     register();
     await pass();
@@ -163,39 +163,39 @@ describe('a session that is logged in', () => {
   test('is compared with presence, and announced again when that does not have it', async () => {
     await pass(LEASE_MS);
     const session = announced();
-    expect(bench.of('lease').at(-1)?.check).toEqual([{ user: 'alice', session }]);
-    const before = bench.of('session-up').length;
-    bench.grant('p', [session, 'gone-meanwhile']);
+    expect(fixture.of('lease').at(-1)?.check).toEqual([{ user: 'alice', session }]);
+    const before = fixture.of('session-up').length;
+    fixture.grant('p', [session, 'gone-meanwhile']);
     await pass();
-    expect(bench.of('session-up').slice(before)).toMatchObject([{ session, again: true }]);
-    bench.grant('p', []);
+    expect(fixture.of('session-up').slice(before)).toMatchObject([{ session, again: true }]);
+    fixture.grant('p', []);
     await pass();
-    expect(bench.of('session-up')).toHaveLength(before + 1);
+    expect(fixture.of('session-up')).toHaveLength(before + 1);
   });
 
   test('is not announced again while the gateway drains: it is out of presence', async () => {
     await pass(LEASE_MS);
-    const before = bench.of('session-up').length;
-    bench.gateway.draining = true;
-    bench.grant('p', [announced()]);
-    bench.grant('p.1');
+    const before = fixture.of('session-up').length;
+    fixture.gateway.draining = true;
+    fixture.grant('p', [announced()]);
+    fixture.grant('p.1');
     await pass(LEASE_MS);
-    expect(bench.of('lease').at(-1)?.check).toBeUndefined();
-    expect(bench.of('session-up')).toHaveLength(before);
+    expect(fixture.of('lease').at(-1)?.check).toBeUndefined();
+    expect(fixture.of('session-up')).toHaveLength(before);
   });
 
   test('has what it holds brought to the mailbox when the queue was deleted: no heir has it', async () => {
-    bench.deliver(message('m1'));
-    bench.cancel();
+    fixture.deliver(message('m1'));
+    fixture.cancel();
     await pass();
-    expect(bench.returned).toMatchObject([{ id: 'm1', returned: 'queue_deleted' }]);
-    expect(bench.queues).toHaveLength(2);
+    expect(fixture.returned).toMatchObject([{ id: 'm1', returned: 'queue_deleted' }]);
+    expect(fixture.queues).toHaveLength(2);
   });
 
   test('leaves what it holds to the heirs when the connection is lost', async () => {
-    bench.deliver(message('m1'));
-    await bench.reconnect();
+    fixture.deliver(message('m1'));
+    await fixture.reconnect();
     await pass();
-    expect(bench.returned).toEqual([]);
+    expect(fixture.returned).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { encode } from '#libs/protocol/encode.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { AuthError, type Identity, type Verify } from '../auth.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { Admission } from '../entrance/admission.ts';
+import type { Admission } from '../admission/admission.ts';
 import type { Lease } from '../lease.ts';
 import { countRefusal } from '../metrics.ts';
 import type { ClientConnection, Registration, Session } from '../session.ts';
@@ -25,7 +25,7 @@ export interface LoginContext {
   readonly config: GatewayConfig;
   readonly verify: Verify;
   readonly admission: Pick<Admission, 'mayLogIn' | 'authenticated'>;
-  readonly epoch: { readonly lease: Pick<Lease, 'held'> };
+  readonly incarnation: { readonly lease: Pick<Lease, 'waitUntilHeld'> };
   readonly log: Pick<Logger, 'warn'>;
   nextSince(): number;
   openSession(identity: Identity, device: string, connection: ClientConnection, since: number): Session;
@@ -99,7 +99,7 @@ async function openSession(
   const start = performance.now();
   const leftMs = () => start + gateway.config.LOGIN_TIMEOUT_MS - performance.now();
   let since = gateway.nextSince();
-  while (await gateway.epoch.lease.held(leftMs())) {
+  while (await gateway.incarnation.lease.waitUntilHeld(leftMs())) {
     if (!connection.open) return 'gone';
     const opened = gateway.openSession(identity, device, connection, since);
     const outcome = await register(gateway, opened);

@@ -3,10 +3,10 @@ import { msgA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { firstSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
-import type { Authorizer, Verdict } from '../authorize/authorizer.ts';
+import type { Authorizer, Decision } from '../authorize/authorizer.ts';
 import type { GatewayConfig } from '../config.ts';
 import { acceptSeconds } from '../metrics.ts';
-import type { Outboxes } from '../outboxes.ts';
+import type { Publishers } from '../publishers.ts';
 import type { Session } from '../session.ts';
 
 /** What msg:R needs of the gateway. */
@@ -14,11 +14,11 @@ export interface MsgContext {
   readonly config: Pick<GatewayConfig, 'SEND_WINDOW'>;
   /** Undefined: the tokens alone say who may write to whom. */
   readonly authorizer: Pick<Authorizer, 'decide'> | undefined;
-  readonly out: Pick<Outboxes, 'route'>;
+  readonly publishers: Pick<Publishers, 'route'>;
 }
 
 /** A msg:R on its way into the broker; its msg:A goes out when the broker has confirmed it, and not before. */
-class Accepting implements Pending {
+class PendingMessage implements Pending {
   readonly #session: Session;
   readonly #id: string;
   readonly #started = performance.now();
@@ -28,21 +28,22 @@ class Accepting implements Pending {
   constructor(session: Session, id: string) {
     this.#session = session;
     this.#id = id;
-    session.accepting++;
+    session.pendingMessages++;
     this.#span = firstSpan('accept', session.user, id);
   }
 
-  publish({ out }: MsgContext, { id, to, bodyText, seq }: ReadMsgR): void {
+  publish({ publishers }: MsgContext, { id, to, bodyText, seq }: ReadMsgR): void {
     const from = this.#session.user;
     this.#at = this.#session.nextAt();
     const { traceparent } = this.#span ?? {};
-    out.route(to, { kind: 'message', from, id, to, body: bodyText, at: this.#at, seq, traceparent }, this);
+    const entry = { kind: 'message' as const, from, id, to, body: bodyText, at: this.#at, seq, traceparent };
+    publishers.route(to, entry, this);
   }
 
   /** It is not published. Who is gone meanwhile sends it again on the next connection. */
-  refused(verdict: Verdict): void {
-    this.#session.accepting--;
-    if (verdict === 'forbidden') {
+  refused(decision: Decision): void {
+    this.#session.pendingMessages--;
+    if (decision === 'forbidden') {
       this.#span?.end('forbidden');
       forbid(this.#session, this.#id);
     } else this.#unavailable('it cannot be told now whether you may write to this user; send it again');
@@ -50,7 +51,7 @@ class Accepting implements Pending {
 
   settled(error?: Error): void {
     const { connection } = this.#session;
-    this.#session.accepting--;
+    this.#session.pendingMessages--;
     if (error) {
       this.#unavailable('the message was not confirmed; send it again');
       return;
@@ -77,7 +78,7 @@ function forbid({ connection, user, id: session }: Session, id: string): void {
 export function msgR(gateway: MsgContext, session: Session, packet: ReadMsgR): void {
   const { authorizer, config } = gateway;
   const { id, to, bodyText } = packet;
-  if (session.accepting >= config.SEND_WINDOW) {
+  if (session.pendingMessages >= config.SEND_WINDOW) {
     const message = `more than ${config.SEND_WINDOW} messages without their msg:A`;
     session.connection.error('window_full', message, { type: 'msg:R', id });
     return;
@@ -87,11 +88,11 @@ export function msgR(gateway: MsgContext, session: Session, packet: ReadMsgR): v
     forbid(session, id);
     return;
   }
-  const accepting = new Accepting(session, id);
-  if (!authorizer) accepting.publish(gateway, packet);
+  const pending = new PendingMessage(session, id);
+  if (!authorizer) pending.publish(gateway, packet);
   else
-    authorizer.decide({ from: session.user, to, bodyText }, (verdict) => {
-      if (verdict === 'allowed' && !session.closed) accepting.publish(gateway, packet);
-      else accepting.refused(verdict);
+    authorizer.decide({ from: session.user, to, bodyText }, (decision) => {
+      if (decision === 'allowed' && !session.closed) pending.publish(gateway, packet);
+      else pending.refused(decision);
     });
 }

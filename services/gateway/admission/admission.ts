@@ -1,0 +1,71 @@
+import type { GatewayConfig } from '../config.ts';
+import type { Connection } from '../connection.ts';
+import { countRefusal, type Refusal } from '../metrics.ts';
+import { LoginRate } from './login-rate.ts';
+import { KeyedCounter } from './keyed-counter.ts';
+
+type Limits = Pick<
+  GatewayConfig,
+  | 'MAX_CONNECTIONS'
+  | 'MAX_UNAUTHENTICATED_CONNECTIONS'
+  | 'MAX_CONNECTIONS_PER_ADDRESS'
+  | 'LOGINS_PER_ADDRESS_PER_MIN'
+>;
+
+type Client = Pick<Connection, 'address'>;
+
+/** Who may be connected: how many in all, without a good token, from one address; and how often an address may log in. */
+export class Admission {
+  readonly #limits: Limits;
+  readonly #clients = new Set<Client>();
+  /** Showed no good token yet. */
+  readonly #unauthenticated = new Set<Client>();
+  readonly #byAddress = new KeyedCounter();
+  readonly #logins: LoginRate;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.#logins = new LoginRate(limits.LOGINS_PER_ADDRESS_PER_MIN);
+  }
+
+  /** @returns false when it must be refused: there are too many */
+  admit(client: Client): boolean {
+    const reason = this.#excess(client);
+    if (reason) countRefusal(reason);
+    else {
+      this.#clients.add(client);
+      this.#unauthenticated.add(client);
+      this.#byAddress.add(client.address);
+    }
+    return !reason;
+  }
+
+  /** It showed a good token. */
+  authenticated(client: Client): void {
+    this.#unauthenticated.delete(client);
+  }
+
+  /** It is gone; also one that never got in. */
+  release(client: Client): void {
+    if (!this.#clients.delete(client)) return;
+    this.#unauthenticated.delete(client);
+    this.#byAddress.remove(client.address);
+  }
+
+  /** @returns false when the address has logged in too often lately */
+  mayLogIn({ address }: Client): boolean {
+    const may = this.#logins.take(address);
+    if (!may) countRefusal('logins_per_address');
+    return may;
+  }
+
+  #excess({ address }: Client): Refusal | undefined {
+    const { MAX_CONNECTIONS, MAX_UNAUTHENTICATED_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS } = this.#limits;
+    if (this.#clients.size >= MAX_CONNECTIONS) return 'connections';
+    if (this.#unauthenticated.size >= MAX_UNAUTHENTICATED_CONNECTIONS) return 'unauthenticated_connections';
+    const limited = MAX_CONNECTIONS_PER_ADDRESS > 0;
+    if (limited && this.#byAddress.of(address) >= MAX_CONNECTIONS_PER_ADDRESS)
+      return 'connections_per_address';
+    return undefined;
+  }
+}

@@ -1,0 +1,197 @@
+import type { DeadLetters } from '#libs/broker/dead-letters.ts';
+import { parseEntries } from '#libs/broker/dead-letters.ts';
+import type { Delivery } from '#libs/broker/delivery.ts';
+import type { Checked, GatewayEntry, LeaseGranted, Mailbox } from '#libs/broker/entries.ts';
+import { GATEWAY } from '#libs/broker/formats.ts';
+import { batchEntries } from '#libs/broker/metrics.ts';
+import { offlineN } from '#libs/protocol/encode.ts';
+import { trace } from '#libs/runtime/trace.ts';
+import { type IncarnationOwner, RENEWALS } from './incarnation.ts';
+import type { Gateway } from './gateway.ts';
+import { countedFlowControl, type ConsumingBroker } from './flow-control.ts';
+import { countRefusal, presenceRepairs } from './metrics.ts';
+import type { Session } from './session.ts';
+import { SessionCheck } from './session-check.ts';
+import { DeliveryBudget } from './delivery-budget.ts';
+
+/**
+ * What comes through the gateway's queue. A delivery is acknowledged when all its entries are settled; a message is
+ * settled when its user has confirmed it, and that confirmation is in the broker, or when it is safe on the way back.
+ */
+export class GatewayConsumer implements IncarnationOwner {
+  readonly #gateway: Gateway;
+  readonly #dead: DeadLetters;
+  readonly #check: SessionCheck;
+  readonly #restart: () => void;
+  readonly #budget: DeliveryBudget;
+
+  /** @param broker what the deliveries come from */
+  constructor(gateway: Gateway, dead: DeadLetters, broker: ConsumingBroker) {
+    this.#gateway = gateway;
+    this.#dead = dead;
+    this.#check = new SessionCheck(gateway.sessions, gateway.config.GATEWAY_LEASE_MS / RENEWALS);
+    this.#restart = broker.resetConsuming;
+    const { GATEWAY_PREFETCH: prefetch, MAX_UNSETTLED_BYTES: bytes } = gateway.config;
+    this.#budget = new DeliveryBudget({ prefetch, bytes }, countedFlowControl(gateway.log, broker));
+  }
+
+  receive(delivery: Delivery, content: Buffer): void {
+    if (!this.#budget.fits(delivery) || !delivery.begin()) return;
+    this.#budget.add(delivery);
+    const { entries, unreadable } = parseEntries(content, GATEWAY);
+    for (const letter of unreadable) this.#dead.bury(delivery, letter);
+    batchEntries.observe({ stage: 'gateway' }, entries.length);
+    delivery.hold(entries.length);
+    for (const entry of entries) this.#handle(entry, delivery);
+    delivery.settled();
+    this.shedOldest();
+  }
+
+  finished(delivery: Delivery): void {
+    this.#budget.settled(delivery);
+  }
+
+  incarnationEnded(deleted: boolean): void {
+    this.#budget.clear();
+    if (!deleted) this.#gateway.publishers.forgetReturned();
+    for (const session of this.#gateway.sessions.values()) {
+      if (deleted) session.returnAll('queue_deleted');
+      else session.clear();
+      session.mailboxRequests.lost();
+      session.onRegistered?.('failed'); // the answer would have come through that queue
+    }
+  }
+
+  announceAll(): void {
+    for (const session of this.#gateway.sessions.values())
+      if (session.registered) this.#gateway.announce(session, true);
+  }
+
+  sessionsToCheck(): Checked[] {
+    return this.#gateway.draining ? [] : this.#check.next();
+  }
+
+  restart(): void {
+    this.#restart();
+  }
+
+  /**
+   * Users who do not answer must not hold up the others: near the prefetch limit, beyond which the broker would send
+   * nothing more, or too many bytes, the oldest unsettled messages go back early.
+   */
+  shedOldest(): void {
+    const oldest = this.#budget.oldestToShed();
+    if (oldest.size === 0) return;
+    for (const { window, earlyReceipts } of this.#gateway.sessions.values()) {
+      earlyReceipts.returnToMailbox('gateway_full', (delivery) => oldest.has(delivery));
+      window.returnToMailbox('gateway_full', ({ deliveries }) =>
+        deliveries.some((delivery) => oldest.has(delivery)),
+      );
+    }
+  }
+
+  get unsettledBytes(): number {
+    return this.#budget.bytes;
+  }
+
+  #handle(entry: GatewayEntry, delivery: Delivery): void {
+    if (entry.kind === 'lease-granted') this.#granted(entry);
+    else if (entry.kind === 'report') this.#gateway.report(entry.to, entry.most);
+    else if (entry.kind === 'tombstone') {
+      this.#restart(); // this incarnation was taken for dead; the heirs are waiting for the queue
+      return; // not settled: the tombstone is for them
+    } else {
+      const session = this.#gateway.sessions.get(entry.session);
+      if (entry.kind === 'message') {
+        if (session) session.window.offer(entry, delivery);
+        else this.#gateway.returnToMailbox(entry, 'no_session', delivery);
+        return;
+      }
+      if (session?.connection.open && !(entry.kind === 'receipt' && !session.registered))
+        this.#forSession(session, entry);
+      else if (entry.kind === 'receipt') {
+        if (session?.connection.open) session.earlyReceipts.offer(entry, delivery);
+        else this.#gateway.returnToMailbox(entry, 'no_session', delivery);
+        return;
+      }
+    }
+    delivery.settled();
+  }
+
+  #granted({ presence, asked, missing = [] }: LeaseGranted): void {
+    this.#gateway.incarnation.granted(presence, asked);
+    for (const id of missing) {
+      const session = this.#gateway.sessions.get(id);
+      if (!session?.registered) continue;
+      presenceRepairs.inc();
+      this.#gateway.log.warn({ session: id, user: session.user }, 'presence had lost a session');
+      this.#gateway.announce(session, true);
+    }
+  }
+
+  /** No place for one more session of this user; nor for one that goes on, when others came while it did not count. */
+  #full(session: Session): void {
+    if (session.onRegistered) {
+      session.onRegistered('full');
+      return;
+    }
+    countRefusal('sessions_per_user');
+    session.connection.close('overloaded');
+  }
+
+  #forSession(
+    session: Session,
+    entry: Exclude<GatewayEntry, { kind: 'message' | 'lease-granted' | 'report' | 'tombstone' }>,
+  ): void {
+    switch (entry.kind) {
+      case 'receipt':
+        session.notify(entry);
+        return;
+      case 'registered':
+        if (session.onRegistered) session.onRegistered('registered');
+        else if (entry.mail) hint(session);
+        return;
+      case 'replaced':
+        session.connection.bye('replaced');
+        this.#gateway.closeSession(session, 'disconnected');
+        session.connection.leave('replaced');
+        return;
+      case 'disconnect':
+        this.#gateway.disconnect(session);
+        return;
+      case 'late':
+        if (entry.full) this.#full(session);
+        else {
+          this.#gateway.noteLogin(entry.since);
+          session.onRegistered?.('late');
+        }
+        return;
+      case 'settled':
+        session.window.settleElsewhere(entry.from, entry.id);
+        return;
+      case 'hint':
+        hint(session);
+        return;
+      case 'mailbox':
+        page(session, entry);
+        return;
+    }
+  }
+}
+
+/** At most one hint until the client asks (PROTOCOL: offline:N). */
+function hint(session: Session): void {
+  if (session.hinted || !session.registered) return;
+  session.hinted = true;
+  session.connection.send('offline:N', offlineN([], [], true));
+}
+
+function page(session: Session, { ask, messages, receipts, more }: Mailbox): void {
+  if (!session.registered || !session.mailboxRequests.answered(ask)) return;
+  for (const { key } of [...messages, ...receipts]) session.expectedKeys.sent(key);
+  for (const { from, id, key } of messages) trace('offline:N', from, id, { session: session.id, key });
+  for (const { id, state, key } of receipts)
+    trace('offline:N', session.user, id, { session: session.id, state, key });
+  const texts = messages.map(({ body, ...message }) => ({ ...message, bodyText: body }));
+  session.connection.send('offline:N', offlineN(texts, receipts, more));
+}

@@ -1,0 +1,193 @@
+import type { ChannelModel } from 'amqplib';
+import type { Consuming } from '#libs/broker/broker.ts';
+import type { Delivery } from '#libs/broker/delivery.ts';
+import type { Checked } from '#libs/broker/entries.ts';
+import { Subscription } from '#libs/broker/subscription.ts';
+import { declareGatewayQueue, GATEWAY_EXCHANGE, gatewayQueue } from '#libs/broker/topology.ts';
+import type { Logger } from '#libs/runtime/logger.ts';
+import type { GatewayConfig } from './config.ts';
+import { Lease } from './lease.ts';
+import type { Publishers } from './publishers.ts';
+import { QueueProbe } from './queue-probe.ts';
+
+/** What an incarnation asks of the gateway. */
+export interface IncarnationOwner {
+  receive(delivery: Delivery, content: Buffer): void;
+  finished(delivery: Delivery): void;
+  /**
+   * The incarnation is over: the broker has given all that was in flight to the heirs.
+   *
+   * @param deleted not so: its queue was deleted, and nobody but this gateway has what was in flight here
+   */
+  incarnationEnded(deleted: boolean): void;
+  /** Presence does not know the sessions (any more). */
+  announceAll(): void;
+  /** Sessions that presence should know: the next ones to compare. */
+  sessionsToCheck(): Checked[];
+  /** Give this incarnation up, and begin another one. */
+  restart(): void;
+}
+
+/** Leases are renewed this many times in their span. */
+export const RENEWALS = 3;
+/** A renewal that the broker did not take is tried again after this long, and so is a probe, milliseconds. */
+const RETRY_MS = 300;
+
+/**
+ * An incarnation is one life (incarnation) of the gateway in the broker: a queue of its own, the binding of that queue, a row
+ * in `gateways`, and a lease on them. Each incarnation makes all of them anew, under a new name; nothing is ever repaired.
+ *
+ * State     Means                                                    Leaves it for
+ * none      no connection to the broker                              asking: connected, queue and binding declared
+ * asking    no lease yet                                             settling, ready: the lease is granted
+ * settling  granted; the queue is too young (QUEUE_SETTLE_MS)        ready: the queue is old enough
+ * ready     sessions can be announced, and all are                   stale: no grant for two leases, counted from the
+ *                                                                    moment that the last granted one was asked for
+ * stale     no session can be announced; those there are stay        ready: a lease is granted
+ *
+ * From every state to none, and from there on with a new incarnation:
+ * - The connection is lost, or the queue was deleted (the broker ends the consumer).
+ * - A tombstone came: routing took the incarnation for over. It does so when no renewal came for two leases, when the row is
+ *   gone, and when something that was published for the incarnation came back because the queue is not bound.
+ * - The incarnation is asking or stale for two leases, and its way back is broken: a probe that is published as routing
+ *   publishes does not come through the queue. (If it does come, routing is away. A new queue would not help, and
+ *   a long outage would leave many of them.)
+ * What waits in the old queue is the heirs', whether it is bound or not. The new incarnation announces all sessions.
+ */
+export class Incarnation implements Consuming {
+  readonly lease: Lease;
+  readonly #config: GatewayConfig;
+  readonly #out: Publishers;
+  readonly #log: Logger;
+  readonly #queueProbe: QueueProbe;
+  #owner: IncarnationOwner | undefined;
+  #name = '';
+  #renewing: NodeJS.Timeout | undefined;
+  #subscription: Subscription | undefined;
+  #deleted = false;
+  /** When the queue is old enough to rely on, milliseconds of performance.now(). */
+  #settledAt = 0;
+
+  constructor(config: GatewayConfig, publishers: Publishers, log: Logger) {
+    this.#config = config;
+    this.#out = publishers;
+    this.#log = log;
+    this.#queueProbe = new QueueProbe((gateway) => publishers.probe(gateway));
+    this.lease = new Lease(config.GATEWAY_LEASE_MS, () => void this.#overdue());
+  }
+
+  /** `<gateway id>.<incarnation>`: names the queue, and where sessions are. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** Sessions can be announced: the lease is granted and holds, and its answer came through the queue. */
+  get ready(): boolean {
+    return this.lease.holds;
+  }
+
+  ownedBy(owner: IncarnationOwner): void {
+    this.#owner = owner;
+  }
+
+  /** A connection is up: begins an incarnation on it. */
+  readonly open = async (connection: ChannelModel): Promise<void> => {
+    const { GATEWAY_ID, QUEUE_TYPE, GATEWAY_PREFETCH } = this.#config;
+    const name = `${GATEWAY_ID}.${Date.now().toString(36)}`;
+    const channel = await connection.createChannel();
+    await declareGatewayQueue(channel, name, QUEUE_TYPE);
+    void channel.close().catch(() => undefined); // nothing depends on it
+    this.#deleted = false;
+    const subscription = await Subscription.open(connection, {
+      queue: gatewayQueue(name),
+      prefetch: GATEWAY_PREFETCH,
+      receive: (delivery, content) => {
+        if (delivery.exchange === GATEWAY_EXCHANGE) this.#queueProbe.heard();
+        this.#owner?.receive(delivery, content);
+      },
+      onFinished: (delivery) => this.#owner?.finished(delivery),
+      onLost: (why) => {
+        this.#deleted = why === 'cancelled';
+        this.#owner?.restart();
+      },
+    });
+    if (subscription.closing) throw new Error('the connection was lost in the meantime');
+    this.#name = name;
+    this.#subscription = subscription;
+    this.#settledAt = performance.now() + this.#config.QUEUE_SETTLE_MS;
+    this.#log.info({ incarnation: name }, 'incarnation begins');
+    this.lease.begin();
+    this.#renewLease();
+  };
+
+  /** The connection is gone. */
+  readonly close = (): void => {
+    clearTimeout(this.#renewing);
+    if (this.#name === '') return;
+    this.#log.info({ incarnation: this.#name, deleted: this.#deleted }, 'incarnation is over');
+    this.#name = '';
+    this.#subscription = undefined;
+    this.lease.end();
+    this.#owner?.incarnationEnded(this.#deleted);
+  };
+
+  /** Leaves in order: what was handed over is settled first, what waits is the heirs'. */
+  async leave(): Promise<void> {
+    const { name } = this;
+    this.#name = '';
+    this.lease.end();
+    clearTimeout(this.#renewing);
+    await this.#subscription?.close();
+    if (name) this.#out.route(name, { kind: 'leave', gateway: name });
+  }
+
+  /**
+   * Routing answered. A new name for presence means that the sessions it knew are not there any more.
+   *
+   * @param asked when it was asked for; an older routing does not say
+   */
+  granted(presence: string, asked?: number): void {
+    const name = this.#name;
+    if (name === '') return;
+    const early = this.#settledAt - performance.now();
+    if (early > 0) {
+      setTimeout(() => {
+        if (this.#name === name) this.granted(presence, asked);
+      }, early);
+      return;
+    }
+    if (!this.lease.granted(presence, asked)) return;
+    this.#log.info({ incarnation: name, presence }, 'lease granted');
+    this.#owner?.announceAll();
+  }
+
+  #renewLease(): void {
+    const gateway = this.#name;
+    const next = (ms: number) => {
+      clearTimeout(this.#renewing);
+      if (this.#name === gateway) this.#renewing = setTimeout(() => this.#renewLease(), ms);
+    };
+    next(this.#config.GATEWAY_LEASE_MS / RENEWALS);
+    const settled = (error?: Error) => {
+      if (error) next(RETRY_MS);
+    };
+    const check = this.#owner?.sessionsToCheck() ?? [];
+    const asked = performance.now();
+    const first = !this.lease.everGranted;
+    this.#out.route(
+      gateway,
+      { kind: 'lease', gateway, first, asked, ...(check.length > 0 && { check }) },
+      { settled },
+    );
+  }
+
+  /** No lease was granted in time. */
+  async #overdue(): Promise<void> {
+    const incarnation = this.#name;
+    const queue = await this.#queueProbe.probe(incarnation);
+    if (this.#name !== incarnation || this.lease.remainingMs > 0) return;
+    this.#log.warn({ incarnation, queue }, 'no lease was granted for two leases');
+    if (queue === 'broken') this.#owner?.restart();
+    this.lease.watch(queue === 'unknown' ? RETRY_MS : this.#config.GATEWAY_LEASE_MS);
+  }
+}

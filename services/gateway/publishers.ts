@@ -1,0 +1,73 @@
+import type { AckEntry, RouteEntry } from '#libs/broker/entries.ts';
+import { Outbox } from '#libs/broker/outbox.ts';
+import type { Publisher } from '#libs/broker/publisher.ts';
+import type { Report } from '#libs/broker/report.ts';
+import {
+  ACK_QUEUE,
+  GATEWAY_EXCHANGE,
+  partitionOf,
+  RETURNED_QUEUE,
+  routeQueue,
+} from '#libs/broker/topology.ts';
+import type { Pending } from '#libs/runtime/group-commit.ts';
+import type { GatewayConfig } from './config.ts';
+
+/** Text that may wait for one queue, all clients together, UTF-16 units; further packets are `unavailable`. */
+const MAX_WAITING = 16 * 1024 * 1024;
+const NO_ENTRIES = Buffer.from('[]');
+
+/** The gateway's ways to the broker. What a client waits for fails in time; what comes back is kept until it is safe. */
+export class Publishers {
+  readonly returned: Outbox;
+  readonly #ack: Outbox;
+  readonly #route: Outbox[];
+  readonly #direct: { publisher: Publisher; timeoutMs: number };
+
+  constructor(publisher: Publisher, { CONFIRM_TIMEOUT_MS, ROUTE_PARTITIONS }: GatewayConfig) {
+    const inTime = { publisher, exchange: '', timeoutMs: CONFIRM_TIMEOUT_MS, maxWaiting: MAX_WAITING };
+    this.#route = Array.from(
+      { length: ROUTE_PARTITIONS },
+      (_, p) => new Outbox({ ...inTime, routingKey: routeQueue(p), stage: 'route' }),
+    );
+    this.#ack = new Outbox({ ...inTime, routingKey: ACK_QUEUE, stage: 'ack' });
+    this.#direct = { publisher, timeoutMs: CONFIRM_TIMEOUT_MS };
+    this.returned = new Outbox({ publisher, exchange: '', routingKey: RETURNED_QUEUE, stage: 'returned' });
+  }
+
+  /** To the partition of a user (or of a gateway, for its lease). */
+  route(user: string, entry: RouteEntry, pending?: Pending): void {
+    this.#route[partitionOf(user, this.#route.length)]?.add(JSON.stringify(entry), pending);
+  }
+
+  ack(entry: AckEntry, pending: Pending): void {
+    this.#ack.add(JSON.stringify(entry), pending);
+  }
+
+  /** To an operator who asked: once, since another report is as good. */
+  report(queue: string, report: Report): void {
+    const { publisher, timeoutMs } = this.#direct;
+    void publisher
+      .publish('', queue, Buffer.from(JSON.stringify(report)), timeoutMs)
+      .catch(() => undefined) // the operator is told when no answer comes
+      .finally(() => publisher.release('', queue));
+  }
+
+  /** The broker has given all that waits on its way back to the heirs: they need no copy. */
+  forgetReturned(): void {
+    this.returned.forget(new Error('the incarnation is over'));
+  }
+
+  /** To this gateway itself, the way that routing takes; holds no entries. @throws BrokerError */
+  async probe(gateway: string): Promise<void> {
+    const { publisher, timeoutMs } = this.#direct;
+    try {
+      await publisher.publish(GATEWAY_EXCHANGE, gateway, NO_ENTRIES, timeoutMs);
+    } finally {
+      publisher.release(GATEWAY_EXCHANGE, gateway);
+    }
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all([this.returned, this.#ack, ...this.#route].map((outbox) => outbox.drained()));
+  }
+}

@@ -1,0 +1,15 @@
+import type { Decoded } from '#libs/protocol/decode.ts';
+import { messageKey } from './receive-window.ts';
+import type { Session } from './session.ts';
+
+/** Whether a packet is one too many. An answer to something that this session was sent does not count. */
+export function rateExceeded(session: Session, { packet }: Decoded): 'limited' | 'persists' | undefined {
+  if (packet?.type === 'ack:R' && session.expectedAcks.answered(messageKey(packet.from, packet.id)))
+    return undefined;
+  if (packet?.type === 'offline:A') {
+    const expected = packet.keys.map((key) => session.expectedKeys.answered(key));
+    if (expected.includes(true)) return undefined;
+  }
+  const charged = session.charge();
+  return charged === 'ok' ? undefined : charged;
+}

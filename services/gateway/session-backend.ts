@@ -1,0 +1,23 @@
+import type { LiveMessage, LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
+import type { Pending } from '#libs/runtime/group-commit.ts';
+
+/** Takes what a session cannot keep to the mailbox. */
+export type ReturnToMailbox = (
+  entry: LiveMessage | LiveReceipt,
+  reason: ReturnReason,
+  pending: Pending,
+) => void;
+
+/** Asks routing for a page of the session's mailbox; `ask` numbers the question. */
+export type RequestPage = (
+  session: { readonly user: string; readonly id: string },
+  limit: number,
+  ask: number,
+  pending: Pending,
+) => void;
+
+/** A session's ways to the broker. */
+export interface SessionBackend {
+  returnToMailbox: ReturnToMailbox;
+  requestPage: RequestPage;
+}
