@@ -111,7 +111,7 @@ const PLANTED: {
       },
       {
         file: 'libs/client/incoming/inbox.ts',
-        find: "else if (seen[index] === true) this.#release(held, 'handed');",
+        find: "else if (seen[index] === true) this.#release(entry, 'done');",
         replace: '',
         shows: /G2 handed to .* twice/,
       },

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { SendOptions } from './client.ts';
 import type { IncomingMessage } from './incoming/message.ts';
 import { settle } from './testing/manual-clock.ts';
-import { comeOnline, online, world } from './testing/setup.ts';
+import { comeOnline, online, setup } from './testing/setup.ts';
 import { MemoryStorage } from './storage/memory.ts';
 
 const AT = 1_800_000_000_500;
@@ -359,7 +359,7 @@ describe('send', () => {
     ['body', 'bob', () => 1, {}],
   ];
   test.each(refused)('refuses what the server would refuse: %s', (field, to, body, options) => {
-    const { client } = world();
+    const { client } = setup();
     expect(() => client.send(to, body, options)).toThrow(new RegExp(`^${field}: `));
   });
 
@@ -385,7 +385,7 @@ describe('send', () => {
   });
 
   test('makes ids of its own, all different and within the rule', () => {
-    const { client } = world();
+    const { client } = setup();
     const ids = Array.from({ length: 1000 }, () => client.send('bob', 1).id);
     expect(new Set(ids).size).toBe(1000);
     for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
@@ -449,12 +449,12 @@ describe('close', () => {
   });
 
   test('leaves no timer behind, in whatever state it comes', async () => {
-    const early = world();
+    const early = setup();
     await early.client.close();
     expect(early.clock.pending).toBe(0);
     expect(early.gateway.connections.length).toBe(0);
 
-    const connecting = world();
+    const connecting = setup();
     await settle();
     const closing = connecting.client.close();
     await settle();

@@ -4,11 +4,11 @@ import { Emitter, type Unsubscribe } from './emitter.ts';
 import { ClientError } from './errors.ts';
 import { idMaker } from './ids.ts';
 import type { MessageHandler } from './incoming/message.ts';
-import { Mailroom } from './mailroom.ts';
+import { PacketRouter } from './packet-router.ts';
 import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import type { OutgoingMessage } from './outgoing/outgoing.ts';
 import type { ReceiptHandler } from './incoming/receipts.ts';
-import { GuardedStorage } from './storage/guarded.ts';
+import { CheckedStorage } from './storage/checked-storage.ts';
 import { within } from './timing/within.ts';
 
 /** What `send` may be told beside the message. */
@@ -38,12 +38,12 @@ const STORAGE_GRACE_MS = 2_000;
 /** A user on one device: sends messages and knows what becomes of each, and gets every message once. */
 export class Client {
   readonly #options: ResolvedOptions;
-  readonly #storage: GuardedStorage;
+  readonly #storage: CheckedStorage;
   readonly #newId = idMaker();
   readonly #errors = new Emitter<ClientError>((error) => console.error(error));
   readonly #statuses = new Emitter<Status>((error) => this.#listenerThrew(error));
   readonly #outgoing = new Emitter<OutgoingMessage>((error) => this.#listenerThrew(error));
-  readonly #mailroom: Mailroom;
+  readonly #router: PacketRouter;
   readonly #connection: Connection;
   #started: Promise<void>;
   /** The storage is closed, or given up. */
@@ -54,23 +54,23 @@ export class Client {
   constructor(options: ConnectOptions) {
     this.#options = resolveOptions(options);
     const report = (error: ClientError) => this.#report(error);
-    this.#storage = new GuardedStorage(this.#options.storage, this.#options.clock, report);
-    this.#mailroom = new Mailroom(this.#options, this.#storage, {
+    this.#storage = new CheckedStorage(this.#options.storage, this.#options.clock, report);
+    this.#router = new PacketRouter(this.#options, this.#storage, {
       send: (text) => this.#connection.send(text),
       changed: (message) => this.#outgoing.emit(message),
       report,
       listenerThrew: (error) => this.#listenerThrew(error),
     });
     const { token } = this.#options;
-    if (typeof token === 'string') this.#mailroom.claimed(token);
+    if (typeof token === 'string') this.#router.claimed(token);
     this.#connection = new Connection(this.#options, {
-      status: (status) => this.#standing(status),
-      token: (text) => this.#mailroom.claimed(text),
+      status: (status) => this.#statusChanged(status),
+      token: (text) => this.#router.claimed(text),
       admits: (session) => this.#admits(session),
-      online: (session) => this.#mailroom.online(session),
-      draining: () => this.#mailroom.draining(),
-      offline: () => this.#mailroom.offline(),
-      packet: (packet) => this.#mailroom.packet(packet),
+      online: (session) => this.#router.online(session),
+      draining: () => this.#router.draining(),
+      offline: () => this.#router.offline(),
+      packet: (packet) => this.#router.packet(packet),
       error: report,
     });
     this.#started = this.#start();
@@ -113,8 +113,8 @@ export class Client {
    */
   reconnect(): void {
     if (this.#closing) return;
-    if (this.#mailroom.loaded) this.#connection.start();
-    if (this.#mailroom.loaded || this.status.state !== 'closed') return;
+    if (this.#router.loaded) this.#connection.start();
+    if (this.#router.loaded || this.status.state !== 'closed') return;
     this.#connection.resume();
     this.#started = this.#start();
   }
@@ -138,12 +138,12 @@ export class Client {
   ): OutgoingMessage {
     if (this.#closing) throw new ClientError('closed', 'the client is closed');
     checkNames({ to, id, seq });
-    return this.#mailroom.outbox.add({ id, to, seq, deadlineMs, bodyText: bodyToText(body) });
+    return this.#router.outbox.add({ id, to, seq, deadlineMs, bodyText: bodyToText(body) });
   }
 
   /** Messages whose fate is not known yet, also those of earlier runs, oldest first. */
   outbox(): OutgoingMessage[] {
-    return this.#mailroom.outbox.list();
+    return this.#router.outbox.list();
   }
 
   /** Called at every change of state of any message that has an object, also those of earlier runs. */
@@ -158,9 +158,9 @@ export class Client {
    * longer than `slowHandlerMs` is reported (`slow_handler`); only the messages of the same sender wait for it.
    */
   onMessage(handler: MessageHandler): Unsubscribe {
-    if (this.#mailroom.incoming.inbox.hasHandler) throw new Error('there is a message handler already');
-    this.#mailroom.incoming.setHandler(handler);
-    return () => this.#mailroom.incoming.setHandler(undefined);
+    if (this.#router.incoming.inbox.hasHandler) throw new Error('there is a message handler already');
+    this.#router.incoming.setHandler(handler);
+    return () => this.#router.incoming.setHandler(undefined);
   }
 
   /**
@@ -168,10 +168,10 @@ export class Client {
    * `delivered` and `rejected`, and may see the same receipt twice.
    */
   onReceipt(handler: ReceiptHandler): Unsubscribe {
-    if (this.#mailroom.incoming.receipts.handler) throw new Error('there is a receipt handler already');
-    this.#mailroom.incoming.receipts.handler = handler;
+    if (this.#router.incoming.receipts.handler) throw new Error('there is a receipt handler already');
+    this.#router.incoming.receipts.handler = handler;
     return () => {
-      this.#mailroom.incoming.receipts.handler = undefined;
+      this.#router.incoming.receipts.handler = undefined;
     };
   }
 
@@ -189,7 +189,7 @@ export class Client {
     try {
       const stored = await this.#storage.load();
       if (this.#over) await this.#storage.close();
-      else if (!this.#mailroom.load(stored)) this.#refuseOwner();
+      else if (!this.#router.load(stored)) this.#refuseOwner();
       else if (!this.#closing) this.#connection.start();
     } catch (cause) {
       if (this.#over) return;
@@ -198,15 +198,15 @@ export class Client {
     }
   }
 
-  #standing(status: Status): void {
-    const { waiting } = this.#mailroom.outbox;
-    if (status.state === 'closed') waiting.end(status.reason);
-    else waiting.resume();
+  #statusChanged(status: Status): void {
+    const { waiters } = this.#router.outbox;
+    if (status.state === 'closed') waiters.end(status.reason);
+    else waiters.resume();
     this.#statuses.emit(status);
   }
 
   #admits(session: Session): boolean {
-    if (this.#mailroom.admits(session)) return true;
+    if (this.#router.admits(session)) return true;
     this.#refuseOwner(session.user);
     return false;
   }
@@ -217,16 +217,16 @@ export class Client {
   }
 
   #halt(reason: string): void {
-    this.#mailroom.halt(reason);
+    this.#router.halt(reason);
     this.#connection.halt(reason);
   }
 
   async #close(flushMs: number): Promise<void> {
     const { clock } = this.#options;
     let answers = await within(clock, STORAGE_GRACE_MS, this.#started);
-    if (this.status.state !== 'closed') await within(clock, flushMs, this.#mailroom.flush());
+    if (this.status.state !== 'closed') await within(clock, flushMs, this.#router.flush());
     await this.#connection.close('by_caller', CLOSE_GRACE_MS);
-    const stopped = this.#mailroom.stop();
+    const stopped = this.#router.stop();
     answers &&= await within(clock, STORAGE_GRACE_MS, stopped);
     this.#over = true;
     const closed = this.#storage.close().catch((cause: unknown) => {

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import type { OutgoingMessage } from './outgoing/outgoing.ts';
 import { MemoryStorage } from './storage/memory.ts';
 import { settle } from './testing/manual-clock.ts';
-import { comeOnline, online, world, type World } from './testing/setup.ts';
+import { comeOnline, online, setup, type TestSetup } from './testing/setup.ts';
 
 /** Every promise that the library hands out, and how it may be asked for. */
-const PROMISES: Record<string, (made: World, message: OutgoingMessage) => Promise<unknown>> = {
+const PROMISES: Record<string, (made: TestSetup, message: OutgoingMessage) => Promise<unknown>> = {
   'connected()': ({ client }) => client.connected(),
   'close()': ({ client }) => client.close({ flushMs: 500 }),
   'message.accepted()': (_made, message) => message.accepted(),
@@ -16,12 +16,12 @@ const PROMISES: Record<string, (made: World, message: OutgoingMessage) => Promis
 interface State {
   /** Nothing will come of anything unless the application does something. */
   readonly closed: boolean;
-  readonly reach: () => Promise<{ made: World; message: OutgoingMessage }>;
+  readonly reach: () => Promise<{ made: TestSetup; message: OutgoingMessage }>;
 }
 
 const never = () => new Promise<never>(() => undefined);
 
-function withMessage(made: World) {
+function withMessage(made: TestSetup) {
   return { made, message: made.client.send('bob', 1) };
 }
 
@@ -34,17 +34,17 @@ function hanging(storage: MemoryStorage, ...names: ('load' | 'write' | 'close')[
 const STATES: Record<string, State> = {
   'before the storage is open': {
     closed: false,
-    reach: async () => Promise.resolve(withMessage(world())),
+    reach: async () => Promise.resolve(withMessage(setup())),
   },
   'the storage never opens': {
     closed: false,
     reach: async () =>
-      Promise.resolve(withMessage(world({ storage: hanging(new MemoryStorage(), 'load', 'close') }))),
+      Promise.resolve(withMessage(setup({ storage: hanging(new MemoryStorage(), 'load', 'close') }))),
   },
   connecting: {
     closed: false,
     reach: async () => {
-      const made = world();
+      const made = setup();
       await settle();
       return withMessage(made);
     },
@@ -52,7 +52,7 @@ const STATES: Record<string, State> = {
   'no token comes': {
     closed: false,
     reach: async () => {
-      const made = world({ token: never });
+      const made = setup({ token: never });
       await settle();
       return withMessage(made);
     },
@@ -134,7 +134,7 @@ const STATES: Record<string, State> = {
     reach: async () => {
       const storage = new MemoryStorage();
       storage.load = () => Promise.reject(new Error('locked'));
-      const reached = withMessage(world({ storage }));
+      const reached = withMessage(setup({ storage }));
       await settle();
       return reached;
     },
@@ -144,11 +144,11 @@ const STATES: Record<string, State> = {
     reach: async () => {
       const storage = new MemoryStorage();
       await storage.write([{ do: 'owner.set', user: 'mallory' }]);
-      const made = world({ storage });
+      const made = setup({ storage });
       const reached = withMessage(made);
       await settle();
       await made.gateway.last.open();
-      await made.gateway.last.login({ pull: false });
+      await made.gateway.last.login({ mailbox: false });
       return reached;
     },
   },

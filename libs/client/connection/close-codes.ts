@@ -4,7 +4,7 @@ export const CLOSE_REPLACED = 4409;
 /** The user or device may not be here any more. */
 export const CLOSE_NOT_WANTED = 4403;
 
-/** The token was refused, or the session ended with it. Final or not: see {@link Refusals}. */
+/** The token was refused, or the session ended with it. Final or not: see {@link ClosePolicy}. */
 export const CLOSE_UNAUTHORIZED = 4401;
 
 /** Older than the ranges below. */

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { MemoryStorage } from '../storage/memory.ts';
 import { settle } from '../testing/manual-clock.ts';
-import { comeOnline, online, world } from '../testing/setup.ts';
+import { comeOnline, online, setup } from '../testing/setup.ts';
 import type { Status } from './connection.ts';
 
 /** A JWT as far as a client reads it. */
@@ -12,7 +12,7 @@ const SERVER_NOW_S = 1_800_000_000;
 
 describe('login', () => {
   test('offers the subprotocol, and sends token and device as the first packet', async () => {
-    const { gateway, client } = world({ device: 'phone' });
+    const { gateway, client } = setup({ device: 'phone' });
     expect(client.status).toEqual({ state: 'connecting', url: 'ws://one/ws' });
     await settle();
     expect(gateway.last.protocols).toEqual(['sixfold.v1']);
@@ -27,7 +27,7 @@ describe('login', () => {
 
   test('a refused login is tried again with backoff on the same connection', async () => {
     let tokens = 0;
-    const { gateway, clock } = world({ token: () => `token-${++tokens}` });
+    const { gateway, clock } = setup({ token: () => `token-${++tokens}` });
     await settle();
     await gateway.last.open();
     for (const pause of [200, 400, 800]) {
@@ -43,7 +43,7 @@ describe('login', () => {
   });
 
   test('a login that is not answered is given up', async () => {
-    const { gateway, clock, client } = world();
+    const { gateway, clock, client } = setup();
     await settle();
     await gateway.last.open();
     await clock.advance(10_000);
@@ -52,7 +52,7 @@ describe('login', () => {
   });
 
   test('a socket that does not open is given up', async () => {
-    const { gateway, clock, client } = world();
+    const { gateway, clock, client } = setup();
     await clock.advance(10_000);
     expect(gateway.last.closedByClient).toBe(1000);
     expect(client.status).toMatchObject({ state: 'waiting', reason: 'not_reached' });
@@ -64,7 +64,7 @@ describe('login', () => {
     const nowhere = vi.fn(function () {
       throw new Error('not here');
     });
-    const { clock, client, errors } = world({ WebSocket: nowhere });
+    const { clock, client, errors } = setup({ WebSocket: nowhere });
     await clock.advance(500);
     expect(errors.map(({ code }) => code)).toEqual(['socket', 'socket']);
     expect(client.status.state).toBe('waiting');
@@ -74,7 +74,7 @@ describe('login', () => {
 describe('the token', () => {
   test('is fetched anew for each connection', async () => {
     let count = 0;
-    const { gateway, clock } = world({ token: () => Promise.resolve(`token-${++count}`) });
+    const { gateway, clock } = setup({ token: () => Promise.resolve(`token-${++count}`) });
     await settle();
     await gateway.last.open();
     expect((await gateway.last.login()).token).toBe('token-1');
@@ -90,7 +90,7 @@ describe('the token', () => {
       if (working) return 'token';
       throw new Error('no network');
     };
-    const { gateway, clock, client, errors } = world({ token });
+    const { gateway, clock, client, errors } = setup({ token });
     await settle();
     expect(errors).toMatchObject([{ code: 'token', cause: { message: 'no network' } }]);
     expect(client.status).toEqual({ state: 'waiting', retryInMs: 500, reason: 'no_token' });
@@ -104,7 +104,7 @@ describe('the token', () => {
 
   test('that comes after the client was closed opens nothing', async () => {
     let give: (token: string) => void = () => undefined;
-    const { gateway, client } = world({ token: () => new Promise((resolve) => (give = resolve)) });
+    const { gateway, client } = setup({ token: () => new Promise((resolve) => (give = resolve)) });
     await settle();
     await client.close();
     give('late');
@@ -127,7 +127,7 @@ describe('the token', () => {
     const limits = { maxPacketBytes: 1, sendWindow: 1, receiveWindow: 1, ackTimeoutMs: 1, ratePerS: 1 };
     const at = (SERVER_NOW_S + 240) * 1000;
     await connection.send({ type: 'login:A', user: 'alice', device: 'default', session: 's1', at, limits });
-    expect(connection.received).toEqual([]); // no pull, nothing sent again
+    expect(connection.received).toEqual([]); // no offline:R, nothing sent again
     expect(statuses).toEqual([]);
     await clock.advance(299_999);
     expect(connection.takeAll('login:R')).toEqual([]);
@@ -228,7 +228,7 @@ describe('reconnecting', () => {
 
   test('backs off exponentially with full jitter, up to the longest pause', async () => {
     let random = 1;
-    const { client, clock, gateway } = world({ random: () => random });
+    const { client, clock, gateway } = setup({ random: () => random });
     const pauses: number[] = [];
     for (let round = 0; round < 8; round++) {
       await settle();
@@ -245,7 +245,7 @@ describe('reconnecting', () => {
   });
 
   test('only a connection that was online for 10 s resets the backoff', async () => {
-    const { client, clock, gateway } = world();
+    const { client, clock, gateway } = setup();
     const pauseAfter = async (onlineMs: number) => {
       const connection = await comeOnline({ gateway });
       await clock.advance(onlineMs);
@@ -263,7 +263,7 @@ describe('reconnecting', () => {
 
   test('tries several gateways in turn', async () => {
     const urls = ['ws://one/ws', 'ws://two/ws', 'ws://three/ws'];
-    const { clock, gateway } = world({ urls });
+    const { clock, gateway } = setup({ urls });
     for (let round = 0; round < 4; round++) {
       await settle();
       await gateway.last.close(1006);
@@ -390,7 +390,7 @@ describe('storage', () => {
   test('that cannot be loaded closes the client', async () => {
     const storage = new MemoryStorage();
     storage.load = () => Promise.reject(new Error('locked'));
-    const { client, gateway, errors } = world({ storage });
+    const { client, gateway, errors } = setup({ storage });
     await expect(client.connected()).rejects.toMatchObject({ code: 'closed' });
     expect(client.status).toEqual({ state: 'closed', reason: 'storage' });
     expect(errors).toMatchObject([{ code: 'storage', cause: { message: 'locked' } }]);
@@ -402,13 +402,13 @@ describe('storage', () => {
     const alice = await online({ storage });
     alice.client.send('bob', 'from alice');
     await settle();
-    const { client, clock, errors, gateway } = world({ storage: storage.clone() });
+    const { client, clock, errors, gateway } = setup({ storage: storage.clone() });
     await settle();
     await gateway.last.open();
     const handed: unknown[] = [];
     client.onMessage((message) => handed.push(message));
     gateway.last.slowToClose = true;
-    const login = gateway.last.login({ user: 'mallory', pull: false });
+    const login = gateway.last.login({ user: 'mallory', mailbox: false });
     await gateway.last.send({ type: 'msg:N', id: 'm1', from: 'bob', body: 1, at: 1 });
     await login;
     expect(gateway.last.received).toEqual([]);
@@ -425,11 +425,11 @@ describe('the caller', () => {
     ['an empty list of gateways', { urls: [] }],
     ['a device that breaks its rule', { device: 'a b' }],
   ])('is told at once of %s', (_what, options) => {
-    expect(() => world(options)).toThrow(TypeError);
+    expect(() => setup(options)).toThrow(TypeError);
   });
 
   test('sees every status', async () => {
-    const { client, clock, gateway } = world();
+    const { client, clock, gateway } = setup();
     const seen: string[] = [];
     const unsubscribe = client.onStatus(({ state }) => seen.push(state));
     await (await comeOnline({ gateway })).close(1006);

@@ -3,9 +3,9 @@ import { Backoff } from '../timing/backoff.ts';
 import { Alarm } from '../timing/clock.ts';
 import { CLOSE_NOT_WANTED, CLOSE_REPLACED } from './close-codes.ts';
 import { ClientError } from '../errors.ts';
-import { Link } from './link.ts';
+import { Transport } from './transport.ts';
 import type { ResolvedOptions } from '../options.ts';
-import { Refusals } from './refusals.ts';
+import { ClosePolicy } from './close-policy.ts';
 import { type Token, TokenFetcher } from './token.ts';
 
 /** A session, as login:A told it. */
@@ -52,24 +52,24 @@ export interface ConnectionEvents {
  *     online ────── closed or silent after reconnect() ─────────────────▶ connecting
  *     online ────── bye draining: as it is, until the gateway closes ───▶ waiting, or the time it gave is over ─▶ connecting
  *     waiting ───── pause over, reconnect(), the computer has slept ────▶ connecting
- *     any ───────── final close (4400 to 4449 but 4408, 4413, 4429; 4401 see {@link Refusals}),
+ *     any ───────── final close (4400 to 4449 but 4408, 4413, 4429; 4401 see {@link ClosePolicy}),
  *                   bye replaced, close() ──────────────────────────────▶ closed
  *     closed ────── reconnect(), but not after close() ─────────────────▶ connecting
  *
- * `connecting` is first without a link, while a token is fetched, then with one. There is at most one link and at most
+ * `connecting` is first without a transport, while a token is fetched, then with one. There is at most one transport and at most
  * one token under way for it. reconnect() in `connecting` gives up a token that does not come, and in `connecting` and
- * `online` shortens the deadline of what the link waits for; so does sleep. A link that is given up is cut: nothing of
+ * `online` shortens the deadline of what the transport waits for; so does sleep. A transport that is given up is cut: nothing of
  * it is heard any more, and nothing of it keeps the process alive.
  */
 export class Connection {
   readonly #options: ResolvedOptions;
   readonly #events: ConnectionEvents;
   readonly #backoff: Backoff;
-  readonly #refusals: Refusals;
+  readonly #closePolicy: ClosePolicy;
   readonly #fetcher: TokenFetcher;
   readonly #retry: Alarm;
   #status: Status;
-  #link: Link | undefined;
+  #transport: Transport | undefined;
   /** Counts tries: each goes to the next gateway. */
   #try = 0;
   #onlineSince: number | undefined;
@@ -77,7 +77,7 @@ export class Connection {
   #returnAt: number | undefined;
   /** The caller wants a connection that works: if this one ends before, on the clock's now(), the next is made at once. */
   #urgentUntil = 0;
-  /** Who waits for the end of the link, once the connection is to end for good. */
+  /** Who waits for the end of the transport, once the connection is to end for good. */
   #closing: (() => void)[] | undefined;
   /** Why the client cannot go on as it is. */
   #halted: string | undefined;
@@ -86,7 +86,7 @@ export class Connection {
     this.#options = options;
     this.#events = events;
     this.#backoff = new Backoff(options.tuning.reconnect, options.random);
-    this.#refusals = new Refusals(typeof options.token === 'function');
+    this.#closePolicy = new ClosePolicy(typeof options.token === 'function');
     this.#fetcher = new TokenFetcher(options);
     this.#retry = new Alarm(options.clock, () => this.#attempt());
     this.#status = { state: 'connecting', url: options.urls[0] };
@@ -106,21 +106,21 @@ export class Connection {
    */
   start(): void {
     if (this.#closing) return;
-    if (this.#link) {
+    if (this.#transport) {
       // Twice, so that the deadline itself falls into it.
       this.#urgentUntil = this.#options.clock.now() + 2 * this.#options.tuning.lookTimeoutMs;
-      this.#link.look();
+      this.#transport.probe();
       return;
     }
     this.#halted = undefined;
-    if (this.#status.state === 'closed') this.#refusals.reset();
+    if (this.#status.state === 'closed') this.#closePolicy.reset();
     this.#backoff.reset();
     this.#attempt();
   }
 
   /** Without a session, nothing is sent. */
   send(text: string): void {
-    if (this.#status.state === 'online') this.#link?.send(text);
+    if (this.#status.state === 'online') this.#transport?.send(text);
   }
 
   /** Ends the connection for good. @param graceMs how long the other end may take to agree */
@@ -128,13 +128,13 @@ export class Connection {
     const closing = (this.#closing ??= []);
     this.#fetcher.cancel();
     this.#retry.clear();
-    const link = this.#link;
-    if (link) {
-      const patience = new Alarm(this.#options.clock, () => link.abandon(reason));
+    const transport = this.#transport;
+    if (transport) {
+      const patience = new Alarm(this.#options.clock, () => transport.abandon(reason));
       patience.in(graceMs);
       await new Promise<void>((resolve) => {
         closing.push(resolve);
-        link.close();
+        transport.close();
       });
       patience.clear();
     }
@@ -147,7 +147,7 @@ export class Connection {
     this.#fetcher.cancel();
     this.#retry.clear();
     this.#halted = reason;
-    if (this.#link) this.#link.abandon(reason);
+    if (this.#transport) this.#transport.abandon(reason);
     else this.#setStatus({ state: 'closed', reason });
   }
 
@@ -157,7 +157,7 @@ export class Connection {
   }
 
   #attempt(): void {
-    this.#link?.abandon('draining');
+    this.#transport?.abandon('draining');
     this.#retry.clear();
     const { urls } = this.#options;
     const url = urls[this.#try++ % urls.length] ?? urls[0];
@@ -177,15 +177,15 @@ export class Connection {
 
   #open(url: string, token: Token): void {
     try {
-      const link = this.#newLink(url, token);
-      if (!link.ended) this.#link = link;
+      const transport = this.#newTransport(url, token);
+      if (!transport.ended) this.#transport = transport;
     } catch (cause) {
       this.#failed('no_socket', new ClientError('socket', `no WebSocket to ${url}`, { cause }));
     }
   }
 
-  #newLink(url: string, token: Token): Link {
-    return new Link(url, token, this.#options, {
+  #newTransport(url: string, token: Token): Transport {
+    return new Transport(url, token, this.#options, {
       online: (session) => this.#online(url, session),
       packet: (packet) => {
         if (packet.type === 'bye') this.#bye(packet);
@@ -204,7 +204,7 @@ export class Connection {
   #online(url: string, session: Session): void {
     if (!this.#events.admits(session)) return;
     this.#onlineSince = this.#options.clock.now();
-    this.#refusals.reset();
+    this.#closePolicy.reset();
     this.#setStatus({ state: 'online', url, session });
     this.#events.online(session);
   }
@@ -212,7 +212,7 @@ export class Connection {
   /** PROTOCOL: bye. `replaced` and its like, without a time: do not reconnect. Else come back when told, elsewhere. */
   #bye({ reason, reconnectAfterMs }: { reason: string; reconnectAfterMs?: number | undefined }): void {
     if (reason !== 'draining' && reconnectAfterMs === undefined) {
-      this.#link?.abandon(reason, reason === 'replaced' ? CLOSE_REPLACED : CLOSE_NOT_WANTED);
+      this.#transport?.abandon(reason, reason === 'replaced' ? CLOSE_REPLACED : CLOSE_NOT_WANTED);
       return;
     }
     this.#events.draining();
@@ -223,8 +223,8 @@ export class Connection {
   #closed(code: number, reason: string): void {
     const { clock, tuning } = this.#options;
     const now = clock.now();
-    const final = this.#refusals.isFinal(code, this.#link?.openToken, now);
-    this.#link = undefined;
+    const final = this.#closePolicy.isFinal(code, this.#transport?.openToken, now);
+    this.#transport = undefined;
     if (this.#onlineSince !== undefined && now - this.#onlineSince >= tuning.stableMs) this.#backoff.reset();
     this.#events.offline();
     if (this.#closing) for (const done of this.#closing.splice(0)) done();
@@ -236,7 +236,7 @@ export class Connection {
 
   /** The computer has slept: the connection may be gone, and whoever waits has waited long enough. */
   #leapt(): void {
-    if (this.#link) this.#link.look();
+    if (this.#transport) this.#transport.probe();
     else if (this.#status.state === 'waiting') this.#attempt();
   }
 

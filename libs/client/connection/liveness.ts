@@ -45,7 +45,7 @@ export class Liveness {
   }
 
   /** Asks now, with a short deadline. One that runs already is not put off. */
-  look(): void {
+  probe(): void {
     const now = this.#options.clock.now();
     const deadline = now + this.#options.lookTimeoutMs;
     const { at } = this.#alarm;

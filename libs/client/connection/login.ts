@@ -18,7 +18,7 @@ export interface LoginPorts {
 /** A token that expires in less than this is renewed no sooner than after it, milliseconds. */
 const MIN_RENEWAL_MS = 5_000;
 
-/** Refusals of a login:R after which the same one may pass later. */
+/** ClosePolicy of a login:R after which the same one may pass later. */
 const isForNow = (code: string) => code === 'unavailable' || code === 'rate_limited';
 
 /**
@@ -88,7 +88,7 @@ export class Login {
   }
 
   /** The caller wants to know soon whether an answer comes. */
-  hurry(): void {
+  shortenTimeout(): void {
     const { clock, tuning } = this.#options;
     if (this.#unanswered.at !== undefined) this.#unanswered.notLaterThan(clock.now() + tuning.lookTimeoutMs);
   }

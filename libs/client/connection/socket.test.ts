@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FakeGateway } from '../testing/fake-gateway.ts';
 import { ManualClock, settle } from '../testing/manual-clock.ts';
-import { comeOnline, nextConnection, online, world } from '../testing/setup.ts';
+import { comeOnline, nextConnection, online, setup } from '../testing/setup.ts';
 import type { SocketConstructor, SocketLike } from './socket.ts';
 
 /** Whatever a WebSocket does: said where it is worth saying, and the client gets its session all the same. */
@@ -27,7 +27,7 @@ function firstIsBad(gateway: FakeGateway, bad: Bad): SocketConstructor {
 
 function badWorld(bad: Bad) {
   const gateway = new FakeGateway();
-  return { ...world({ WebSocket: firstIsBad(gateway, bad) }), gateway };
+  return { ...setup({ WebSocket: firstIsBad(gateway, bad) }), gateway };
 }
 
 const listeningFailsAt = (failing: string): Bad => {
@@ -98,7 +98,7 @@ describe('a WebSocket whose', () => {
 
 describe('a WebSocket that', () => {
   test('never opens, never closes and never answers a close is given up each time, and nothing is left', async () => {
-    const { client, clock, gateway } = world();
+    const { client, clock, gateway } = setup();
     for (let round = 0; round < 3; round++) {
       await nextConnection({ gateway, clock });
       gateway.last.dead = true;
@@ -110,7 +110,7 @@ describe('a WebSocket that', () => {
   });
 
   test('opens twice logs in once; closes twice is one end', async () => {
-    const { client, clock, gateway } = world();
+    const { client, clock, gateway } = setup();
     await settle();
     await gateway.last.open();
     await gateway.last.open();
@@ -123,7 +123,7 @@ describe('a WebSocket that', () => {
   });
 
   test('opens after close() was called does not log in', async () => {
-    const { client, clock, gateway } = world();
+    const { client, clock, gateway } = setup();
     await settle();
     gateway.last.slowToClose = true;
     const closed = client.close({ flushMs: 0 });
@@ -178,7 +178,7 @@ describe('a WebSocket that', () => {
       }
     };
     const clock = new ManualClock();
-    const { client, errors } = world({ WebSocket: Moody, clock });
+    const { client, errors } = setup({ WebSocket: Moody, clock });
     await clock.advance(3_600_000);
     expect(errors.length).toBeGreaterThan(80);
     broken = false;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { settle } from '../testing/manual-clock.ts';
-import { comeOnline, nextConnection, online, world } from '../testing/setup.ts';
+import { comeOnline, nextConnection, online, setup } from '../testing/setup.ts';
 import type { TokenSource } from './token.ts';
 
 /** Whatever the application's token function does: said, and asked again with backoff, without end. */
@@ -54,7 +54,7 @@ describe.each(BAD)('a token function that %s', (_what, bad, said, afterMs) => {
       calls++;
       return mend ? 'good' : bad();
     };
-    const { client, clock, errors, gateway } = world({ token });
+    const { client, clock, errors, gateway } = setup({ token });
     await clock.advance(afterMs);
     const [error] = errors;
     expect(error).toMatchObject({ code: 'token', message: `the token function ${said}` });
@@ -85,7 +85,7 @@ describe.each(BAD)('a token function that %s', (_what, bad, said, afterMs) => {
 
 test('an answer that comes after its try was given up is not used, for no login', async () => {
   const gave: ((token: string) => void)[] = [];
-  const { clock, gateway } = world({ token: () => new Promise((resolve) => gave.push(resolve)) });
+  const { clock, gateway } = setup({ token: () => new Promise((resolve) => gave.push(resolve)) });
   await clock.advance(TIMEOUT_MS);
   gave[0]?.('late');
   await settle();
@@ -123,7 +123,7 @@ test('a late answer of a renewal is not used either', async () => {
 
 test('reconnect() gives up a try that hangs, and asks anew', async () => {
   let calls = 0;
-  const { client, clock, gateway } = world({ token: () => (++calls === 1 ? hang() : 'good') });
+  const { client, clock, gateway } = setup({ token: () => (++calls === 1 ? hang() : 'good') });
   await settle();
   client.reconnect();
   await comeOnline({ gateway });
@@ -133,7 +133,7 @@ test('reconnect() gives up a try that hangs, and asks anew', async () => {
 });
 
 test('a token function may close the client', async () => {
-  const { client, clock } = world({
+  const { client, clock } = setup({
     token: () => {
       void client.close();
       return 'good';
@@ -144,10 +144,10 @@ test('a token function may close the client', async () => {
 });
 
 test('the time limit is an option, and a token that is neither string nor function is refused at once', async () => {
-  const { clock, errors } = world({ token: hang, tuning: { tokenTimeoutMs: 100 } });
+  const { clock, errors } = setup({ token: hang, tuning: { tokenTimeoutMs: 100 } });
   await clock.advance(99);
   expect(errors).toEqual([]);
   await clock.advance(1);
   expect(errors.length).toBe(1);
-  expect(() => world({ token: undefined as unknown as string })).toThrow(TypeError);
+  expect(() => setup({ token: undefined as unknown as string })).toThrow(TypeError);
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { MemoryStorage } from '../storage/memory.ts';
 import type { Change, Durability } from '../storage.ts';
 import { settle } from '../testing/manual-clock.ts';
-import { comeOnline, online, world } from '../testing/setup.ts';
+import { comeOnline, online, setup } from '../testing/setup.ts';
 import type { IncomingMessage } from './message.ts';
 
 const msgN = (id: string, from = 'bob') => ({ type: 'msg:N', id, from, body: id, at: 1 }) as const;
@@ -106,7 +106,7 @@ describe('PROTOCOL, what a client must do, 4: the application gets a message onc
     const handed: string[] = [];
     const first = await receiving(({ id }) => handed.push(id));
     await first.connection.send(msgN('m1'));
-    const second = world({ storage: first.storage.clone() });
+    const second = setup({ storage: first.storage.clone() });
     second.client.onMessage(({ id }) => handed.push(id));
     const connection = await comeOnline(second);
     await connection.send(msgN('m1'), msgN('m2'));
@@ -144,7 +144,7 @@ describe('a program that dies', () => {
     const crashed = storage.clone();
 
     const handed: IncomingMessage[] = [];
-    const second = world({ storage: crashed });
+    const second = setup({ storage: crashed });
     second.client.onMessage((message) => handed.push(message));
     await settle();
     expect(handed).toEqual([{ id: 'm1', from: 'bob', body: 'm1', at: 1, again: true }]);
@@ -163,7 +163,7 @@ describe('a program that dies', () => {
     });
     await first.connection.send(msgN('m1'));
     const handed: IncomingMessage[] = [];
-    const second = world({ storage: storage.clone() });
+    const second = setup({ storage: storage.clone() });
     second.client.onMessage((message) => handed.push(message));
     await settle();
     expect(handed).toMatchObject([{ id: 'm1', again: true }]);
@@ -177,7 +177,7 @@ describe('a program that dies', () => {
     storage.hold = write.passed;
     await first.connection.send(msgN('m1'));
     const handed: IncomingMessage[] = [];
-    const second = world({ storage: storage.clone() });
+    const second = setup({ storage: storage.clone() });
     second.client.onMessage((message) => handed.push(message));
     const connection = await comeOnline(second);
     await connection.send(msgN('m1'));
@@ -191,7 +191,7 @@ describe('a program that dies', () => {
     const first = await online({ storage });
     first.client.onMessage(() => never.passed);
     await first.connection.send(msgN('m1'));
-    const second = world({ storage: storage.clone() });
+    const second = setup({ storage: storage.clone() });
     const handed: IncomingMessage[] = [];
     second.client.onMessage((message) => {
       handed.push(message);
@@ -212,11 +212,11 @@ describe('a program that dies', () => {
     first.client.onMessage(() => never.passed);
     await first.connection.send(msgN('m1'));
     const secondStorage = storage.clone();
-    const second = world({ storage: secondStorage });
+    const second = setup({ storage: secondStorage });
     second.client.onMessage(() => never.passed);
     await (await comeOnline(second)).send(msgN('m2'));
     const handed: string[] = [];
-    const third = world({ storage: secondStorage.clone() });
+    const third = setup({ storage: secondStorage.clone() });
     third.client.onMessage(({ id, again }) => handed.push(`${id} ${String(again)}`));
     await settle();
     expect(handed).toEqual(['m1 true', 'm2 true']);
@@ -228,7 +228,7 @@ describe('a program that dies', () => {
     const first = await online({ storage });
     first.client.onMessage(() => undefined);
     await first.connection.send(msgN('m1'));
-    const second = world({ storage: storage.clone() });
+    const second = setup({ storage: storage.clone() });
     const handed: string[] = [];
     second.client.onMessage(({ id }) => handed.push(id));
     const connection = await comeOnline(second);

@@ -1,11 +1,11 @@
 import type { ClientError } from '../errors.ts';
-import { addConfirm, type Confirm, type Way } from './fate.ts';
-import { Handing } from './handing.ts';
-import { type Held, nameOf, newHeld, toStore } from './held.ts';
+import { addCallback, type OnResult, type Source } from './delivery-result.ts';
+import { HandlerRunner } from './handler-runner.ts';
+import { type InboxEntry, nameOf, newInboxEntry, toStore } from './inbox-entry.ts';
 import type { InboxOptions } from './inbox-options.ts';
-import { Kept } from './kept.ts';
+import { RetryQueue } from './retry-queue.ts';
 import type { IncomingMessage, MessageHandler } from './message.ts';
-import { Seen } from './seen.ts';
+import { SeenSet } from './seen-set.ts';
 import type { StoredIncoming } from '../storage.ts';
 
 /** A message is put aside only when the handler has failed on it as often. */
@@ -30,7 +30,7 @@ const TRIES = 2;
  * messages in the same database, behind a Storage of its own, sees there what it has. Marking the name as seen before
  * the handler runs would turn the same moment into a loss that nobody notices.
  *
- * What is kept ({@link keep}) is the exception to "the server keeps it". The server hands out the oldest entries of a
+ * What is kept ({@link putAside}) is the exception to "the server keeps it". The server hands out the oldest entries of a
  * mailbox, and no others: as many messages as fill a page that the handler fails on would hide all others for ever. They
  * are written to storage (`strict`), confirmed, and tried again from here, also by the next run. That is what
  * `delivered` promises: this device has the message, and its application gets it. So it is done only where nothing else
@@ -39,12 +39,12 @@ const TRIES = 2;
  */
 export class Inbox {
   readonly #options: InboxOptions;
-  readonly #held = new Map<string, Held>();
-  readonly #handing: Handing<Held>;
-  readonly #kept: Kept;
-  readonly seen: Seen;
+  readonly #entry = new Map<string, InboxEntry>();
+  readonly #runner: HandlerRunner<InboxEntry>;
+  readonly #retryQueue: RetryQueue;
+  readonly seen: SeenSet;
   #handler: MessageHandler | undefined;
-  #arrived: Held[] = [];
+  #arrived: InboxEntry[] = [];
   #checking: Promise<void> | undefined;
   #stopped = false;
   #last = 0;
@@ -52,33 +52,33 @@ export class Inbox {
   constructor(options: InboxOptions) {
     this.#options = options;
     const { clock, failures, maxPutAside } = options;
-    this.seen = new Seen(options);
-    this.#kept = new Kept(clock, failures, maxPutAside, (held) => {
-      if (held.unrecorded) this.#record(held);
-      else this.#handing.add(held);
+    this.seen = new SeenSet(options);
+    this.#retryQueue = new RetryQueue(clock, failures, maxPutAside, (entry) => {
+      if (entry.unrecorded) this.#record(entry);
+      else this.#runner.add(entry);
     });
-    this.#handing = new Handing({
+    this.#runner = new HandlerRunner({
       ...options,
-      lane: ({ message }) => message.from,
+      key: ({ message }) => message.from,
       name: ({ message }) => nameOf(message),
       describe: ({ message }) => `message ${message.id} from ${message.from}`,
       run: ({ message }) => this.#run(message),
-      done: (held, handled) => {
-        if (handled) this.#record(held);
-        else this.#setBack(held);
+      done: (entry, handled) => {
+        if (handled) this.#record(entry);
+        else this.#setBack(entry);
       },
-      slow: (held, behind) => this.#slow(held, behind),
+      slow: (entry, behind) => this.#slow(entry, behind),
     });
   }
 
   /** How many messages are under way to the application or to its confirmation. */
   get active(): number {
-    return [...this.#held.values()].filter(({ unrecorded, resting }) => !unrecorded && !resting).length;
+    return [...this.#entry.values()].filter(({ unrecorded, delayed }) => !unrecorded && !delayed).length;
   }
 
   /** Whether more can be put aside. */
-  get keepsMore(): boolean {
-    return !this.#kept.full;
+  get canPutAside(): boolean {
+    return !this.#retryQueue.full;
   }
 
   get hasHandler(): boolean {
@@ -89,62 +89,62 @@ export class Inbox {
   setHandler(handler: MessageHandler | undefined): void {
     this.#handler = handler;
     if (!handler || this.#stopped) {
-      this.#handing.pause();
+      this.#runner.pause();
       return;
     }
     this.#options.failures.allDue(); // a new handler may do better
-    for (const held of this.#held.values()) if (held.resting) this.#kept.wake(held);
-    this.#handing.resume();
+    for (const entry of this.#entry.values()) if (entry.delayed) this.#retryQueue.retryNow(entry);
+    this.#runner.resume();
   }
 
   /** Hands on what the last run had not handed on, or not taken note of. */
   load(stored: readonly StoredIncoming[]): void {
     for (const { n, ...message } of stored) {
       this.#last = n;
-      const held = newHeld({ ...message, again: true }, n);
-      this.#held.set(nameOf(message), held);
-      this.#kept.add(held);
-      this.#handing.add(held);
+      const entry = newInboxEntry({ ...message, again: true }, n);
+      this.#entry.set(nameOf(message), entry);
+      this.#retryQueue.add(entry);
+      this.#runner.add(entry);
     }
   }
 
   /** A message came. */
-  arrive(message: IncomingMessage, confirm: Confirm, way: Way): void {
+  arrive(message: IncomingMessage, onResult: OnResult, source: Source): void {
     const name = nameOf(message);
     const { failures, maxHeld } = this.#options;
-    const known = this.#held.get(name);
-    if (this.#stopped) confirm('later');
-    else if (known) this.#repeated(known, confirm, way);
-    else if (this.#held.size - this.#kept.count >= maxHeld) confirm('failed');
-    else if (way === 'mailbox' && !failures.due(name)) confirm('later');
-    else this.#take(newHeld(message), confirm);
+    const known = this.#entry.get(name);
+    if (this.#stopped) onResult('later');
+    else if (known) this.#repeated(known, onResult, source);
+    else if (this.#entry.size - this.#retryQueue.count >= maxHeld) onResult('failed');
+    else if (source === 'mailbox' && !failures.due(name)) onResult('later');
+    else this.#take(newInboxEntry(message), onResult);
   }
 
   /**
    * Keeps a message that was not handed on and that fills the head of the mailbox: one that the handler failed on, that
-   * it is slow on, or that waits behind such a one. `confirm` is told `handed` when it is safe in storage.
+   * it is slow on, or that waits behind such a one. `onResult` is told `done` when it is safe in storage.
    */
-  keep(message: IncomingMessage, confirm: Confirm): void {
-    const known = this.#held.get(nameOf(message));
+  putAside(message: IncomingMessage, onResult: OnResult): void {
+    const known = this.#entry.get(nameOf(message));
     const tries = this.#options.failures.tries(nameOf(message));
-    if (known?.safe) confirm('handed');
-    else if (this.#stopped || (this.#kept.full && !known?.kept)) confirm('later');
+    if (known?.durable) onResult('done');
+    else if (this.#stopped || (this.#retryQueue.full && !known?.local)) onResult('later');
     else if (known) {
-      // What is on its way into the storage, or through it, has its fate soon.
-      if (known.n === 0 || known.handled) confirm('later');
+      // What is on its way into the storage, or through it, has its result soon.
+      if (known.n === 0 || known.handled) onResult('later');
       else {
-        this.#kept.add(known);
-        addConfirm(known.confirms, confirm);
+        this.#retryQueue.add(known);
+        addCallback(known.callbacks, onResult);
         this.#store(known, (error) => error && this.#tell(known, 'failed'));
       }
-    } else if (this.#handing.isSlow(message.from) || tries >= TRIES) {
-      const held = newHeld(message);
-      this.#kept.add(held);
-      this.#take(held, confirm);
-    } else confirm('later');
+    } else if (this.#runner.isSlow(message.from) || tries >= TRIES) {
+      const entry = newInboxEntry(message);
+      this.#retryQueue.add(entry);
+      this.#take(entry, onResult);
+    } else onResult('later');
   }
 
-  /** Resolves when nothing of it is at work in the storage, the journal apart. Call {@link stop} before. */
+  /** Resolves when nothing of it is at work in the storage, the writes apart. Call {@link stop} before. */
   async ended(): Promise<void> {
     await Promise.all([this.#checking, this.seen.ended()]);
   }
@@ -152,8 +152,8 @@ export class Inbox {
   /** Takes no more and starts no more handlers. What waits is left to the server; what runs may still end. */
   stop(): void {
     this.#stopped = true;
-    this.#kept.stop();
-    for (const held of this.#handing.drop()) this.#leave(held, 'later');
+    this.#retryQueue.stop();
+    for (const entry of this.#runner.drop()) this.#leave(entry, 'later');
   }
 
   #run(message: IncomingMessage): unknown {
@@ -161,22 +161,22 @@ export class Inbox {
     return this.#handler?.(failures > 0 ? { ...message, failures } : message);
   }
 
-  #take(held: Held, confirm: Confirm): void {
-    held.confirms.push(confirm);
-    this.#held.set(nameOf(held.message), held);
-    this.#arrived.push(held);
+  #take(entry: InboxEntry, onResult: OnResult): void {
+    entry.callbacks.push(onResult);
+    this.#entry.set(nameOf(entry.message), entry);
+    this.#arrived.push(entry);
     this.#checking ??= this.#check();
   }
 
   /** A duplicate of a message that is still being handled arrived. */
-  #repeated(known: Held, confirm: Confirm, way: Way): void {
-    const due = way === 'live' || this.#options.failures.due(nameOf(known.message));
-    if (known.safe) confirm('handed');
-    else if (known.resting && !due) confirm('later');
+  #repeated(known: InboxEntry, onResult: OnResult, source: Source): void {
+    const due = source === 'live' || this.#options.failures.due(nameOf(known.message));
+    if (known.durable) onResult('done');
+    else if (known.delayed && !due) onResult('later');
     else {
-      addConfirm(known.confirms, confirm);
-      if (known.unrecorded || known.resting) this.#kept.wake(known);
-      else if (this.#handing.isSlow(known.message.from)) confirm('slow');
+      addCallback(known.callbacks, onResult);
+      if (known.unrecorded || known.delayed) this.#retryQueue.retryNow(known);
+      else if (this.#runner.isSlow(known.message.from)) onResult('slow');
     }
   }
 
@@ -186,103 +186,104 @@ export class Inbox {
     while (this.#arrived.length > 0) {
       const batch = this.#arrived;
       this.#arrived = [];
-      const seen = await this.seen.look(batch.map(({ message }) => message));
-      batch.forEach((held, index) => {
-        if (seen === undefined) this.#release(held, 'failed');
-        else if (seen[index] === true) this.#release(held, 'handed');
-        else this.#enter(held);
+      const seen = await this.seen.check(batch.map(({ message }) => message));
+      batch.forEach((entry, index) => {
+        if (seen === undefined) this.#release(entry, 'failed');
+        else if (seen[index] === true) this.#release(entry, 'done');
+        else this.#enter(entry);
       });
     }
     this.#checking = undefined;
   }
 
-  #enter(held: Held): void {
-    const { from } = held.message;
-    if (!held.kept && this.#handing.isSlow(from)) {
-      this.#release(held, 'later');
+  #enter(entry: InboxEntry): void {
+    const { from } = entry.message;
+    if (!entry.local && this.#runner.isSlow(from)) {
+      this.#release(entry, 'later');
       return;
     }
-    held.n = ++this.#last;
-    this.#store(held, (error) => {
-      if (error) this.#release(held, 'failed');
-      else if (this.#stopped) this.#leave(held, 'later');
-      else if (held.kept && !this.#options.failures.due(nameOf(held.message))) this.#kept.rest(held);
-      else this.#handing.add(held);
+    entry.n = ++this.#last;
+    this.#store(entry, (error) => {
+      if (error) this.#release(entry, 'failed');
+      else if (this.#stopped) this.#leave(entry, 'later');
+      else if (entry.local && !this.#options.failures.due(nameOf(entry.message)))
+        this.#retryQueue.delay(entry);
+      else this.#runner.add(entry);
     });
   }
 
-  #store(held: Held, then: (error: ClientError | undefined) => void): void {
-    const durability = held.kept ? 'strict' : 'relaxed'; // after a power cut the server still has what is not kept
-    this.#options.journal.write([{ do: 'inbox.put', entry: toStore(held) }], durability, (error) => {
+  #store(entry: InboxEntry, then: (error: ClientError | undefined) => void): void {
+    const durability = entry.local ? 'strict' : 'relaxed'; // after a power cut the server still has what is not kept
+    this.#options.writes.write([{ do: 'inbox.put', entry: toStore(entry) }], durability, (error) => {
       if (error) this.#options.error(error);
       else if (durability === 'strict') {
-        held.safe = true;
-        this.#tell(held, 'handed');
+        entry.durable = true;
+        this.#tell(entry, 'done');
       }
       then(error);
     });
   }
 
-  #slow(held: Held, behind: Held[]): void {
-    for (const confirm of held.confirms) confirm('slow');
+  #slow(entry: InboxEntry, behind: InboxEntry[]): void {
+    for (const onResult of entry.callbacks) onResult('slow');
     for (const waiting of behind) {
-      if (waiting.kept) this.#handing.add(waiting);
+      if (waiting.local) this.#runner.add(waiting);
       else this.#leave(waiting, 'later');
     }
   }
 
   /** Not handled, or not recorded. */
-  #setBack(held: Held): void {
-    if (held.kept && !this.#stopped) this.#kept.rest(held);
-    else if (!held.unrecorded) {
-      this.#leave(held, 'failed');
+  #setBack(entry: InboxEntry): void {
+    if (entry.local && !this.#stopped) this.#retryQueue.delay(entry);
+    else if (!entry.unrecorded) {
+      this.#leave(entry, 'failed');
       return;
     }
-    this.#tell(held, 'failed');
+    this.#tell(entry, 'failed');
     this.#options.released();
   }
 
   /** Not handed on: the server keeps it and brings it again; what is kept here waits for the next run. */
-  #leave(held: Held, fate: 'failed' | 'later'): void {
-    if (!held.kept) this.#options.journal.write([{ do: 'inbox.delete', n: held.n }], 'relaxed');
-    this.#release(held, fate);
+  #leave(entry: InboxEntry, result: 'failed' | 'later'): void {
+    if (!entry.local) this.#options.writes.write([{ do: 'inbox.delete', n: entry.n }], 'relaxed');
+    this.#release(entry, result);
   }
 
   /** PROTOCOL: the seen set is written before ack:R is sent. */
-  #record(held: Held): void {
-    held.handled = true;
-    held.unrecorded = false;
-    const { from, id } = held.message;
-    this.#options.journal.write(
+  #record(entry: InboxEntry): void {
+    entry.handled = true;
+    entry.unrecorded = false;
+    const { from, id } = entry.message;
+    this.#options.writes.write(
       [
         { do: 'seen.add', from, id, seenAt: this.#options.clock.date() },
-        { do: 'inbox.delete', n: held.n },
+        { do: 'inbox.delete', n: entry.n },
       ],
       'strict',
-      (error) => this.#recorded(held, error),
+      (error) => this.#recorded(entry, error),
     );
   }
 
-  #recorded(held: Held, error: ClientError | undefined): void {
+  #recorded(entry: InboxEntry, error: ClientError | undefined): void {
     if (!error) {
-      this.#release(held, 'handed');
+      this.#release(entry, 'done');
       this.seen.added();
       return;
     }
     this.#options.error(error);
-    held.unrecorded = true;
-    if (held.kept) this.#options.failures.failed(nameOf(held.message)); // for the pause before the next try
-    this.#setBack(held);
+    entry.unrecorded = true;
+    if (entry.local) this.#options.failures.failed(nameOf(entry.message)); // for the pause before the next try
+    this.#setBack(entry);
   }
 
-  #release(held: Held, fate: 'handed' | 'failed' | 'later'): void {
-    this.#held.delete(nameOf(held.message));
-    this.#kept.remove(held);
-    this.#tell(held, fate);
+  #release(entry: InboxEntry, result: 'done' | 'failed' | 'later'): void {
+    this.#entry.delete(nameOf(entry.message));
+    this.#retryQueue.remove(entry);
+    this.#tell(entry, result);
     this.#options.released();
   }
 
-  #tell(held: Held, fate: 'handed' | 'failed' | 'later'): void {
-    for (const confirm of held.confirms.splice(0)) confirm(fate);
+  #tell(entry: InboxEntry, result: 'done' | 'failed' | 'later'): void {
+    for (const onResult of entry.callbacks.splice(0)) onResult(result);
   }
 }

@@ -2,22 +2,22 @@ import type { MsgN } from '../../protocol/packets.ts';
 import { packetText } from '../client-packets.ts';
 import type { Session } from '../connection/connection.ts';
 import { ClientError } from '../errors.ts';
-import type { Journal } from '../journal.ts';
+import type { WriteBatcher } from '../storage/write-batcher.ts';
 import type { ResolvedOptions } from '../options.ts';
 import type { Outbox } from '../outgoing/outbox.ts';
 import type { Storage } from '../storage.ts';
-import { Answers } from './answers.ts';
+import { PendingAcks } from './pending-acks.ts';
 import { Failures } from './failures.ts';
-import type { Fate } from './fate.ts';
-import { Gate } from './gate.ts';
+import type { DeliveryResult } from './delivery-result.ts';
+import { LiveBuffer } from './live-buffer.ts';
 import { Inbox } from './inbox.ts';
 import type { IncomingMessage, MessageHandler } from './message.ts';
-import { Pull } from './pull.ts';
+import { MailboxSync } from './mailbox-sync.ts';
 import { Receipts } from './receipts.ts';
 
 export interface IncomingPorts {
   readonly storage: Storage;
-  readonly journal: Journal;
+  readonly writes: WriteBatcher;
   readonly outbox: Outbox;
   /** Puts a packet on the wire; without a session, nowhere. */
   readonly send: (text: string) => void;
@@ -36,109 +36,109 @@ const toMessage = ({ from, id, body, at, seq }: Omit<MsgN, 'type'>): IncomingMes
 export class Incoming {
   readonly inbox: Inbox;
   readonly receipts: Receipts;
-  readonly pull: Pull;
-  readonly answers: Answers;
+  readonly mailbox: MailboxSync;
+  readonly pendingAcks: PendingAcks;
   readonly #ports: IncomingPorts;
-  readonly #gate: Gate<MsgN>;
+  readonly #liveBuffer: LiveBuffer<MsgN>;
   /** Counts sessions: an ack:R means something only on the one that its msg:N came on. */
   #session = 0;
-  #whenQuiet: (() => void) | undefined;
+  #onIdle: (() => void) | undefined;
 
   constructor(options: ResolvedOptions, ports: IncomingPorts) {
     const { clock, random, tuning } = options;
-    const { storage, journal, outbox, report } = ports;
+    const { storage, writes, outbox, report } = ports;
     const { maxHeld, maxPutAside, slowHandlerMs, seen } = tuning;
-    const released = () => this.#lookQuiet();
-    const shared = { clock, slowHandlerMs, error: report, unblocked: () => this.pull.retry() };
+    const released = () => this.#checkIdle();
+    const shared = { clock, slowHandlerMs, error: report, unblocked: () => this.mailbox.retry() };
     const failures = () => new Failures(clock, random, tuning.retryFailed);
     this.#ports = ports;
-    this.answers = new Answers(released);
+    this.pendingAcks = new PendingAcks(released);
     this.inbox = new Inbox({
-      ...{ ...shared, failures: failures(), storage, journal, maxHeld, maxPutAside, seen, released },
+      ...{ ...shared, failures: failures(), storage, writes, maxHeld, maxPutAside, seen, released },
     });
     this.receipts = new Receipts({ ...shared, failures: failures(), outbox });
-    this.pull = this.#newPull(options);
-    this.#gate = new Gate(
+    this.mailbox = this.#newMailboxSync(options);
+    this.#liveBuffer = new LiveBuffer(
       clock,
       maxHeld,
       () => this.inbox.hasHandler,
-      (packet) => this.#handOn(packet),
+      (packet) => this.#deliver(packet),
     );
   }
 
   /** Without a handler, messages wait, and those of the mailbox stay there. */
   setHandler(handler: MessageHandler | undefined): void {
     this.inbox.setHandler(handler);
-    if (!handler) this.#gate.shut();
-    else if (!this.pull.retry()) this.#gate.open();
+    if (!handler) this.#liveBuffer.hold();
+    else if (!this.mailbox.retry()) this.#liveBuffer.release();
   }
 
   online({ ackTimeoutMs }: Session['limits']): void {
     this.#session++;
-    this.answers.offline();
-    this.#gate.shut(ackTimeoutMs * HOLD_PART);
+    this.pendingAcks.offline();
+    this.#liveBuffer.hold(ackTimeoutMs * HOLD_PART);
     this.inbox.seen.online();
-    this.pull.online();
+    this.mailbox.online();
   }
 
   offline(): void {
     this.#session++;
-    this.#gate.drop();
-    this.pull.offline();
-    this.answers.offline();
+    this.#liveBuffer.clear();
+    this.mailbox.offline();
+    this.pendingAcks.offline();
   }
 
   /** msg:N came. */
   message(packet: MsgN): void {
-    this.#gate.offer(packet);
+    this.#liveBuffer.add(packet);
   }
 
   /** Begins nothing new; resolves when what was begun is through and its confirmations are answered. */
   finish(): Promise<void> {
-    this.#gate.drop();
+    this.#liveBuffer.clear();
     this.inbox.stop();
-    this.pull.drain();
+    this.mailbox.drain();
     return new Promise<void>((resolve) => {
-      this.#whenQuiet = resolve;
-      this.#lookQuiet();
+      this.#onIdle = resolve;
+      this.#checkIdle();
     });
   }
 
   stop(): void {
-    this.#gate.drop();
+    this.#liveBuffer.clear();
     this.inbox.stop();
     this.receipts.stop();
-    this.pull.offline();
+    this.mailbox.offline();
   }
 
-  #newPull({ clock, random, tuning }: ResolvedOptions): Pull {
+  #newMailboxSync({ clock, random, tuning }: ResolvedOptions): MailboxSync {
     const { send, outbox } = this.#ports;
-    return new Pull({
+    return new MailboxSync({
       ...{ clock, random, limit: tuning.pullLimit, timeoutMs: tuning.pullTimeoutMs, retry: tuning.pullRetry },
       ask: (limit) => send(packetText({ type: 'offline:R', limit })),
       confirmKeys: (keys) => send(packetText({ type: 'offline:A', keys })),
-      canHand: () => this.inbox.hasHandler,
-      message: (message, confirm) => {
+      hasHandler: () => this.inbox.hasHandler,
+      message: (message, onResult) => {
         if (!this.inbox.hasHandler) {
-          confirm('later');
+          onResult('later');
           return;
         }
-        this.#gate.passOlder(message.from, message.at);
-        this.inbox.arrive(toMessage(message), confirm, 'mailbox');
+        this.#liveBuffer.releaseOlder(message.from, message.at);
+        this.inbox.arrive(toMessage(message), onResult, 'mailbox');
       },
-      receipt: (receipt, confirm) => this.receipts.arrived(receipt, confirm, 'mailbox'),
-      keepMessage: (message, confirm) => this.inbox.keep(toMessage(message), confirm),
-      keepReceipt: (receipt, confirm) => this.receipts.giveUp(receipt, confirm),
-      crowded: (kept, stuck) => this.#crowded(kept, stuck),
+      receipt: (receipt, onResult) => this.receipts.arrived(receipt, onResult, 'mailbox'),
+      putAsideMessage: (message, onResult) => this.inbox.putAside(toMessage(message), onResult),
+      giveUpReceipt: (receipt, onResult) => this.receipts.giveUp(receipt, onResult),
+      putAside: (kept, stuck) => this.#putAside(kept, stuck),
       read: () => {
         outbox.mailboxRead();
-        this.#gate.open();
+        this.#liveBuffer.release();
       },
     });
   }
 
-  #crowded(kept: number, stuck: number): void {
-    if (kept === 0 && this.inbox.keepsMore) return; // some are tried once more before they are put aside
+  #putAside(kept: number, stuck: number): void {
+    if (kept === 0 && this.inbox.canPutAside) return; // some are tried once more before they are put aside
     const [code, what] =
       kept > 0
         ? (['put_aside', `${kept} of them were put aside, and confirmed`] as const)
@@ -148,18 +148,18 @@ export class Incoming {
   }
 
   /** PROTOCOL: answer every msg:N with ack:R, also for a duplicate. */
-  #handOn(packet: MsgN): void {
+  #deliver(packet: MsgN): void {
     const session = this.#session;
     const { from, id } = packet;
-    const confirm = (fate: Fate) => {
-      if (fate !== 'handed' || session !== this.#session) return;
-      this.answers.sent(from, id);
+    const onResult = (result: DeliveryResult) => {
+      if (result !== 'done' || session !== this.#session) return;
+      this.pendingAcks.sent(from, id);
       this.#ports.send(packetText({ type: 'ack:R', id, from }));
     };
-    this.inbox.arrive(toMessage(packet), confirm, 'live');
+    this.inbox.arrive(toMessage(packet), onResult, 'live');
   }
 
-  #lookQuiet(): void {
-    if (this.#whenQuiet && this.answers.open === 0 && this.inbox.active === 0) this.#whenQuiet();
+  #checkIdle(): void {
+    if (this.#onIdle && this.pendingAcks.open === 0 && this.inbox.active === 0) this.#onIdle();
   }
 }

@@ -1,23 +1,23 @@
 import { ClientError } from '../errors.ts';
 import type { Outbox } from '../outgoing/outbox.ts';
 import type { Receipt } from '../outgoing/receipt.ts';
-import { addConfirm, type Confirm, type Fate, type Way } from './fate.ts';
-import { Handing, type HandingOptions } from './handing.ts';
+import { addCallback, type OnResult, type DeliveryResult, type Source } from './delivery-result.ts';
+import { HandlerRunner, type HandlerRunnerOptions } from './handler-runner.ts';
 
 /** May be asynchronous. A receipt from the mailbox is confirmed once it has returned, or its promise resolved. */
 export type ReceiptHandler = (receipt: Receipt) => unknown;
 
 export interface ReceiptsOptions extends Pick<
-  HandingOptions<unknown>,
+  HandlerRunnerOptions<unknown>,
   'clock' | 'failures' | 'slowHandlerMs' | 'unblocked' | 'error'
 > {
   readonly outbox: Outbox;
 }
 
-interface Held {
+interface PendingReceipt {
   readonly name: string;
   readonly receipt: Receipt;
-  readonly confirms: Confirm[];
+  readonly callbacks: OnResult[];
 }
 
 /** Most receipts that the handler may be at work on; more are left to the server. */
@@ -35,70 +35,70 @@ const nameOf = ({ id, to, state }: Receipt) => `${to}/${id}/${state}`;
  */
 export class Receipts {
   readonly #options: ReceiptsOptions;
-  readonly #handing: Handing<Held>;
-  readonly #held = new Map<string, Held>();
+  readonly #runner: HandlerRunner<PendingReceipt>;
+  readonly #pending = new Map<string, PendingReceipt>();
   handler: ReceiptHandler | undefined;
 
   constructor(options: ReceiptsOptions) {
     this.#options = options;
-    this.#handing = new Handing({
+    this.#runner = new HandlerRunner({
       ...options,
-      lane: ({ name }) => name,
+      key: ({ name }) => name,
       name: ({ name }) => name,
       describe: ({ receipt }) => describe(receipt),
       run: ({ receipt }) => this.handler?.(receipt),
-      done: (held, handled) => {
-        this.#held.delete(held.name);
-        tell(held, handled ? 'handed' : 'failed');
+      done: (pending, handled) => {
+        this.#pending.delete(pending.name);
+        tell(pending, handled ? 'done' : 'failed');
       },
-      slow: (held) => tell(held, 'slow'),
+      slow: (pending) => tell(pending, 'slow'),
     });
-    this.#handing.resume();
+    this.#runner.resume();
   }
 
   /**
    * `stored` for a message that the outbox has let go of is no news: its sender heard that, or more. Handed on, it could
    * be a step back.
    *
-   * @param confirm told `handed` when the application knows, or nobody wants to
+   * @param onResult told `done` when the application knows, or nobody wants to
    */
-  arrived(receipt: Receipt, confirm: Confirm, way: Way): void {
+  arrived(receipt: Receipt, onResult: OnResult, source: Source): void {
     const name = nameOf(receipt);
-    const known = this.#held.get(name);
+    const known = this.#pending.get(name);
     if (this.#options.outbox.receipt(receipt) || receipt.state === 'stored' || !this.handler) {
-      confirm('handed');
+      onResult('done');
     } else if (known) {
-      addConfirm(known.confirms, confirm);
-      if (this.#handing.isSlow(name)) confirm('slow');
-    } else if (this.#held.size >= MAX_HELD) confirm('failed');
-    else if (way === 'mailbox' && !this.#options.failures.due(name)) confirm('later');
+      addCallback(known.callbacks, onResult);
+      if (this.#runner.isSlow(name)) onResult('slow');
+    } else if (this.#pending.size >= MAX_HELD) onResult('failed');
+    else if (source === 'mailbox' && !this.#options.failures.due(name)) onResult('later');
     else {
       const { id, to, state, at, reason } = receipt;
       const told = { id, to, state, at, ...(reason !== undefined && { reason }) };
-      const held = { name, receipt: told, confirms: [confirm] };
-      this.#held.set(name, held);
-      this.#handing.add(held);
+      const pending = { name, receipt: told, callbacks: [onResult] };
+      this.#pending.set(name, pending);
+      this.#runner.add(pending);
     }
   }
 
   /** It fills the head of the mailbox. The application was told, as often as is of use: it is confirmed. */
-  giveUp(receipt: Receipt, confirm: Confirm): void {
+  giveUp(receipt: Receipt, onResult: OnResult): void {
     const name = nameOf(receipt);
-    if (!this.#handing.isSlow(name) && this.#options.failures.tries(name) < TRIES) {
-      confirm('later');
+    if (!this.#runner.isSlow(name) && this.#options.failures.tries(name) < TRIES) {
+      onResult('later');
       return;
     }
     this.#options.error(new ClientError('skipped', `${describe(receipt)} was given up`));
-    confirm('handed');
+    onResult('done');
   }
 
   stop(): void {
-    this.#handing.drop();
+    this.#runner.drop();
   }
 }
 
 const describe = ({ id, to, state }: Receipt) => `receipt ${state} for ${id} to ${to}`;
 
-function tell({ confirms }: Held, fate: Fate): void {
-  for (const confirm of confirms) confirm(fate);
+function tell({ callbacks }: PendingReceipt, result: DeliveryResult): void {
+  for (const onResult of callbacks) onResult(result);
 }

@@ -3,7 +3,7 @@ import { Skip } from '../errors.ts';
 import { MemoryStorage } from '../storage/memory.ts';
 import type { FakeConnection } from '../testing/fake-gateway.ts';
 import { settle } from '../testing/manual-clock.ts';
-import { comeOnline, world } from '../testing/setup.ts';
+import { comeOnline, setup } from '../testing/setup.ts';
 import type { MessageHandler } from './message.ts';
 
 interface Entry {
@@ -48,11 +48,11 @@ class Mailbox {
 async function reading(
   content: Entry[],
   handler: MessageHandler,
-  options: Parameters<typeof world>[0] & { pageSize?: number } = {},
+  options: Parameters<typeof setup>[0] & { pageSize?: number } = {},
 ) {
-  const made = world(options);
+  const made = setup(options);
   made.client.onMessage(handler);
-  const connection = await comeOnline(made, { pull: false });
+  const connection = await comeOnline(made, { mailbox: false });
   connection.received.unshift({ type: 'offline:R', limit: 100 });
   const mailbox = new Mailbox(content, options.pageSize);
   const live = { connection };
@@ -101,7 +101,7 @@ describe('a handler that never returns', () => {
     await made.pass(6_000);
     await made.live.connection.close(1006);
     await made.clock.advance(500);
-    made.live.connection = await comeOnline(made, { pull: false });
+    made.live.connection = await comeOnline(made, { mailbox: false });
     made.live.connection.received.unshift({ type: 'offline:R', limit: 100 });
     made.mailbox.entries.push(entry(3, 'carol'));
     await made.pass(1_000);
@@ -186,7 +186,7 @@ describe('messages that the handler fails on fill the head of the mailbox', () =
     const { inbox } = await storage.load();
     expect(inbox.length).toBeGreaterThan(0);
     expect([...inbox, ...mailbox.entries].map(({ id }) => id)).toEqual(entries(0, 500).map(({ id }) => id));
-    const next = world({ storage: storage.clone() });
+    const next = setup({ storage: storage.clone() });
     const handed: string[] = [];
     next.client.onMessage(({ id, again }) => handed.push(`${id} ${String(again)}`));
     await settle();
@@ -260,9 +260,9 @@ describe('messages that the handler fails on fill the head of the mailbox', () =
 
 describe('a new handler', () => {
   test('gets at once what the old one failed on', async () => {
-    const made = world();
+    const made = setup();
     const remove = made.client.onMessage(boom);
-    const connection = await comeOnline(made, { pull: false });
+    const connection = await comeOnline(made, { mailbox: false });
     await connection.mailbox({ messages: [entry(1)] });
     remove();
     const handed: string[] = [];
@@ -323,7 +323,7 @@ const handlers: { does: string; handler: MessageHandler; handled: boolean; code?
 
 describe('whatever a message handler does', () => {
   test.each(handlers)('$does: live', async ({ handler, handled, code }) => {
-    const made = world();
+    const made = setup();
     const others: string[] = [];
     made.client.onMessage((message) => (message.from === 'bob' ? handler(message) : others.push(message.id)));
     const connection = await comeOnline(made);
@@ -347,11 +347,11 @@ describe('whatever a message handler does', () => {
   });
 
   test.each(handlers)('$does: a receipt', async ({ handler, handled, code }) => {
-    const made = world();
+    const made = setup();
     const others: string[] = [];
     made.client.onReceipt((receipt) => (receipt.to === 'bob' ? handler(entry(1)) : others.push(receipt.id)));
     made.client.onMessage(() => undefined);
-    const connection = await comeOnline(made, { pull: false });
+    const connection = await comeOnline(made, { mailbox: false });
     const receipt = (n: number, to: string) => ({ key: `r${n}`, id: `o${n}`, to, state: 'delivered', at: n });
     await connection.mailbox({ receipts: [receipt(1, 'bob'), receipt(2, 'carol')] });
     await made.clock.advance(6_000);
@@ -366,11 +366,11 @@ describe('receipts that the handler fails on', () => {
   test('fill the head of the mailbox: given up after some tries, and others are told', async () => {
     const receipt = (n: number, to = 'bob') => ({ key: `r${n}`, id: `o${n}`, to, state: 'delivered', at: n });
     let waiting = [...Array.from({ length: 500 }, (_, n) => receipt(n)), receipt(500, 'carol')];
-    const made = world();
+    const made = setup();
     const told: string[] = [];
     made.client.onMessage(() => undefined);
     made.client.onReceipt(({ to, id }) => (to === 'bob' ? boom() : told.push(id)));
-    const connection = await comeOnline(made, { pull: false });
+    const connection = await comeOnline(made, { mailbox: false });
     for (let at = 0; at < 20_000; at += 500) {
       const [asked] = connection.takeAll('offline:R');
       const receipts = waiting.slice(0, asked?.limit);
@@ -393,7 +393,7 @@ describe('whatever an event listener does', () => {
     ['returns nonsense', () => ({ then: 1 })],
     ['returns a promise that throws', () => thenable(boom)],
   ])('%s: the others hear of it, and the program goes on', async (what, listener) => {
-    const made = world();
+    const made = setup();
     const heard: string[] = [];
     made.client.onStatus(listener);
     made.client.onOutgoing(listener);

@@ -2,17 +2,17 @@ import type { Clock } from '../timing/clock.ts';
 import { Deadlines } from '../timing/deadlines.ts';
 import { type Entry, newEntry, recordOf } from './entry.ts';
 import type { ClientError } from '../errors.ts';
-import { Followed } from './followed.ts';
-import type { Journal } from '../journal.ts';
+import { RecentMessages } from './recent-messages.ts';
+import type { WriteBatcher } from '../storage/write-batcher.ts';
 import { Outgoing, type OutgoingActions, type OutgoingFields, type OutgoingMessage } from './outgoing.ts';
 import type { Receipt } from './receipt.ts';
 import { Sender, type SenderOptions } from './sender.ts';
 import type { StoredOutgoing } from '../storage.ts';
-import { Waiting } from './waiting.ts';
+import { Waiters } from './waiters.ts';
 
 export interface OutboxOptions extends Omit<SenderOptions<Entry>, 'transmit'> {
   readonly clock: Clock;
-  readonly journal: Journal;
+  readonly writes: WriteBatcher;
   /** Most messages without their ack:N; send() beyond it fails at once. */
   readonly maxEntries: number;
   /** Puts a msg:R on the wire; false when it is larger than the server takes. */
@@ -30,15 +30,15 @@ export interface OutboxOptions extends Omit<SenderOptions<Entry>, 'transmit'> {
  * until its fate is known. When it is sent is the {@link Sender}'s business.
  */
 export class Outbox {
-  readonly waiting = new Waiting();
+  readonly waiters = new Waiters();
   readonly #options: OutboxOptions;
   readonly #actions: OutgoingActions;
   readonly #sender: Sender<Entry>;
   readonly #deadlines: Deadlines<Outgoing>;
   readonly #entries = new Map<string, Entry>();
-  readonly #followed = new Followed();
+  readonly #recent = new RecentMessages();
   /** Messages that are not written yet: it is not known whether they belong into this storage. Undefined once it is. */
-  #held: Map<string, Outgoing> | undefined = new Map();
+  #unwritten: Map<string, Outgoing> | undefined = new Map();
   /** What is behind this position was added while it was not known whether it belongs here. */
   #ownUpTo = 0;
   /** Position of the newest entry. */
@@ -53,41 +53,41 @@ export class Outbox {
       retry: (message) => this.#retry(message),
       changed: options.changed,
       listenerThrew: options.listenerThrew,
-      waiting: this.waiting,
+      waiters: this.waiters,
     };
   }
 
   /** Messages whose fate is not known, oldest first: `sending`, `sent` and `stored`. */
   list(): Outgoing[] {
-    const followed = this.#followed.open().filter(({ state }) => state !== 'failed');
+    const followed = this.#recent.open().filter(({ state }) => state !== 'failed');
     const entries = [...this.#entries.values()].sort((a, b) => a.n - b.n);
-    return [...followed, ...entries.map(({ message }) => message), ...(this.#held?.values() ?? [])];
+    return [...followed, ...entries.map(({ message }) => message), ...(this.#unwritten?.values() ?? [])];
   }
 
   /** Takes over what the last run left; what is held follows after it, once it is released. */
   load(stored: readonly StoredOutgoing[]): void {
-    for (const record of stored) this.#restore(record, this.#held?.get(record.id));
+    for (const record of stored) this.#restore(record, this.#unwritten?.get(record.id));
     this.#ownUpTo = this.#last;
   }
 
   /** From now on messages are held in memory: they may not belong into this storage. */
   hold(): void {
-    this.#held ??= new Map();
+    this.#unwritten ??= new Map();
     this.#ownUpTo = Math.min(this.#ownUpTo, this.#last);
   }
 
   /** What is held is written, and what is added from now on. @param own it belongs here, beyond doubt */
   release(own: boolean): void {
     if (own) this.#ownUpTo = Infinity;
-    const held = this.#held ?? new Map<string, Outgoing>();
-    this.#held = undefined;
+    const held = this.#unwritten ?? new Map<string, Outgoing>();
+    this.#unwritten = undefined;
     for (const message of held.values()) this.#enter(message);
   }
 
   /** What was added in doubt does not belong here, though it may have been written meanwhile. */
   disown(reason: string): void {
     const added = [...this.#entries.values()].filter(({ n }) => n > this.#ownUpTo);
-    for (const message of [...added.map((entry) => entry.message), ...(this.#held?.values() ?? [])]) {
+    for (const message of [...added.map((entry) => entry.message), ...(this.#unwritten?.values() ?? [])]) {
       this.#giveUp(message, reason);
     }
     this.hold();
@@ -98,7 +98,7 @@ export class Outbox {
    * @throws ClientError `closed` when nothing can come of it
    */
   add(fields: OutgoingFields): OutgoingMessage {
-    this.waiting.check();
+    this.waiters.check();
     const known = this.#find(fields.id);
     if (known) return this.#again(known, fields);
     const message = new Outgoing(fields, this.#actions);
@@ -131,7 +131,7 @@ export class Outbox {
     }
     if (entry.message.apply('accepted', { at })) {
       this.#deadlines.delete(entry.message);
-      this.#options.journal.write([{ do: 'outbox.accepted', n: entry.n, at }], 'relaxed');
+      this.#options.writes.write([{ do: 'outbox.accepted', n: entry.n, at }], 'relaxed');
     }
     this.#sender.accepted(entry);
   }
@@ -147,7 +147,7 @@ export class Outbox {
     this.#remove(id, 'relaxed');
     message.bodyText = '';
     message.apply(state, { at, reason });
-    this.#followed.add(message);
+    this.#recent.add(message);
     return true;
   }
 
@@ -165,7 +165,7 @@ export class Outbox {
     const message = this.#entries.get(id)?.message;
     if (!message) return;
     this.#remove(id, 'strict');
-    this.#followed.add(message);
+    this.#recent.add(message);
     message.apply('given up', { reason });
   }
 
@@ -176,7 +176,7 @@ export class Outbox {
   }
 
   #find(id: string): Outgoing | undefined {
-    return this.#entries.get(id)?.message ?? this.#held?.get(id) ?? this.#followed.get(id);
+    return this.#entries.get(id)?.message ?? this.#unwritten?.get(id) ?? this.#recent.get(id);
   }
 
   /** send() with an id that is known: the same message once more is no second message. */
@@ -192,7 +192,7 @@ export class Outbox {
     const same = held?.to === record.to && held.bodyText === record.bodyText;
     if (held && !same) this.#giveUp(held, 'id_in_use');
     const message = held && same ? held : new Outgoing(record, this.#actions);
-    this.#held?.delete(record.id);
+    this.#unwritten?.delete(record.id);
     const accepted = record.acceptedAt !== undefined;
     this.#entries.set(message.id, { ...newEntry(message, record.n, true), accepted });
     this.#last = record.n;
@@ -201,14 +201,14 @@ export class Outbox {
   }
 
   #admit(message: Outgoing): void {
-    if (this.#entries.size + (this.#held?.size ?? 0) >= this.#options.maxEntries) {
+    if (this.#entries.size + (this.#unwritten?.size ?? 0) >= this.#options.maxEntries) {
       this.#giveUp(message, 'outbox_full');
       return;
     }
     if (message.deadlineMs !== undefined) {
       this.#setDeadline(message, this.#options.clock.date() + message.deadlineMs);
     }
-    if (this.#held) this.#held.set(message.id, message);
+    if (this.#unwritten) this.#unwritten.set(message.id, message);
     else this.#enter(message);
   }
 
@@ -224,7 +224,7 @@ export class Outbox {
     const entry = newEntry(message, ++this.#last, false);
     this.#entries.set(message.id, entry);
     this.#options.writing();
-    this.#options.journal.write([{ do: 'outbox.put', entry: recordOf(entry) }], 'strict', (error) =>
+    this.#options.writes.write([{ do: 'outbox.put', entry: recordOf(entry) }], 'strict', (error) =>
       this.#entered(entry, error),
     );
   }
@@ -243,26 +243,26 @@ export class Outbox {
   }
 
   #revive(id: string, at: number): void {
-    const message = this.#followed.get(id);
+    const message = this.#recent.get(id);
     if (message?.state !== 'failed' || message.bodyText === '') return;
-    this.#followed.delete(id);
+    this.#recent.delete(id);
     message.apply('accepted', { at });
     this.#enter(message);
   }
 
   #retry(message: Outgoing): void {
-    if (this.waiting.refuses || this.#find(message.id) !== message) return; // closed, or its id was in use
-    this.#followed.delete(message.id);
+    if (this.waiters.refuses || this.#find(message.id) !== message) return; // closed, or its id was in use
+    this.#recent.delete(message.id);
     message.apply('retried');
     this.#admit(message);
   }
 
   #giveUp(message: Outgoing, reason: string): void {
     if (message.state !== 'sending') return;
-    this.#held?.delete(message.id);
+    this.#unwritten?.delete(message.id);
     this.#deadlines.delete(message);
     this.#remove(message.id, 'strict');
-    this.#followed.add(message);
+    this.#recent.add(message);
     message.apply('given up', { reason });
   }
 
@@ -271,7 +271,7 @@ export class Outbox {
     if (!entry) return;
     this.#entries.delete(id);
     this.#deadlines.delete(entry.message);
-    this.#options.journal.write([{ do: 'outbox.delete', n: entry.n }], durability);
+    this.#options.writes.write([{ do: 'outbox.delete', n: entry.n }], durability);
     this.#sender.remove(entry);
   }
 

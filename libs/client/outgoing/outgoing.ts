@@ -1,7 +1,7 @@
 import { Emitter, type Unsubscribe } from '../emitter.ts';
 import { SendError } from '../errors.ts';
 import { nextState, prospect, type OutgoingEvent, type OutgoingState } from './outgoing-state.ts';
-import type { Waiting } from './waiting.ts';
+import type { Waiters } from './waiters.ts';
 
 /** A message on its way out, and what is known of it. */
 export interface OutgoingMessage {
@@ -45,7 +45,7 @@ export interface OutgoingActions {
   retry(message: Outgoing): void;
   changed(message: Outgoing): void;
   listenerThrew(error: unknown): void;
-  readonly waiting: Waiting;
+  readonly waiters: Waiters;
 }
 
 export interface OutgoingFields {
@@ -166,7 +166,7 @@ export class Outgoing implements OutgoingMessage {
         unsubscribe();
         forget();
       });
-      const forget = this.#actions.waiting.add((error) => {
+      const forget = this.#actions.waiters.add((error) => {
         unsubscribe();
         reject(error);
       });

@@ -3,7 +3,7 @@ import type { Client } from '../client.ts';
 import { MemoryStorage } from '../storage/memory.ts';
 import type { FakeConnection } from '../testing/fake-gateway.ts';
 import { ManualClock, settle } from '../testing/manual-clock.ts';
-import { comeOnline, online, world } from '../testing/setup.ts';
+import { comeOnline, online, setup } from '../testing/setup.ts';
 
 const msgA = (id: string) => ({ type: 'msg:A', id, at: 1 }) as const;
 const ackN = (id: string) => ({ type: 'ack:N', id, to: 'bob', state: 'delivered', at: 2 }) as const;
@@ -44,7 +44,7 @@ describe('PROTOCOL, what a client must do, 1: the outbox', () => {
 
   test('also one that is written while the connection comes', async () => {
     const slow = slowStorage();
-    const made = world({ storage: slow.storage });
+    const made = setup({ storage: slow.storage });
     await sendAll(made.client, 'm1');
     const connection = await comeOnline(made);
     expect(connection.takeIds()).toEqual([]);
@@ -71,7 +71,7 @@ describe('PROTOCOL, what a client must do, 1: the outbox', () => {
     await sendAll(first.client, 'm1', 'm2', 'm3');
     await acceptAll(first.connection, 'm1', 'm2');
     await first.connection.send(ackN('m1'));
-    const second = world({ storage: storage.clone() });
+    const second = setup({ storage: storage.clone() });
     const early = second.client.send('bob', 'm4', { id: 'm4' });
     const connection = await comeOnline(second);
     expect(connection.takeAll('msg:R').map(({ id, body }) => [id, body])).toEqual([
@@ -91,7 +91,7 @@ describe('PROTOCOL, what a client must do, 1: the outbox', () => {
     const first = await online({ storage });
     await sendAll(first.client, 'm1');
     await acceptAll(first.connection, 'm1');
-    const second = world({ storage: storage.clone() });
+    const second = setup({ storage: storage.clone() });
     await settle();
     expect(second.client.outbox()[0]?.cancel()).toBe(false);
     expect(second.client.outbox()[0]?.state).toBe('sent');
@@ -104,7 +104,7 @@ describe('PROTOCOL, what a client must do, 1: the outbox', () => {
     await first.clock.advance(9_000);
     const clock = new ManualClock();
     await clock.advance(9_000);
-    const second = world({ storage: storage.clone(), clock });
+    const second = setup({ storage: storage.clone(), clock });
     const failed: string[] = [];
     second.client.onOutgoing(({ id, state, reason }) => failed.push(`${id} ${state} ${reason ?? ''}`));
     await second.clock.advance(1_100);
@@ -115,7 +115,7 @@ describe('PROTOCOL, what a client must do, 1: the outbox', () => {
     const storage = new MemoryStorage();
     const first = await online({ storage });
     await sendAll(first.client, 'm1', 'm2');
-    const second = world({ storage: storage.clone() });
+    const second = setup({ storage: storage.clone() });
     const same = second.client.send('bob', 'm1', { id: 'm1' });
     const other = second.client.send('bob', 'another', { id: 'm2' });
     const connection = await comeOnline(second);
@@ -189,7 +189,7 @@ describe('PROTOCOL, what a client must do, 2: the connection came back', () => {
     client.reconnect();
     await settle();
     await gateway.last.open();
-    await gateway.last.login({ pull: false });
+    await gateway.last.login({ mailbox: false });
     const next = gateway.last;
     await clock.advance(5_000);
     expect(next.takeIds()).toEqual([]);
@@ -208,7 +208,7 @@ describe('PROTOCOL, what a client must do, 2: the connection came back', () => {
     await connection.close(1006);
     await clock.advance(500);
     await gateway.last.open();
-    await gateway.last.login({ pull: false });
+    await gateway.last.login({ mailbox: false });
     await clock.advance(9_900);
     expect(gateway.last.takeIds()).toEqual([]);
     await clock.advance(200);
@@ -231,7 +231,7 @@ describe('PROTOCOL, what a client must do, 2: the connection came back', () => {
   });
 
   test('nothing is sent before the first login:A, nor after bye', async () => {
-    const { client, gateway } = world();
+    const { client, gateway } = setup();
     await sendAll(client, 'm1');
     await gateway.last.open();
     expect(gateway.last.takeIds()).toEqual([]);

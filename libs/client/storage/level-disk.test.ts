@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Durability } from '../storage.ts';
 import { smallDisk } from '../testing/full-disk.ts';
-import { comeOnline, world } from '../testing/setup.ts';
+import { comeOnline, setup } from '../testing/setup.ts';
 import { LevelStorage } from './level.ts';
 
 // Real disks.
@@ -160,7 +160,7 @@ test('a store that another process wrote to during a repair is trusted no more',
 
 test('full disk: a client says so for each message, and goes on when there is room', async (context) => {
   const disk = smallDisk(context);
-  const { client, errors, gateway } = world({ storage: new LevelStorage(join(disk.path, 'db')) });
+  const { client, errors, gateway } = setup({ storage: new LevelStorage(join(disk.path, 'db')) });
   await vi.waitUntil(() => gateway.connections.length > 0, PATIENCE);
   const connection = await comeOnline({ gateway });
   const send = async (id: string) => {

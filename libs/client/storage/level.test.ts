@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { settle } from '../testing/manual-clock.ts';
-import { comeOnline, world } from '../testing/setup.ts';
+import { comeOnline, setup } from '../testing/setup.ts';
 import type { StoredOutgoing } from '../storage.ts';
 import { describeStorage } from './contract.ts';
 import { LevelStorage } from './level.ts';
@@ -51,7 +51,7 @@ test('a second client cannot open the same directory', async () => {
 test('a client whose storage another one holds says so, and goes on once that one lets go', async () => {
   const path = await directory();
   const holder = await loaded(path);
-  const { client, errors, gateway, clock } = world({ storage: new LevelStorage(path) });
+  const { client, errors, gateway, clock } = setup({ storage: new LevelStorage(path) });
   client.onError((error) => errors.push(error));
   const early = client.send('bob', 1);
   const refused = expect(early.settled()).rejects.toMatchObject({ code: 'send', reason: 'storage' });
@@ -83,7 +83,7 @@ test('a client that trims it can be closed at any moment', async () => {
     'relaxed',
   );
   await storage.close();
-  const { client, gateway } = world({ storage, tuning: { seen: { keepCount: 1, keepMs: 1 } } });
+  const { client, gateway } = setup({ storage, tuning: { seen: { keepCount: 1, keepMs: 1 } } });
   client.onError((error) => errors.push(error));
   while (gateway.connections.length === 0) await settle();
   await gateway.last.open();

@@ -80,9 +80,9 @@ export class FakeConnection {
     return this.takeAll('msg:R').map(({ id }: MsgR) => id);
   }
 
-  /** Answers the login:R, and the offline:R that follows with an empty mailbox. */
+  /** PendingAcks the login:R, and the offline:R that follows with an empty mailbox. */
   async login(
-    over: { user?: string; session?: string; limits?: object; pull?: boolean } = {},
+    over: { user?: string; session?: string; limits?: object; mailbox?: boolean } = {},
   ): Promise<LoginR> {
     const { device = 'default', ...login } = this.take('login:R');
     const limits = {
@@ -102,14 +102,14 @@ export class FakeConnection {
       },
       limits: { ...limits, ...over.limits },
     });
-    if (over.pull ?? true) {
+    if (over.mailbox ?? true) {
       this.take('offline:R');
       await this.mailbox();
     }
     return { ...login, device };
   }
 
-  /** Answers an offline:R. */
+  /** PendingAcks an offline:R. */
   async mailbox(batch: { messages?: object[]; receipts?: object[]; more?: boolean } = {}): Promise<void> {
     await this.send({ type: 'offline:N', messages: [], receipts: [], more: false, ...batch });
   }

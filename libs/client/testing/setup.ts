@@ -13,7 +13,7 @@ const NO_PINGS = { pingIntervalMs: 1e9 };
 /** No jitter: every pause is as long as it can be. */
 export const NO_JITTER = () => 1;
 
-export interface World {
+export interface TestSetup {
   readonly gateway: FakeGateway;
   readonly clock: ManualClock;
   readonly client: Client;
@@ -22,7 +22,7 @@ export interface World {
 }
 
 /** A client and the fake gateway that it connects to; closed, and looked at for leftovers, when the test is over. */
-export function world(options: Partial<ConnectOptions> & { tuning?: Partial<Tuning> } = {}): World {
+export function setup(options: Partial<ConnectOptions> & { tuning?: Partial<Tuning> } = {}): TestSetup {
   const gateway = new FakeGateway();
   const clock = options.clock instanceof ManualClock ? options.clock : new ManualClock();
   const storage = options.storage ?? new MemoryStorage();
@@ -45,17 +45,17 @@ async function end(client: Client, clock: ManualClock): Promise<void> {
 
 /** A world whose client is online, with what the login left taken away. */
 export async function online(
-  options: Parameters<typeof world>[0] = {},
+  options: Parameters<typeof setup>[0] = {},
   login: Parameters<FakeConnection['login']>[0] = {},
-): Promise<World & { connection: FakeConnection }> {
-  const made = world(options);
+): Promise<TestSetup & { connection: FakeConnection }> {
+  const made = setup(options);
   const connection = await comeOnline(made, login);
   return { ...made, connection };
 }
 
 /** Lets the newest connection open and log in. */
 export async function comeOnline(
-  { gateway }: Pick<World, 'gateway'>,
+  { gateway }: Pick<TestSetup, 'gateway'>,
   login: Parameters<FakeConnection['login']>[0] = {},
 ): Promise<FakeConnection> {
   await settle();
@@ -66,7 +66,10 @@ export async function comeOnline(
 }
 
 /** Lets time go on until the client makes its next connection. */
-export async function nextConnection({ gateway, clock }: Pick<World, 'gateway' | 'clock'>): Promise<void> {
+export async function nextConnection({
+  gateway,
+  clock,
+}: Pick<TestSetup, 'gateway' | 'clock'>): Promise<void> {
   const before = gateway.connections.length;
   for (let second = 0; second < 100 && gateway.connections.length === before; second++) {
     await clock.advance(1_000);

@@ -1,14 +1,14 @@
 import type { OfflineN } from '../../protocol/packets.ts';
 import { Backoff, type BackoffOptions } from '../timing/backoff.ts';
 import { Alarm, type Clock } from '../timing/clock.ts';
-import { Confirms } from './confirms.ts';
-import type { Confirm, Fate } from './fate.ts';
+import { AckBatcher } from './ack-batcher.ts';
+import type { OnResult, DeliveryResult } from './delivery-result.ts';
 import { MAX_ENTRIES } from './limits.ts';
 
 type Message = OfflineN['messages'][number];
 type Receipt = OfflineN['receipts'][number];
 
-export interface PullOptions {
+export interface MailboxSyncOptions {
   readonly clock: Clock;
   readonly random: () => number;
   /** How many entries to ask for at a time. */
@@ -20,14 +20,14 @@ export interface PullOptions {
   readonly ask: (limit: number) => void;
   readonly confirmKeys: (keys: string[]) => void;
   /** Is there anybody to hand messages to? */
-  readonly canHand: () => boolean;
-  readonly message: (message: Message, confirm: Confirm) => void;
-  readonly receipt: (receipt: Receipt, confirm: Confirm) => void;
-  /** What was not handed on fills the head of the mailbox: `handed` where somebody else answers for it. */
-  readonly keepMessage: (message: Message, confirm: Confirm) => void;
-  readonly keepReceipt: (receipt: Receipt, confirm: Confirm) => void;
+  readonly hasHandler: () => boolean;
+  readonly message: (message: Message, onResult: OnResult) => void;
+  readonly receipt: (receipt: Receipt, onResult: OnResult) => void;
+  /** What was not handed on fills the head of the mailbox: `done` where somebody else answers for it. */
+  readonly putAsideMessage: (message: Message, onResult: OnResult) => void;
+  readonly giveUpReceipt: (receipt: Receipt, onResult: OnResult) => void;
   /** `kept` of `stuck` entries were put aside, so that the mailbox can be read on. */
-  readonly crowded: (kept: number, stuck: number) => void;
+  readonly putAside: (kept: number, stuck: number) => void;
   /** Called when all that the mailbox holds has been read, or as much as can be now. */
   readonly read: () => void;
 }
@@ -36,8 +36,8 @@ interface Entry {
   readonly key: string;
   /** A message: its key is waited for, in the mailbox behind it. */
   readonly hurry: boolean;
-  readonly hand: (confirm: Confirm) => void;
-  readonly keep: (confirm: Confirm) => void;
+  readonly deliver: (onResult: OnResult) => void;
+  readonly putAside: (onResult: OnResult) => void;
 }
 
 interface Page {
@@ -48,7 +48,7 @@ interface Page {
   readonly full: boolean;
   /** The answer to an earlier question. */
   readonly outdated: boolean;
-  /** Entries whose fate is not known; a slow one counts as known. */
+  /** Entries whose result is not known; a slow one counts as known. */
   open: number;
   failed: number;
   /** Entries that are not handed on. */
@@ -60,16 +60,16 @@ interface Page {
  * page at a time. Each entry is confirmed once the application has it; what it could not take stays in the mailbox and
  * is asked for again after a while.
  *
- * The next page is asked for when the fate of each entry of this one is known. If some failed just now, there is a pause
+ * The next page is asked for when the result of each entry of this one is known. If some failed just now, there is a pause
  * before: the application may be down, and should not fail on the whole mailbox. What stays is at the head of the
  * mailbox from then on; so more entries are asked for, to look beyond it. If half of a full page stays, it is put
- * aside (`keepMessage`).
+ * aside (`putAsideMessage`).
  */
-export class Pull {
-  readonly #options: PullOptions;
+export class MailboxSync {
+  readonly #options: MailboxSyncOptions;
   readonly #alarm: Alarm;
   readonly #backoff: Backoff;
-  readonly #confirms: Confirms;
+  readonly #acks: AckBatcher;
   #online = false;
   /** Counts connections: what was read from one is not confirmed on another. */
   #connection = 0;
@@ -82,11 +82,11 @@ export class Pull {
   #again = false;
   #leftover = false;
 
-  constructor(options: PullOptions) {
+  constructor(options: MailboxSyncOptions) {
     this.#options = options;
     this.#alarm = new Alarm(options.clock, () => this.#ask());
     this.#backoff = new Backoff(options.retry, options.random);
-    this.#confirms = new Confirms(options.clock, options.confirmKeys);
+    this.#acks = new AckBatcher(options.clock, options.confirmKeys);
   }
 
   online(): void {
@@ -103,7 +103,7 @@ export class Pull {
     this.#pages = 0;
     this.#alarm.clear();
     this.#backoff.reset();
-    this.#confirms.offline();
+    this.#acks.offline();
   }
 
   /** Asks no more; what was read already is still confirmed. */
@@ -118,20 +118,20 @@ export class Pull {
       this.#hinted();
       return;
     }
-    const { message, receipt, keepMessage, keepReceipt } = this.#options;
+    const { message, receipt, putAsideMessage, giveUpReceipt } = this.#options;
     const entries: Entry[] = [
       ...messages.map((m) => ({
         ...{ key: m.key, hurry: true },
-        hand: (confirm: Confirm) => message(m, confirm),
-        keep: (confirm: Confirm) => keepMessage(m, confirm),
+        deliver: (onResult: OnResult) => message(m, onResult),
+        putAside: (onResult: OnResult) => putAsideMessage(m, onResult),
       })),
       ...receipts.map((r) => ({
         ...{ key: r.key, hurry: false },
-        hand: (confirm: Confirm) => receipt(r, confirm),
-        keep: (confirm: Confirm) => keepReceipt(r, confirm),
+        deliver: (onResult: OnResult) => receipt(r, onResult),
+        putAside: (onResult: OnResult) => giveUpReceipt(r, onResult),
       })),
     ];
-    this.#handOn(entries, more);
+    this.#deliver(entries, more);
   }
 
   /** What was left in the mailbox may be taken now. @returns whether the mailbox is being read */
@@ -148,7 +148,7 @@ export class Pull {
 
   /** The server refused an offline:A. It is not sent again; its entries come again, and are confirmed then. */
   confirmRefused(): void {
-    this.#confirms.refused();
+    this.#acks.refused();
     if (!this.#asked) this.#askLater();
   }
 
@@ -164,7 +164,7 @@ export class Pull {
       this.#again = true;
       return;
     }
-    this.#confirms.asking();
+    this.#acks.asking();
     this.#asked = true;
     this.#again = false;
     this.#alarm.in(this.#options.timeoutMs);
@@ -177,8 +177,8 @@ export class Pull {
     if (this.#online) this.#alarm.in(this.#backoff.next());
   }
 
-  #handOn(entries: readonly Entry[], more: boolean): void {
-    const outdated = this.#confirms.outdated(entries.map(({ key }) => key));
+  #deliver(entries: readonly Entry[], more: boolean): void {
+    const outdated = this.#acks.outdated(entries.map(({ key }) => key));
     const full = this.#limit === MAX_ENTRIES || entries.length < this.#limit;
     const page: Page = {
       ...{ connection: this.#connection, size: entries.length, more, full, outdated },
@@ -189,41 +189,41 @@ export class Pull {
       this.#alarm.clear();
     }
     this.#pages++;
-    for (const entry of entries) this.#hand(page, entry);
+    for (const entry of entries) this.#deliverEntry(page, entry);
     if (!more && !outdated && !this.#again) this.#options.read();
     this.#settled(page); // an empty mailbox, too, is a page
   }
 
-  #hand(page: Page, entry: Entry): void {
+  #deliverEntry(page: Page, entry: Entry): void {
     let known = false;
-    entry.hand((fate) => {
+    entry.deliver((result) => {
       if (page.connection !== this.#connection) return;
-      this.#note(page, entry, fate);
+      this.#note(page, entry, result);
       if (known) return;
       known = true;
-      if (fate === 'failed') page.failed++;
+      if (result === 'failed') page.failed++;
       this.#settled(page);
     });
   }
 
-  #note(page: Page, entry: Entry, fate: Fate): void {
-    if (fate !== 'handed') {
+  #note(page: Page, entry: Entry, result: DeliveryResult): void {
+    if (result !== 'done') {
       page.stuck.add(entry);
       return;
     }
     page.stuck.delete(entry);
-    this.#confirms.add(entry.key, entry.hurry);
+    this.#acks.add(entry.key, entry.hurry);
   }
 
   #settled(page: Page): void {
     if (--page.open > 0) return;
     const { size, stuck, more, full, outdated } = page;
     this.#pages--;
-    this.#confirms.flush();
+    this.#acks.flush();
     if (outdated) return;
     this.#leftover = stuck.size > 0;
     if (stuck.size < size || size === 0) this.#backoff.reset();
-    if (more && full && 2 * stuck.size >= size && this.#options.canHand()) this.#putAside(page);
+    if (more && full && 2 * stuck.size >= size && this.#options.hasHandler()) this.#putAside(page);
     else this.#goOn(page, true);
   }
 
@@ -233,26 +233,26 @@ export class Pull {
     let open = before;
     this.#pages++;
     for (const entry of [...stuck])
-      entry.keep((fate) => {
+      entry.putAside((result) => {
         if (page.connection !== this.#connection) return;
-        this.#note(page, entry, fate);
+        this.#note(page, entry, result);
         if (--open > 0) return;
         this.#pages--;
         const kept = before - stuck.size;
-        this.#confirms.flush();
-        this.#options.crowded(kept, before);
+        this.#acks.flush();
+        this.#options.putAside(kept, before);
         this.#goOn(page, kept > 0);
       });
   }
 
   /** @param beyond whether asking now would show what is behind the entries that are stuck */
   #goOn({ stuck, failed, more }: Page, beyond: boolean): void {
-    const stay = stuck.size > 0 && (failed > 0 || !beyond || !this.#options.canHand());
+    const stay = stuck.size > 0 && (failed > 0 || !beyond || !this.#options.hasHandler());
     if (this.#again || (more && !stay)) {
       this.#ask();
       return;
     }
-    if (stuck.size > 0 && this.#options.canHand()) this.#askLater();
+    if (stuck.size > 0 && this.#options.hasHandler()) this.#askLater();
     this.#options.read();
   }
 }

@@ -2,15 +2,15 @@ import { ClientError, Skip } from '../errors.ts';
 import type { Clock } from '../timing/clock.ts';
 import { Deadlines } from '../timing/deadlines.ts';
 import type { Failures } from './failures.ts';
-import { Lanes, type Outcome } from './lanes.ts';
+import { SerialByKey, type TaskResult } from './serial-by-key.ts';
 
-export interface HandingOptions<T> {
+export interface HandlerRunnerOptions<T> {
   readonly clock: Clock;
   readonly failures: Failures;
   /** How long a handler may take for one item before it is slow, milliseconds. */
   readonly slowHandlerMs: number;
-  /** Items of one lane are handed on one after the other. */
-  readonly lane: (item: T) => string;
+  /** Items of one key are handed on one after the other. */
+  readonly key: (item: T) => string;
   readonly name: (item: T) => string;
   /** For people. */
   readonly describe: (item: T) => string;
@@ -18,7 +18,7 @@ export interface HandingOptions<T> {
   readonly run: (item: T) => unknown;
   /** @param handled the application has it, or has given it up */
   readonly done: (item: T, handled: boolean) => void;
-  /** The handler is slow. `behind` was waiting in the same lane, and is out of it now. */
+  /** The handler is slow. `behind` was waiting in the same key, and is out of it now. */
   readonly slow: (item: T, behind: T[]) => void;
   /** A slow handler has ended. */
   readonly unblocked: () => void;
@@ -27,63 +27,63 @@ export interface HandingOptions<T> {
 
 /**
  * Hands items to a handler of the application, which may do whatever it likes: throw, answer late, or never. A slow
- * one holds up its own lane only, and nothing waits in memory behind it.
+ * one holds up its own key only, and nothing waits in memory behind it.
  */
-export class Handing<T> {
-  readonly #options: HandingOptions<T>;
-  readonly #lanes: Lanes<T>;
+export class HandlerRunner<T> {
+  readonly #options: HandlerRunnerOptions<T>;
+  readonly #tasks: SerialByKey<T>;
   readonly #deadlines: Deadlines<T>;
   readonly #slow = new Set<string>();
 
-  constructor(options: HandingOptions<T>) {
+  constructor(options: HandlerRunnerOptions<T>) {
     this.#options = options;
     const { clock, slowHandlerMs } = options;
     this.#deadlines = new Deadlines(clock, (item) => this.#late(item));
-    this.#lanes = new Lanes(
+    this.#tasks = new SerialByKey(
       options.run,
-      (item, outcome) => this.#done(item, outcome),
+      (item, result) => this.#done(item, result),
       (item) => this.#deadlines.set(item, clock.now() + slowHandlerMs),
     );
   }
 
   add(item: T): void {
-    this.#lanes.add(this.#options.lane(item), item);
+    this.#tasks.add(this.#options.key(item), item);
   }
 
-  /** Whether the handler is slow on an item of this lane. */
-  isSlow(lane: string): boolean {
-    return this.#slow.has(lane);
+  /** Whether the handler is slow on an item of this key. */
+  isSlow(key: string): boolean {
+    return this.#slow.has(key);
   }
 
   /** Starts no further handler; none is started before the first {@link resume}. */
   pause(): void {
-    this.#lanes.pause();
+    this.#tasks.pause();
   }
 
   resume(): void {
-    this.#lanes.resume();
+    this.#tasks.resume();
   }
 
   /** Ends it for good. @returns what was waiting; what runs may still end */
   drop(): T[] {
     this.#deadlines.clear();
-    return this.#lanes.drop();
+    return this.#tasks.drop();
   }
 
   #late(item: T): void {
-    const { lane, slow, describe, error, slowHandlerMs } = this.#options;
-    this.#slow.add(lane(item));
+    const { key, slow, describe, error, slowHandlerMs } = this.#options;
+    this.#slow.add(key(item));
     error(
       new ClientError('slow_handler', `the handler takes over ${slowHandlerMs} ms for ${describe(item)}`),
     );
-    slow(item, this.#lanes.take(lane(item)));
+    slow(item, this.#tasks.take(key(item)));
   }
 
-  #done(item: T, outcome: Outcome): void {
-    const { lane, name, failures, done, unblocked } = this.#options;
+  #done(item: T, result: TaskResult): void {
+    const { key, name, failures, done, unblocked } = this.#options;
     this.#deadlines.delete(item);
-    const wasSlow = this.#slow.delete(lane(item));
-    const handled = outcome.ok || this.#failed(item, outcome.error);
+    const wasSlow = this.#slow.delete(key(item));
+    const handled = result.ok || this.#failed(item, result.error);
     if (handled) failures.forget(name(item));
     else failures.failed(name(item));
     done(item, handled);

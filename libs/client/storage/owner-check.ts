@@ -1,10 +1,10 @@
-import { subjectOf } from './connection/claims.ts';
+import { subjectOf } from '../connection/claims.ts';
 
 /**
  * Whose storage it is, and whether this client acts for the same user. What one user left in it must not go out in
  * another's name, nor be shown to another.
  */
-export class Owner {
+export class OwnerCheck {
   /** The user that the storage was made for. */
   #recorded: string | undefined;
   /** The user that the application says this client acts for. */

@@ -9,7 +9,7 @@ const MAX_FRESH_REFUSED = 3;
  * token can be had: the end of a session by expiry, and the refusal of a token that has become old, only ask for a
  * fresh one.
  */
-export class Refusals {
+export class ClosePolicy {
   readonly #canFetch: boolean;
   #inARow = 0;
 

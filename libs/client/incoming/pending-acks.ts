@@ -2,7 +2,7 @@
  * The ack:R that were sent on this connection and not answered by ack:A yet: what close() waits for. None is ever sent
  * again: what was not confirmed comes again by itself (PROTOCOL: what a client must do, 4).
  */
-export class Answers {
+export class PendingAcks {
   readonly #open = new Set<string>();
   readonly #settled: () => void;
 

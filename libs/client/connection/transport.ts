@@ -10,8 +10,8 @@ import { readServerPacket } from '../server-packets.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL, type SocketLike, SUBPROTOCOL } from './socket.ts';
 import type { Token } from './token.ts';
 
-/** What becomes of a link. */
-export interface LinkEvents {
+/** What becomes of a transport. */
+export interface TransportEvents {
   online(login: LoginA): void;
   packet(packet: ServerPacket): void;
   /** Exactly once, and the last event. */
@@ -29,9 +29,9 @@ type State = 'opening' | 'open' | 'closing' | 'ended';
 type Said = Partial<Record<'data' | 'code' | 'reason', unknown>> | undefined;
 
 /** One WebSocket from its opening to its end: logs in, notices when it is dead, reads packets. */
-export class Link {
+export class Transport {
   readonly #options: ResolvedOptions;
-  readonly #events: LinkEvents;
+  readonly #events: TransportEvents;
   readonly #socket: SocketLike;
   readonly #login: Login;
   readonly #liveness: Liveness;
@@ -39,7 +39,7 @@ export class Link {
   #state: State = 'opening';
 
   /** @throws whatever the WebSocket throws */
-  constructor(url: string, token: Token, options: ResolvedOptions, events: LinkEvents) {
+  constructor(url: string, token: Token, options: ResolvedOptions, events: TransportEvents) {
     const { clock, tuning } = options;
     this.#options = options;
     this.#events = events;
@@ -91,12 +91,12 @@ export class Link {
   }
 
   /** Is anybody at the other end? If not, `closed` follows soon. */
-  look(): void {
+  probe(): void {
     const { clock, tuning } = this.#options;
     if (this.#state === 'opening') this.#opening.notLaterThan(clock.now() + tuning.lookTimeoutMs);
     if (this.#state !== 'open') return;
-    if (this.#login.hasSession) this.#liveness.look();
-    else this.#login.hurry();
+    if (this.#login.hasSession) this.#liveness.probe();
+    else this.#login.shortenTimeout();
   }
 
   /** Ends it in the orderly way; `closed` follows. */

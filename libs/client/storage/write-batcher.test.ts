@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { Journal } from './journal.ts';
-import type { Change, Durability } from './storage.ts';
-import { MemoryStorage } from './storage/memory.ts';
-import { settle } from './testing/manual-clock.ts';
+import { WriteBatcher } from './write-batcher.ts';
+import type { Change, Durability } from '../storage.ts';
+import { MemoryStorage } from './memory.ts';
+import { settle } from '../testing/manual-clock.ts';
 
 const change = (n: number): Change => ({ do: 'outbox.delete', n });
 
@@ -20,16 +20,16 @@ class SlowStorage extends MemoryStorage {
 
 test('what comes during a write goes as one, strict if any of it is', async () => {
   const storage = new SlowStorage();
-  const journal = new Journal(storage);
+  const writes = new WriteBatcher(storage);
   const done: number[] = [];
-  for (const n of [1, 2]) journal.write([change(n)], 'relaxed', () => done.push(n));
+  for (const n of [1, 2]) writes.write([change(n)], 'relaxed', () => done.push(n));
   await settle();
   expect(storage.writes.map(({ ns, durability }) => ({ ns, durability }))).toEqual([
     { ns: [1, 2], durability: 'relaxed' },
   ]);
-  journal.write([change(3)], 'relaxed', () => done.push(3));
-  journal.write([change(4), change(5)], 'strict', () => done.push(4));
-  journal.write([change(6)], 'relaxed', () => done.push(6));
+  writes.write([change(3)], 'relaxed', () => done.push(3));
+  writes.write([change(4), change(5)], 'strict', () => done.push(4));
+  writes.write([change(6)], 'relaxed', () => done.push(6));
   await settle();
   expect(storage.writes.length).toBe(1);
   expect(done).toEqual([]);
@@ -44,12 +44,12 @@ test('what comes during a write goes as one, strict if any of it is', async () =
 
 test('a failed write is told to those it concerns, and the next is tried', async () => {
   const storage = new SlowStorage();
-  const journal = new Journal(storage);
+  const writes = new WriteBatcher(storage);
   const cause = new Error('disk full');
   const told: unknown[] = [];
-  journal.write([change(1)], 'strict', (error) => told.push(error?.cause));
+  writes.write([change(1)], 'strict', (error) => told.push(error?.cause));
   await settle();
-  journal.write([change(2)], 'strict', (error) => told.push(error));
+  writes.write([change(2)], 'strict', (error) => told.push(error));
   storage.writes[0]?.end(cause);
   await settle();
   storage.writes[1]?.end();
@@ -59,17 +59,17 @@ test('a failed write is told to those it concerns, and the next is tried', async
 
 test('close waits for what was given, and for what that gives; later changes are not written', async () => {
   const storage = new SlowStorage();
-  const journal = new Journal(storage);
-  journal.write([change(1)], 'strict', () => journal.write([change(2)], 'strict'));
+  const writes = new WriteBatcher(storage);
+  writes.write([change(1)], 'strict', () => writes.write([change(2)], 'strict'));
   let closed = false;
-  const closing = journal.close().then(() => (closed = true));
+  const closing = writes.close().then(() => (closed = true));
   await settle();
   storage.writes[0]?.end();
   await settle();
   expect(closed).toBe(false);
   storage.writes[1]?.end();
   await closing;
-  journal.write([change(3)], 'strict', () => expect.unreachable());
+  writes.write([change(3)], 'strict', () => expect.unreachable());
   await settle();
   expect(storage.writes.length).toBe(2);
 });

@@ -1,8 +1,8 @@
 import type { ErrorPacket } from '../protocol/packets.ts';
-import type { Answers } from './incoming/answers.ts';
+import type { PendingAcks } from './incoming/pending-acks.ts';
 import { ClientError } from './errors.ts';
 import type { Outbox } from './outgoing/outbox.ts';
-import type { Pull } from './incoming/pull.ts';
+import type { MailboxSync } from './incoming/mailbox-sync.ts';
 
 /** The same packet may pass later (PROTOCOL: error codes). */
 const FOR_NOW = new Set(['unavailable', 'rate_limited', 'window_full']);
@@ -10,10 +10,10 @@ const FOR_NOW = new Set(['unavailable', 'rate_limited', 'window_full']);
 /** Says something of the connection, nothing of the packet: what was asked is asked again on the next one. */
 const OF_THE_CONNECTION = new Set(['unauthorized', 'not_logged_in', 'replaced', 'draining', 'overloaded']);
 
-export interface RefusalPorts {
+export interface ServerErrorPorts {
   readonly outbox: Outbox;
-  readonly pull: Pull;
-  readonly answers: Answers;
+  readonly mailbox: MailboxSync;
+  readonly pendingAcks: PendingAcks;
   readonly report: (error: ClientError) => void;
 }
 
@@ -21,8 +21,8 @@ export interface RefusalPorts {
  * Takes an `error` packet to whoever made the request that it names. What is only refused for now is dealt with and
  * not reported; a code that this client does not know is for good.
  */
-export function routeRefusal({ code, message, re }: ErrorPacket, ports: RefusalPorts): void {
-  const { outbox, pull, answers, report } = ports;
+export function routeServerError({ code, message, re }: ErrorPacket, ports: ServerErrorPorts): void {
+  const { outbox, mailbox, pendingAcks, report } = ports;
   const forNow = FOR_NOW.has(code);
   if (!forNow || re === undefined)
     report(new ClientError('server', `${code}: ${message}`, { serverCode: code }));
@@ -34,14 +34,14 @@ export function routeRefusal({ code, message, re }: ErrorPacket, ports: RefusalP
       else outbox.refusedForGood(re.id, code);
       return;
     case 'ack:R':
-      if (re.id !== undefined && re.from !== undefined) answers.answered(re.from, re.id);
+      if (re.id !== undefined && re.from !== undefined) pendingAcks.answered(re.from, re.id);
       return;
     case 'offline:R':
-      if (forNow) pull.refused();
-      else pull.drain();
+      if (forNow) mailbox.refused();
+      else mailbox.drain();
       return;
     case 'offline:A':
-      if (forNow) pull.confirmRefused();
+      if (forNow) mailbox.confirmRefused();
       return;
     default:
   }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { IncomingMessage } from './incoming/message.ts';
-import { MemoryStorage } from './storage/memory.ts';
-import { ManualClock, settle } from './testing/manual-clock.ts';
-import { comeOnline, online, world, type World } from './testing/setup.ts';
+import type { IncomingMessage } from '../incoming/message.ts';
+import { MemoryStorage } from './memory.ts';
+import { ManualClock, settle } from '../testing/manual-clock.ts';
+import { comeOnline, online, setup, type TestSetup } from '../testing/setup.ts';
 
 type Method = 'load' | 'write' | 'seen' | 'trimSeen' | 'close';
 type Fault = 'throws' | 'rejects' | 'hangs' | 'is late' | 'answers nonsense';
@@ -46,7 +46,7 @@ function faulty(method: Method, fault: Fault, nonsense?: unknown) {
   return { storage, heal, clock, hurt: () => Object.assign(storage, { [method]: faults[fault] }) };
 }
 
-async function closes({ client, clock }: World): Promise<void> {
+async function closes({ client, clock }: TestSetup): Promise<void> {
   let closed = false;
   void client.close({ flushMs: 0 }).then(() => (closed = true));
   await clock.advance(5_000);
@@ -54,7 +54,7 @@ async function closes({ client, clock }: World): Promise<void> {
   expect(clock.pending).toBe(0);
 }
 
-const codes = ({ errors }: World) => [...new Set(errors.map(({ code }) => code))];
+const codes = ({ errors }: TestSetup) => [...new Set(errors.map(({ code }) => code))];
 
 describe('load()', () => {
   const fails: [Fault, unknown][] = [
@@ -65,7 +65,7 @@ describe('load()', () => {
   test.each(fails)('%s %j: send() throws, and reconnect() opens it anew', async (fault, nonsense) => {
     const { storage, hurt, heal } = faulty('load', fault, nonsense);
     hurt();
-    const made = world({ storage });
+    const made = setup({ storage });
     const early = made.client.send('bob', 1, { id: 'early' });
     await settle();
     expect(made.client.status).toEqual({ state: 'closed', reason: 'storage' });
@@ -91,7 +91,7 @@ describe('load()', () => {
   test('hangs: somebody is told, and close() ends', async () => {
     const { storage, hurt } = faulty('load', 'hangs');
     hurt();
-    const made = world({ storage });
+    const made = setup({ storage });
     const message = made.client.send('bob', 1);
     await made.clock.advance(LATE_MS);
     expect(codes(made)).toEqual(['storage']);
@@ -109,7 +109,7 @@ describe('load()', () => {
         return Promise.resolve();
       };
       hurt();
-      const made = world({ storage, clock });
+      const made = setup({ storage, clock });
       made.client.send('bob', 1, { id: 'm1' });
       await settle();
       if (isClosed) void made.client.close({ flushMs: 0 });
@@ -165,7 +165,7 @@ describe('write()', () => {
 
   test('what was given up while it failed does not go out in the next run', async () => {
     const { storage, hurt, heal } = faulty('write', 'rejects');
-    const made = world({ storage });
+    const made = setup({ storage });
     const message = made.client.send('bob', 1, { id: 'm1' });
     await made.clock.advance(3_000);
     expect((await storage.load()).outbox).toMatchObject([{ id: 'm1' }]);
@@ -215,7 +215,7 @@ describe('trimSeen()', () => {
   test.each(told)('%s: messages are handed on, and close() ends', async (fault, errors) => {
     const { storage, hurt, clock } = faulty('trimSeen', fault, NONSENSE.trimSeen[0]);
     hurt();
-    const made = world({ storage, clock });
+    const made = setup({ storage, clock });
     const handed: IncomingMessage[] = [];
     made.client.onMessage((message) => handed.push(message));
     const connection = await comeOnline(made);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryStorage } from '../storage/memory.ts';
 import { ManualClock, settle } from '../testing/manual-clock.ts';
-import { online, world } from '../testing/setup.ts';
+import { online, setup } from '../testing/setup.ts';
 
 /** The seen set and the outbox over runs of the program whose clocks were wrong (PROTOCOL: what a client must do, 4). */
 
@@ -58,7 +58,7 @@ describe('what was seen a moment ago is not shown again', () => {
       trims.push(keep);
       return Promise.resolve();
     };
-    const { gateway } = world({ storage, clock: clockOff(10 * YEAR) });
+    const { gateway } = setup({ storage, clock: clockOff(10 * YEAR) });
     await settle();
     await gateway.last.open();
     expect(trims).toEqual([]);
@@ -75,7 +75,7 @@ test('what is old is forgotten, also when it was written by a clock years ahead'
   await run(storage, clockOff(0), []);
   const later = new ManualClock();
   await later.sleep(8 * DAY);
-  const { gateway } = world({ storage, clock: later, tuning: { seen: KEEP } });
+  const { gateway } = setup({ storage, clock: later, tuning: { seen: KEEP } });
   await settle();
   await gateway.last.open();
   const limits = { maxPacketBytes: 65_536, sendWindow: 1, receiveWindow: 1, ackTimeoutMs: 1, ratePerS: 0 };
@@ -91,10 +91,10 @@ describe('a deadline of the last run', () => {
     ['years ahead', 10 * YEAR],
   ])('is over in time, though the clock was %s when it was set', async (_what, off) => {
     const storage = new MemoryStorage();
-    const first = world({ storage, clock: clockOff(off), user: 'alice' });
+    const first = setup({ storage, clock: clockOff(off), user: 'alice' });
     first.client.send('bob', 1, { id: 'm1', deadlineMs: 60_000 });
     await settle();
-    const second = world({ storage: storage.clone(), user: 'alice' });
+    const second = setup({ storage: storage.clone(), user: 'alice' });
     await settle();
     const [message] = second.client.outbox();
     expect(message?.state).toBe('sending');
@@ -105,7 +105,7 @@ describe('a deadline of the last run', () => {
   });
 
   test('of this run does not move with the wall clock', async () => {
-    const { client, clock } = world();
+    const { client, clock } = setup();
     const message = client.send('bob', 1, { deadlineMs: 60_000 });
     await clock.advance(1_000);
     clock.wallOff = 10 * YEAR;

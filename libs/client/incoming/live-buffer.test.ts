@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FakeConnection } from '../testing/fake-gateway.ts';
 import { settle } from '../testing/manual-clock.ts';
-import { comeOnline, world } from '../testing/setup.ts';
+import { comeOnline, setup } from '../testing/setup.ts';
 
 const live = (n: number, from = 'bob') => ({ type: 'msg:N', id: `m${n}`, from, body: n, at: n });
 const entry = (n: number, from = 'bob') => ({ key: `k${n}`, id: `m${n}`, from, body: n, at: n });
@@ -9,12 +9,12 @@ const range = (from: number, to: number) => Array.from({ length: to - from }, (_
 const names = (from: number, to: number) => range(from, to).map((n) => `m${n}`);
 
 /** A client that has logged in, and whose mailbox has not answered. */
-async function loggedIn(options: Parameters<typeof world>[0] = {}, withHandler = true) {
-  const made = world(options);
+async function loggedIn(options: Parameters<typeof setup>[0] = {}, withHandler = true) {
+  const made = setup(options);
   const handed: string[] = [];
   const listen = () => made.client.onMessage(({ id }) => void handed.push(id));
   if (withHandler) listen();
-  const connection = await comeOnline(made, { pull: false });
+  const connection = await comeOnline(made, { mailbox: false });
   return { ...made, connection, handed, listen };
 }
 
@@ -37,14 +37,14 @@ describe('a receiver comes back while its sender goes on', () => {
   });
 
   test('without waiting for the handlers of the last page to end, other senders apart', async () => {
-    const made = world();
+    const made = setup();
     const handed: string[] = [];
     let end: () => void = () => undefined;
     made.client.onMessage(({ id, from }) => {
       handed.push(id);
       return from === 'bob' ? new Promise<void>((resolve) => (end = resolve)) : undefined;
     });
-    const connection = await comeOnline(made, { pull: false });
+    const connection = await comeOnline(made, { mailbox: false });
     await connection.send(live(2), live(3, 'carol'));
     await connection.mailbox({ messages: [entry(1)] });
     expect(handed).toEqual(['m1', 'm3']);
@@ -106,7 +106,7 @@ describe('a receiver comes back while its sender goes on', () => {
     await made.connection.send(live(1));
     await made.connection.close(1006);
     await made.clock.advance(500);
-    const next = await comeOnline(made, { pull: false });
+    const next = await comeOnline(made, { mailbox: false });
     await next.send(live(3));
     expect(made.handed).toEqual(['m1']);
     await next.mailbox({ messages: [entry(2)] });
@@ -118,20 +118,20 @@ describe('a receiver comes back while its sender goes on', () => {
     await made.connection.send(live(2));
     await made.connection.close(1006);
     await made.clock.advance(500);
-    const next = await comeOnline(made, { pull: false });
+    const next = await comeOnline(made, { mailbox: false });
     await next.mailbox({ messages: [entry(1), entry(2)] });
     expect(made.handed).toEqual(['m1', 'm2']);
     expect(answered(next)).toEqual([]);
   });
 
   test('messages that the handler fails on do not keep the live ones back', async () => {
-    const made = world();
+    const made = setup();
     const handed: string[] = [];
     made.client.onMessage(({ id }) => {
       if (id === 'm1') throw new Error('boom');
       handed.push(id);
     });
-    const connection = await comeOnline(made, { pull: false });
+    const connection = await comeOnline(made, { mailbox: false });
     await connection.send(live(3));
     await connection.mailbox({ messages: [entry(1), entry(2)] });
     expect(handed).toEqual(['m2', 'm3']);

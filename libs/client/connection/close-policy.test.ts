@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { settle } from '../testing/manual-clock.ts';
-import { comeOnline, nextConnection, online, world } from '../testing/setup.ts';
+import { comeOnline, nextConnection, online, setup } from '../testing/setup.ts';
 import { isFinalClose } from './close-codes.ts';
 
 /** PROTOCOL: 4401 is final only for a token that was fetched for this very login. */
@@ -14,7 +14,7 @@ function counted() {
 }
 
 /** Lets the newest connection open, and refuses its token. @returns the token */
-async function refuse({ gateway }: Pick<ReturnType<typeof world>, 'gateway'>): Promise<string> {
+async function refuse({ gateway }: Pick<ReturnType<typeof setup>, 'gateway'>): Promise<string> {
   await settle();
   await gateway.last.open();
   const { token } = gateway.last.take('login:R');
@@ -63,7 +63,7 @@ describe('the end of a session by expiry', () => {
 
 describe('a refused token', () => {
   test('that was fetched for this login is final at the third in a row', async () => {
-    const made = world({ token: counted() });
+    const made = setup({ token: counted() });
     expect(await refuse(made)).toBe('t1');
     expect(made.client.status).toEqual({
       ...{ state: 'waiting', retryInMs: 500, reason: 'unauthorized', code: 4401 },
@@ -83,7 +83,7 @@ describe('a refused token', () => {
   test('one that is taken begins the count anew, a lost connection and a token that does not come do not', async () => {
     let fail = false;
     const token = counted();
-    const made = world({
+    const made = setup({
       token: () => {
         if (fail) throw new Error('503');
         return token();
@@ -112,7 +112,7 @@ describe('a refused token', () => {
   });
 
   test('that has become old over refusals for now is fetched anew, as often as it takes', async () => {
-    const { client, clock, gateway } = world({ token: counted() });
+    const { client, clock, gateway } = setup({ token: counted() });
     for (let round = 0; round < 5; round++) {
       await settle();
       await gateway.last.open();

@@ -3,16 +3,16 @@ import { fits, msgR } from './client-packets.ts';
 import type { Session } from './connection/connection.ts';
 import type { ClientError } from './errors.ts';
 import { Incoming } from './incoming/incoming.ts';
-import { Journal } from './journal.ts';
+import { WriteBatcher } from './storage/write-batcher.ts';
 import { Alarm } from './timing/clock.ts';
-import { Owner } from './owner.ts';
+import { OwnerCheck } from './storage/owner-check.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Outgoing, OutgoingMessage } from './outgoing/outgoing.ts';
 import { Outbox } from './outgoing/outbox.ts';
-import { routeRefusal } from './refusals.ts';
+import { routeServerError } from './server-errors.ts';
 import type { Storage, Stored, StoredIncoming } from './storage.ts';
 
-export interface MailroomPorts {
+export interface PacketRouterPorts {
   /** Puts a packet on the wire; without a session, nowhere. */
   readonly send: (text: string) => void;
   /** A message changed its state. */
@@ -29,33 +29,33 @@ export interface MailroomPorts {
 const OWNER_PATIENCE_MS = 2_000;
 
 /** Everything between the connection and the application: what comes goes to its place, what leaves is packed here. */
-export class Mailroom {
+export class PacketRouter {
   readonly outbox: Outbox;
   readonly incoming: Incoming;
-  readonly #ports: MailroomPorts;
-  readonly #journal: Journal;
-  readonly #owner: Owner;
+  readonly #ports: PacketRouterPorts;
+  readonly #writes: WriteBatcher;
+  readonly #owner: OwnerCheck;
   readonly #patience: Alarm;
   #loaded = false;
   /** What the last run had not handed on; it is not shown to somebody who is known to be another user. */
   #unread: readonly StoredIncoming[] | undefined;
   #maxPacketBytes = 0;
 
-  constructor(options: ResolvedOptions, storage: Storage, ports: MailroomPorts) {
+  constructor(options: ResolvedOptions, storage: Storage, ports: PacketRouterPorts) {
     const { clock, random, tuning } = options;
     const { report, changed, listenerThrew, send } = ports;
     this.#ports = ports;
-    this.#journal = new Journal(storage);
-    const journal = this.#journal;
-    this.#owner = new Owner(options);
+    this.#writes = new WriteBatcher(storage);
+    const writes = this.#writes;
+    this.#owner = new OwnerCheck(options);
     this.#patience = new Alarm(clock, () => this.outbox.release(false));
     this.outbox = new Outbox({
-      ...{ clock, random, journal, changed, listenerThrew, storageFailed: report },
+      ...{ clock, random, writes, changed, listenerThrew, storageFailed: report },
       ...{ retransmit: tuning.retransmit, refused: tuning.refused, maxEntries: tuning.maxOutbox },
       transmit: (message) => this.#transmit(message),
       writing: () => this.#recordOwner(),
     });
-    this.incoming = new Incoming(options, { storage, journal, outbox: this.outbox, send, report });
+    this.incoming = new Incoming(options, { storage, writes, outbox: this.outbox, send, report });
   }
 
   get loaded(): boolean {
@@ -68,14 +68,14 @@ export class Mailroom {
     this.#loaded = true;
     this.#unread = inbox;
     this.outbox.load(outbox);
-    this.#ownerSeen();
+    this.#ownerChanged();
     return true;
   }
 
   /** A token came: it says who the user will be. */
   claimed(token: unknown): void {
     this.#owner.claim(token);
-    if (this.#loaded) this.#ownerSeen();
+    if (this.#loaded) this.#ownerChanged();
   }
 
   /** @returns false when what is in storage belongs to another user: it must not be sent in this one's name */
@@ -85,14 +85,14 @@ export class Mailroom {
 
   online({ limits }: Session): void {
     this.#recordOwner();
-    this.#ownerSeen();
+    this.#ownerChanged();
     this.#maxPacketBytes = limits.maxPacketBytes;
     this.incoming.online(limits);
     this.outbox.online(limits);
   }
 
   draining(): void {
-    this.incoming.pull.drain();
+    this.incoming.mailbox.drain();
     this.outbox.offline();
   }
 
@@ -113,10 +113,10 @@ export class Mailroom {
         this.incoming.message(packet);
         break;
       case 'ack:A':
-        this.incoming.answers.answered(packet.from, packet.id);
+        this.incoming.pendingAcks.answered(packet.from, packet.id);
         break;
       case 'offline:N':
-        this.incoming.pull.arrived(packet);
+        this.incoming.mailbox.arrived(packet);
         break;
       case 'error':
         this.#refused(packet);
@@ -138,7 +138,7 @@ export class Mailroom {
     this.#patience.clear();
     this.#owner.doubt();
     this.outbox.disown(reason);
-    this.outbox.waiting.refuse(reason);
+    this.outbox.waiters.refuse(reason);
   }
 
   /** Ends everything; resolves when all that was given to storage is written. */
@@ -149,16 +149,16 @@ export class Mailroom {
     else this.outbox.disown(this.#loaded ? 'owner' : 'storage');
     this.outbox.stop();
     await this.incoming.inbox.ended();
-    await this.#journal.close();
+    await this.#writes.close();
   }
 
   #refused(packet: ErrorPacket): void {
-    const { pull, answers } = this.incoming;
-    routeRefusal(packet, { outbox: this.outbox, pull, answers, report: this.#ports.report });
+    const { mailbox, pendingAcks } = this.incoming;
+    routeServerError(packet, { outbox: this.outbox, mailbox, pendingAcks, report: this.#ports.report });
   }
 
   /** Lets in and out what belongs to the owner of the storage, as far as that is this client's user. */
-  #ownerSeen(): void {
+  #ownerChanged(): void {
     const { fits } = this.#owner;
     if (fits !== false && this.#unread) {
       this.incoming.inbox.load(this.#unread);
@@ -179,7 +179,7 @@ export class Mailroom {
   #recordOwner(): void {
     const user = this.#owner.toRecord();
     if (user === undefined) return;
-    this.#journal.write([{ do: 'owner.set', user }], 'strict', (error) => {
+    this.#writes.write([{ do: 'owner.set', user }], 'strict', (error) => {
       if (error) this.#ports.report(error);
     });
   }

@@ -5,7 +5,7 @@ import { MAX_ENTRIES } from './limits.ts';
 const GATHER_MS = 200;
 
 /** Keys of the mailbox that are confirmed to the server. */
-export class Confirms {
+export class AckBatcher {
   readonly #send: (keys: string[]) => void;
   readonly #alarm: Alarm;
   #keys = new Set<string>();
@@ -43,7 +43,7 @@ export class Confirms {
   /** An offline:R is about to go out. */
   asking(): void {
     this.flush();
-    // Answers that are late are late by a page or two.
+    // PendingAcks that are late are late by a page or two.
     if (this.#before.size > 2 * MAX_ENTRIES) this.#before = new Set();
     for (const key of this.#since) this.#before.add(key);
     this.#since = [];

@@ -4,7 +4,7 @@ import { ClientError } from '../errors.ts';
 const closed = (reason: string) => new ClientError('closed', `the client is closed: ${reason}`);
 
 /** Whoever waits for a message, so that all can be told when nothing more will come of it: every promise ends. */
-export class Waiting {
+export class Waiters {
   readonly #all = new Set<(error: ClientError) => void>();
   /** Why nothing comes any more. */
   #ended: string | undefined;

@@ -1,5 +1,5 @@
-import { ClientError } from './errors.ts';
-import type { Change, Durability, Storage } from './storage.ts';
+import { ClientError } from '../errors.ts';
+import type { Change, Durability, Storage } from '../storage.ts';
 
 interface Batch {
   readonly changes: Change[];
@@ -17,7 +17,7 @@ const emptyBatch = (): Batch => ({ changes: [], done: [], durability: 'relaxed' 
  * client thus shares one fsync among many messages, and an idle one waits for nobody. Changes are applied and
  * answered in the order they were given.
  */
-export class Journal {
+export class WriteBatcher {
   readonly #storage: Storage;
   #next = emptyBatch();
   /** Of writes that failed, what must not stay undone, by what it is about: it goes first in the next write. */
@@ -30,7 +30,7 @@ export class Journal {
   }
 
   /** @param done called once the changes are durable, or with the error when none of them was applied; not at all
-   *   when the journal is closed */
+   *   when the writes is closed */
   write(changes: readonly Change[], durability: Durability, done?: (error?: ClientError) => void): void {
     if (this.#closed) return;
     for (const change of changes) this.#next.changes.push(change);

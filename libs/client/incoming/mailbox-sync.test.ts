@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { settle } from '../testing/manual-clock.ts';
-import { comeOnline, online, world } from '../testing/setup.ts';
+import { comeOnline, online, setup } from '../testing/setup.ts';
 
 const message = (n: number) => ({ key: `k${n}`, id: `m${n}`, from: 'bob', body: n, at: n });
 const receipt = (n: number, state = 'delivered') => ({ key: `r${n}`, id: `o${n}`, to: 'bob', state, at: n });
 const refusal = (type: string, code = 'unavailable') => ({ type: 'error', code, message: '', re: { type } });
 
 async function pulling(handler: (id: string) => unknown = () => undefined) {
-  const made = world();
+  const made = setup();
   made.client.onMessage(({ id }) => handler(id));
-  const connection = await comeOnline(made, { pull: false });
+  const connection = await comeOnline(made, { mailbox: false });
   return { ...made, connection };
 }
 
@@ -79,13 +79,13 @@ describe('PROTOCOL, what a client must do, 5: the mailbox', () => {
 });
 
 describe('the hint', () => {
-  test('triggers a pull', async () => {
+  test('asks for the mailbox', async () => {
     const { connection } = await online();
     await connection.mailbox({ more: true });
     connection.take('offline:R');
   });
 
-  test('during a pull triggers one more after it, and no second one beside it', async () => {
+  test('while the mailbox is read asks once more after it, and not beside it', async () => {
     const { connection } = await pulling();
     connection.take('offline:R');
     await connection.mailbox({ more: true });
@@ -107,7 +107,7 @@ describe('the hint', () => {
   });
 });
 
-describe('a pull that fails', () => {
+describe('a mailbox that cannot be read', () => {
   test('is asked again when it is not answered', async () => {
     const { connection, clock } = await pulling();
     connection.take('offline:R');
@@ -172,7 +172,7 @@ describe('a pull that fails', () => {
   });
 
   test('without a handler messages stay in the mailbox, and receipts do not', async () => {
-    const { client, connection, clock } = await online({}, { pull: false });
+    const { client, connection, clock } = await online({}, { mailbox: false });
     const receipts: string[] = [];
     client.onReceipt(({ id }) => receipts.push(id));
     connection.take('offline:R');
@@ -241,7 +241,7 @@ describe('an answer that comes twice, as after a failure of the broker', () => {
 
 describe('receipts', () => {
   test('for messages of an earlier run go to the receipt handler, and are confirmed when it is through', async () => {
-    const { client, connection } = await online({}, { pull: false });
+    const { client, connection } = await online({}, { mailbox: false });
     let end: () => void = () => undefined;
     const receipts: unknown[] = [];
     client.onReceipt((item) => {
@@ -258,7 +258,7 @@ describe('receipts', () => {
   });
 
   test('that the handler could not take are not confirmed', async () => {
-    const { client, connection, clock, errors } = await online({}, { pull: false });
+    const { client, connection, clock, errors } = await online({}, { mailbox: false });
     client.onMessage(() => undefined);
     client.onReceipt(() => {
       throw new Error('boom');

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Change } from './storage.ts';
-import { MemoryStorage } from './storage/memory.ts';
-import { ManualClock, settle } from './testing/manual-clock.ts';
-import { comeOnline, world } from './testing/setup.ts';
+import type { Change } from '../storage.ts';
+import { MemoryStorage } from './memory.ts';
+import { ManualClock, settle } from '../testing/manual-clock.ts';
+import { comeOnline, setup } from '../testing/setup.ts';
 
 /** Knows all that was ever written to it. */
 class WatchedStorage extends MemoryStorage {
@@ -31,7 +31,7 @@ const never = () => new Promise<string>(() => undefined);
 
 /** What alice sends when she logs in with this storage. */
 async function sentByAlice(storage: MemoryStorage): Promise<string[]> {
-  const made = world({ storage: storage.clone() });
+  const made = setup({ storage: storage.clone() });
   const connection = await comeOnline(made);
   await made.clock.advance(100_000);
   return [...new Set(connection.takeIds())];
@@ -44,7 +44,7 @@ describe("alice's storage, mallory's login", () => {
   ];
   test.each(clocks)('%s', async (_title, waitMs, written) => {
     const storage = await storageOfAlice();
-    const made = world({ storage, tuning: { connectTimeoutMs: 100_000 } });
+    const made = setup({ storage, tuning: { connectTimeoutMs: 100_000 } });
     const before = made.client.send('carol', 1, { id: 'before' });
     const settled = expect(before.settled()).rejects.toMatchObject({ reason: 'owner' });
     await settle();
@@ -52,7 +52,7 @@ describe("alice's storage, mallory's login", () => {
     await made.clock.advance(waitMs);
     expect(storage.written.length > 0).toBe(written);
     await made.gateway.last.open();
-    await made.gateway.last.login({ user: 'mallory', pull: false });
+    await made.gateway.last.login({ user: 'mallory', mailbox: false });
     expect(made.client.status).toEqual({ state: 'closed', reason: 'owner' });
     expect(made.errors).toMatchObject([{ code: 'owner' }]);
     expect(made.gateway.last.received).toEqual([]);
@@ -71,11 +71,11 @@ describe("alice's storage, mallory's login", () => {
   });
 
   test('connected() does not resolve for a session that cannot be used', async () => {
-    const made = world({ storage: await storageOfAlice() });
+    const made = setup({ storage: await storageOfAlice() });
     const connected = expect(made.client.connected()).rejects.toMatchObject({ code: 'closed' });
     await settle();
     await made.gateway.last.open();
-    await made.gateway.last.login({ user: 'mallory', pull: false });
+    await made.gateway.last.login({ user: 'mallory', mailbox: false });
     await connected;
   });
 
@@ -84,7 +84,7 @@ describe("alice's storage, mallory's login", () => {
     await storage.write([{ do: 'inbox.put', entry: { n: 1, from: 'bob', id: 'm7', body: 1, at: 1 } }]);
     storage.written.length = 0;
     const shown: unknown[] = [];
-    const made = world({ storage, token: jwt('mallory') });
+    const made = setup({ storage, token: jwt('mallory') });
     made.client.onMessage((message) => shown.push(message));
     const message = made.client.send('carol', 1, { id: 'm1' });
     await made.clock.advance(5_000);
@@ -97,7 +97,7 @@ describe("alice's storage, mallory's login", () => {
 
   test('the option `user` is enough: no connection is made', async () => {
     const storage = await storageOfAlice();
-    const made = world({ storage, user: 'mallory' });
+    const made = setup({ storage, user: 'mallory' });
     const message = made.client.send('carol', 1);
     await settle();
     expect(made.client.status).toEqual({ state: 'closed', reason: 'owner' });
@@ -111,10 +111,10 @@ describe("alice's storage, mallory's login", () => {
 
   test('after reconnect() with a token of alice it goes on, in her name', async () => {
     const storage = await storageOfAlice();
-    const made = world({ storage });
+    const made = setup({ storage });
     await settle();
     await made.gateway.last.open();
-    await made.gateway.last.login({ user: 'mallory', pull: false });
+    await made.gateway.last.login({ user: 'mallory', mailbox: false });
     made.client.reconnect();
     expect(made.client.send('carol', 1, { id: 'm1' }).state).toBe('sending');
     const connection = await comeOnline(made);
@@ -124,7 +124,7 @@ describe("alice's storage, mallory's login", () => {
   test('later in the run: what alice sent stays, what mallory sent is not kept', async () => {
     const storage = await storageOfAlice();
     let user = 'alice';
-    const made = world({ storage, token: () => jwt(user) });
+    const made = setup({ storage, token: () => jwt(user) });
     const connection = await comeOnline(made);
     made.client.send('carol', 1, { id: 'alices' });
     await connection.close(1006);
@@ -134,7 +134,7 @@ describe("alice's storage, mallory's login", () => {
     const message = made.client.send('carol', 1, { id: 'mallorys' });
     await made.clock.advance(5_000);
     await made.gateway.last.open();
-    await made.gateway.last.login({ user, pull: false });
+    await made.gateway.last.login({ user, mailbox: false });
     expect(message).toMatchObject({ state: 'failed', reason: 'owner' });
     expect(await sentByAlice(storage)).toEqual(['hers', 'alices']);
   });
@@ -144,7 +144,7 @@ describe('a start without a network', () => {
   const known = { 'the option user': { user: 'alice' }, 'a readable token': { token: () => jwt('alice') } };
   test.each(Object.entries(known))('%s: what is sent is written at once', async (_title, options) => {
     const storage = await storageOfAlice();
-    const made = world({ storage, ...options });
+    const made = setup({ storage, ...options });
     made.client.send('carol', 1, { id: 'm1' });
     await settle();
     expect(await sentByAlice(storage)).toEqual(['hers', 'm1']);
@@ -154,7 +154,7 @@ describe('a start without a network', () => {
     'nobody knows the user (%s storage): it is written soon',
     async (kind) => {
       const storage = kind === 'new' ? new WatchedStorage() : await storageOfAlice();
-      const made = world({ storage, token: never });
+      const made = setup({ storage, token: never });
       made.client.send('carol', 1, { id: 'm1' });
       await made.clock.advance(2_000);
       made.client.send('carol', 1, { id: 'm2' });
@@ -165,7 +165,7 @@ describe('a start without a network', () => {
 
   test('it is written by close(), too', async () => {
     const storage = await storageOfAlice();
-    const made = world({ storage, token: never });
+    const made = setup({ storage, token: never });
     made.client.send('carol', 1, { id: 'm1' });
     const closing = made.client.close({ flushMs: 100 });
     await made.clock.advance(100);
@@ -175,16 +175,16 @@ describe('a start without a network', () => {
 
   test('a new storage belongs to the known user with the first message, to another no more', async () => {
     const storage = new WatchedStorage();
-    const made = world({ storage, token: () => jwt('alice') });
+    const made = setup({ storage, token: () => jwt('alice') });
     await settle();
     expect(storage.written).toEqual([]);
     made.client.send('carol', 1, { id: 'm1' });
     await settle();
     expect((await storage.load()).owner).toBe('alice');
-    const other = world({ storage: storage.clone() });
+    const other = setup({ storage: storage.clone() });
     await settle();
     await other.gateway.last.open();
-    await other.gateway.last.login({ user: 'mallory', pull: false });
+    await other.gateway.last.login({ user: 'mallory', mailbox: false });
     expect(other.client.status).toEqual({ state: 'closed', reason: 'owner' });
   });
 
@@ -192,7 +192,7 @@ describe('a start without a network', () => {
     const storage = new WatchedStorage();
     const write = storage.write.bind(storage);
     storage.write = () => Promise.reject(new Error('disk full'));
-    const made = world({ storage, clock: new ManualClock() });
+    const made = setup({ storage, clock: new ManualClock() });
     await comeOnline(made);
     storage.write = write;
     made.client.send('carol', 1, { id: 'm1' });
@@ -204,7 +204,7 @@ describe('a start without a network', () => {
 test("a late token of alice's, whose try was given up, vouches for nothing that mallory sends", async () => {
   const storage = await storageOfAlice();
   const gave: ((token: string) => void)[] = [];
-  const made = world({ storage, token: () => new Promise((resolve) => gave.push(resolve)) });
+  const made = setup({ storage, token: () => new Promise((resolve) => gave.push(resolve)) });
   made.client.send('carol', 1, { id: 'not_hers' });
   await made.clock.advance(10_500);
   gave[0]?.(jwt('alice'));
@@ -212,7 +212,7 @@ test("a late token of alice's, whose try was given up, vouches for nothing that 
   gave[1]?.(jwt('mallory'));
   await settle();
   await made.gateway.last.open();
-  await made.gateway.last.login({ user: 'mallory', pull: false });
+  await made.gateway.last.login({ user: 'mallory', mailbox: false });
   expect(made.client.status).toEqual({ state: 'closed', reason: 'owner' });
   await settle();
   expect(await sentByAlice(storage)).toEqual(['hers']);

@@ -1,6 +1,6 @@
 import { Alarm, type Clock } from '../timing/clock.ts';
 
-/** What the gate reads of a live message. */
+/** What the buffer reads of a live message. */
 interface Live {
   readonly from: string;
   readonly at: number;
@@ -15,9 +15,9 @@ interface Live {
  * have older ones in the mailbox overtake them then. Without a handler nothing goes through, and what is more than the
  * limit is left to the server.
  */
-export class Gate<T extends Live> {
-  readonly #pass: (message: T) => void;
-  readonly #mayOpen: () => boolean;
+export class LiveBuffer<T extends Live> {
+  readonly #deliver: (message: T) => void;
+  readonly #mayRelease: () => boolean;
   readonly #most: number;
   readonly #alarm: Alarm;
   #held: T[] = [];
@@ -26,25 +26,25 @@ export class Gate<T extends Live> {
 
   /**
    * @param most messages that it holds at a time
-   * @param mayOpen is there anybody to hand messages to?
+   * @param mayRelease is there anybody to hand messages to?
    */
-  constructor(clock: Clock, most: number, mayOpen: () => boolean, pass: (message: T) => void) {
-    this.#pass = pass;
+  constructor(clock: Clock, most: number, mayRelease: () => boolean, deliver: (message: T) => void) {
+    this.#deliver = deliver;
     this.#most = most;
-    this.#mayOpen = mayOpen;
+    this.#mayRelease = mayRelease;
     this.#alarm = new Alarm(clock, () => this.#timeOver());
   }
 
   /** @param patienceMs how long a message may wait */
-  shut(patienceMs = this.#patienceMs): void {
+  hold(patienceMs = this.#patienceMs): void {
     this.#patienceMs = patienceMs;
     this.#open = false;
   }
 
   /** A live message came. */
-  offer(message: T): void {
-    if (!this.#open && this.#held.length >= this.#most) this.open();
-    if (this.#open) this.#pass(message);
+  add(message: T): void {
+    if (!this.#open && this.#held.length >= this.#most) this.release();
+    if (this.#open) this.#deliver(message);
     else if (this.#held.length < this.#most) {
       this.#held.push(message);
       if (this.#alarm.at === undefined) this.#alarm.in(this.#patienceMs);
@@ -52,32 +52,32 @@ export class Gate<T extends Live> {
   }
 
   /** A message of `from` is about to come out of the mailbox: what is older goes first. */
-  passOlder(from: string, at: number): void {
-    if (this.#held.length === 0 || !this.#mayOpen()) return;
+  releaseOlder(from: string, at: number): void {
+    if (this.#held.length === 0 || !this.#mayRelease()) return;
     const older = (message: T) => message.from === from && message.at < at;
     const first = this.#held.filter(older);
     if (first.length === 0) return;
     this.#held = this.#held.filter((message) => !older(message));
     if (this.#held.length === 0) this.#alarm.clear();
-    for (const message of first) this.#pass(message);
+    for (const message of first) this.#deliver(message);
   }
 
   /** The mailbox is empty. */
-  open(): void {
-    if (!this.#mayOpen()) return;
+  release(): void {
+    if (!this.#mayRelease()) return;
     this.#open = true;
     this.#alarm.clear();
-    for (const message of this.#held.splice(0)) this.#pass(message);
+    for (const message of this.#held.splice(0)) this.#deliver(message);
   }
 
   /** Leaves what it holds to the server. */
-  drop(): void {
+  clear(): void {
     this.#alarm.clear();
     this.#held = [];
   }
 
   #timeOver(): void {
-    if (this.#mayOpen()) this.open();
+    if (this.#mayRelease()) this.release();
     else this.#alarm.in(this.#patienceMs); // until there is a handler
   }
 }

@@ -4,7 +4,7 @@ import type { Outgoing } from './outgoing.ts';
 const REMEMBERED = 10_000;
 
 /** The newest messages, by id. Forgets a whole generation at a time: taking the oldest out of a Map gets slow. */
-class Recent {
+class RecentMap {
   #young = new Map<string, Outgoing>();
   #old = new Map<string, Outgoing>();
 
@@ -35,9 +35,9 @@ class Recent {
  * Messages that the outbox has let go of and that news may still come for: `stored` ones wait for their second
  * receipt, `failed` ones may prove to have been accepted, and of settled ones a repeated receipt is no news.
  */
-export class Followed {
-  readonly #open = new Recent();
-  readonly #settled = new Recent();
+export class RecentMessages {
+  readonly #open = new RecentMap();
+  readonly #settled = new RecentMap();
 
   add(message: Outgoing): void {
     const settled = message.state === 'delivered' || message.state === 'rejected';

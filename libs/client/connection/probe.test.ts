@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { settle } from '../testing/manual-clock.ts';
-import { comeOnline, online, world } from '../testing/setup.ts';
+import { comeOnline, online, setup } from '../testing/setup.ts';
 
 /** reconnect() where there is a connection already: it looks whether somebody is at the other end. */
 
@@ -65,7 +65,7 @@ describe('reconnect()', () => {
   });
 
   test('on a socket that does not open: the short deadline, then the next', async () => {
-    const { client, clock, gateway } = world({ urls: ['ws://one/ws', 'ws://two/ws'] });
+    const { client, clock, gateway } = setup({ urls: ['ws://one/ws', 'ws://two/ws'] });
     await settle();
     client.reconnect();
     await clock.advance(LOOK_MS);
@@ -74,7 +74,7 @@ describe('reconnect()', () => {
   });
 
   test('on a login that is not answered: the short deadline, and no ping, which would be refused', async () => {
-    const { client, clock, gateway } = world();
+    const { client, clock, gateway } = setup();
     await settle();
     await gateway.last.open();
     client.reconnect();
@@ -86,7 +86,7 @@ describe('reconnect()', () => {
 });
 
 test('nothing but login:R is sent before login:A, however short the ping interval', async () => {
-  const { clock, gateway } = world({ tuning: { pingIntervalMs: 100, pongTimeoutMs: 100 } });
+  const { clock, gateway } = setup({ tuning: { pingIntervalMs: 100, pongTimeoutMs: 100 } });
   await settle();
   await gateway.last.open();
   await clock.advance(5_000);

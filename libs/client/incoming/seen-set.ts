@@ -9,7 +9,7 @@ const TRIM_EVERY = 1000;
 const MORE_IN_DOUBT = 10;
 
 /** The names of messages that the application has had (PROTOCOL: what a client must do, 4), in the storage. */
-export class Seen {
+export class SeenSet {
   readonly #options: InboxOptions;
   #trimming: Promise<void> | undefined;
   #untrimmed = TRIM_EVERY;
@@ -19,7 +19,7 @@ export class Seen {
   }
 
   /** @returns for each name whether it was seen; undefined when the storage failed */
-  async look(names: readonly MessageName[]): Promise<boolean[] | undefined> {
+  async check(names: readonly MessageName[]): Promise<boolean[] | undefined> {
     const { storage, error } = this.#options;
     try {
       return await storage.seen(names);

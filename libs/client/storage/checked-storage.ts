@@ -17,7 +17,7 @@ interface Watch {
  * at all. Whatever it does becomes a promise that resolves with what the contract says, or rejects. Only a write or
  * load() may stay without an end, because nobody knows what becomes of it; that is reported.
  */
-export class GuardedStorage implements Storage {
+export class CheckedStorage implements Storage {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #report: (error: ClientError) => void;
