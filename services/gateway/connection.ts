@@ -5,10 +5,13 @@ import type { Re } from '#libs/protocol/decode.ts';
 import { encode } from '#libs/protocol/encode.ts';
 import { MAX_BAD_PACKETS } from '#libs/protocol/limits.ts';
 import type { ServerType } from '#libs/protocol/server-packets.ts';
-import { currentTurn, nextTurn } from '#libs/runtime/turn.ts';
+import { ControlFrames } from './control-frames.ts';
 import type { Flushable, Flusher } from './flusher.ts';
 import { FrameBuffer } from './frame-buffer.ts';
+import { LoginState } from './login-state.ts';
 import { errorsTotal, packetsOut } from './metrics.ts';
+import { PacedReader } from './paced-reader.ts';
+import { StallDetector } from './stall-detector.ts';
 
 /** What a connection needs of the session that is logged in on it. */
 export interface AttachedSession {
@@ -31,18 +34,8 @@ export interface ConnectionLimits {
   maxControlFrames: number;
 }
 
-export const CONTROL_WINDOW_MS = 10_000;
-
 /** Share of the send buffer that messages may fill; the rest is for answers, which do not wait. */
 const MESSAGE_SHARE = 0.25;
-/** How long a client with too much to read may take none of it, milliseconds. */
-const STALL_MS = 3_000;
-
-/** A client that sends more at once waits for the next turn of the event loop, so that it does not hold others up. */
-const READS_PER_TURN = 32;
-/** So many bytes take about as long to read as one small packet more. */
-const BYTES_PER_READ = 2_048;
-
 /** What a client may still send when it was told to go, bytes; each frame counts as so much more. */
 const LATE_BYTES = 256 * 1024;
 const FRAME_BYTES = 100;
@@ -53,35 +46,20 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
   /** What limits by address take it for. */
   readonly address: string;
   session: S | undefined;
-  /** When the current login:R was read, milliseconds; 0 when none is pending. */
-  loginSince = 0;
-  /** A readable login:R came: what follows is no longer the first packet. */
-  loginTried = false;
-  /** When a login:R is due. */
-  loginDeadline: number;
+  readonly login: LoginState;
   readonly #ws: WebSocket;
   readonly #socket: Socket;
   readonly #flusher: Flusher;
   readonly #frames = new FrameBuffer();
   readonly #owner: ConnectionOwner<S>;
   readonly #limits: ConnectionLimits;
+  readonly #stall: StallDetector;
+  readonly #controlFrames: ControlFrames;
+  readonly #reader: PacedReader;
   #badPackets = 0;
-  #busy = false;
-  #backlog: string[] = [];
   #lateBytes = 0;
-  /** Packets read in a turn of the event loop, large ones counted as several, and which turn. */
-  #reads = 0;
-  #turn = 0;
-  /** Ping intervals in which nothing came. */
-  #silent = 0;
-  /** Pings and pongs since a moment, milliseconds. */
-  #controlFrames = 0;
-  #controlSince = 0;
-  /** What the latest ping carried that was not answered yet. */
+  /** Payload of the latest unanswered ping. */
   #pinged: Buffer | undefined;
-  /** Since when too much waits and none of it is read, milliseconds, and how much that was. */
-  #stalledSince = 0;
-  #stalledBytes = 0;
 
   constructor(
     ws: WebSocket,
@@ -97,7 +75,14 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
     this.#flusher = flusher;
     this.#owner = owner;
     this.#limits = limits;
-    this.loginDeadline = this.openedAt + limits.loginTimeoutMs;
+    this.login = new LoginState(this.openedAt + limits.loginTimeoutMs);
+    this.#stall = new StallDetector(limits.maxSendBuffer);
+    this.#controlFrames = new ControlFrames(limits.maxControlFrames);
+    this.#reader = new PacedReader(
+      ws,
+      (text) => owner.receive(this, text),
+      () => this.open,
+    );
     ws.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     ws.on('pong', () => this.#onControlFrame());
     ws.on('ping', (data) => this.#onControlFrame(data));
@@ -140,12 +125,7 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
    * @param waitingBytes what waits for room in the send buffer
    */
   checkStall(waitingBytes: number, now: number): void {
-    const bytes = this.sendBufferBytes;
-    const stalled =
-      bytes > 0 && bytes + waitingBytes > this.#limits.maxSendBuffer && bytes >= this.#stalledBytes;
-    if (!stalled || this.#stalledSince === 0) this.#stalledSince = stalled ? now : 0;
-    else if (now - this.#stalledSince >= STALL_MS) this.close('slow_consumer');
-    this.#stalledBytes = stalled ? bytes : 0;
+    if (this.#stall.stalled(this.sendBufferBytes, waitingBytes, now)) this.close('slow_consumer');
   }
 
   /** Refuses a packet. */
@@ -183,11 +163,10 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
 
   /** One ping interval is over. @returns false if the client was silent for two of them, and is gone */
   ping(): boolean {
-    if (this.#silent >= 2) {
+    if (!this.#controlFrames.intervalOver()) {
       this.#ws.terminate();
       return false;
     }
-    this.#silent++;
     if (this.open) this.#ws.ping();
     return true;
   }
@@ -199,25 +178,11 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
     this.#owner.closed(this);
   }
 
-  /** What gathered in the meantime, up to the next login. */
-  #readOn(): void {
-    for (let text = this.#backlog.shift(); text !== undefined; text = this.#backlog.shift()) {
-      if (this.open) this.#read(text);
-      if (this.#busy) return;
-    }
-  }
-
   /** Of pings that come together the latest is answered (RFC 6455, 5.5.3). Too many, and the client must go. */
   #onControlFrame(ping?: Buffer): void {
-    this.#silent = 0;
+    this.#controlFrames.alive();
     if (!this.open) return;
-    const now = Date.now();
-    if (now - this.#controlSince > CONTROL_WINDOW_MS) {
-      this.#controlFrames = 0;
-      this.#controlSince = now;
-    }
-    if (++this.#controlFrames > this.#limits.maxControlFrames)
-      this.reject('rate_limited', 'too many WebSocket pings and pongs');
+    if (this.#controlFrames.tooMany()) this.reject('rate_limited', 'too many WebSocket pings and pongs');
     else if (ping) {
       this.#pinged = ping;
       this.#flusher.add(this);
@@ -225,7 +190,7 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
   }
 
   #onMessage(data: RawData, isBinary: boolean): void {
-    this.#silent = 0;
+    this.#controlFrames.alive();
     // ws hands frames over as one Buffer (binaryType nodebuffer).
     const frame = data as Buffer;
     if (!this.open) {
@@ -237,36 +202,13 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
       this.#close(CLOSE_UNSUPPORTED_DATA, 'binary');
       return;
     }
-    const text = frame.toString();
-    if (this.#busy) this.#backlog.push(text);
-    else this.#read(text);
+    this.#reader.push(frame.toString());
   }
 
   /** A client that floods on instead of answering the close is not read any more; ws ends its socket in a moment. */
   #late({ length }: Buffer): void {
     this.#lateBytes += length + FRAME_BYTES;
     if (this.#lateBytes > LATE_BYTES) this.#ws.pause();
-  }
-
-  /** A login takes time, and a turn has its end; what the client sends behind that waits, in order, and reading pauses. */
-  #read(text: string): void {
-    const busy = this.#owner.receive(this, text) ?? this.#turnOver(text.length);
-    if (!busy) return;
-    this.#busy = true;
-    this.#ws.pause();
-    void busy.finally(() => {
-      this.#busy = false;
-      this.#ws.resume();
-      this.#readOn();
-    });
-  }
-
-  #turnOver(length: number): Promise<void> | undefined {
-    const turn = currentTurn();
-    if (turn !== this.#turn) this.#reads = 0;
-    this.#turn = turn;
-    this.#reads += 1 + length / BYTES_PER_READ;
-    return this.#reads < READS_PER_TURN ? undefined : nextTurn();
   }
 }
 

@@ -1,6 +1,4 @@
 import type { LiveMessage, LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
-import { decode, type Decoded, type ReadPacket } from '#libs/protocol/decode.ts';
-import { encode } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { trace } from '#libs/runtime/trace.ts';
@@ -10,13 +8,9 @@ import type { GatewayConfig } from './config.ts';
 import type { ConnectionOwner } from './connection.ts';
 import { Admission } from './admission/admission.ts';
 import type { Incarnation } from './incarnation.ts';
-import { ackR } from './handlers/ack.ts';
-import { loginR } from './handlers/login.ts';
-import { msgR } from './handlers/msg.ts';
-import { requestPage, offlineA, offlineR } from './handlers/offline.ts';
-import { packetsIn } from './metrics.ts';
+import { requestPage } from './handlers/offline.ts';
+import { receivePacket } from './packets.ts';
 import type { Publishers } from './publishers.ts';
-import { rateExceeded } from './rate-limit.ts';
 import { reportOf } from './report.ts';
 import { type ClientConnection, Session } from './session.ts';
 import type { SessionBackend } from './session-backend.ts';
@@ -30,8 +24,6 @@ export interface GatewayParts {
   incarnation: Incarnation;
   log: Logger;
 }
-
-const PONG = encode({ type: 'pong' });
 
 /** A session that presence did not hear of is announced again after this long, milliseconds. */
 const ANNOUNCE_RETRY_MS = 500;
@@ -72,20 +64,7 @@ export class Gateway implements ConnectionOwner<Session> {
   }
 
   receive(connection: ClientConnection, text: string): Promise<void> | undefined {
-    const read = decode(text);
-    packetsIn[read.packet?.type ?? 'unreadable'].inc();
-    const { session } = connection;
-    if (!session?.registered) return this.#beforeLogin(connection, read);
-    const over = rateExceeded(session, read);
-    if (over) {
-      const message = `more than ${this.config.RATE_LIMIT_PER_S} packets/s`;
-      if (over === 'persists') connection.reject('rate_limited', message, reOf(read));
-      else connection.error('rate_limited', message, reOf(read));
-    } else if (read.packet) return this.#dispatch(session, read.packet);
-    else if (read.fault.re?.type === 'login:R' && read.fault.field === 'token')
-      connection.reject('unauthorized', read.fault.message, read.fault.re);
-    else connection.error('bad_packet', read.fault.message, read.fault.re);
-    return undefined;
+    return receivePacket(this, connection, text);
   }
 
   /** The time of a login that comes now: later than all that this gateway knows of. */
@@ -173,54 +152,5 @@ export class Gateway implements ConnectionOwner<Session> {
     const from = entry.kind === 'message' ? entry.from : entry.user;
     trace('returned', from, entry.id, { kind: entry.kind, session: entry.session, reason });
     this.publishers.returned.add(JSON.stringify({ ...entry, returned: reason }), pending);
-  };
-
-  #dispatch(session: Session, packet: ReadPacket): Promise<void> | undefined {
-    switch (packet.type) {
-      case 'msg:R':
-        msgR(this, session, packet);
-        return undefined;
-      case 'ack:R':
-        ackR(this, session, packet);
-        return undefined;
-      case 'offline:R':
-        offlineR(session, packet);
-        return undefined;
-      case 'offline:A':
-        offlineA(this, session, packet);
-        return undefined;
-      case 'ping':
-        session.connection.send('pong', PONG);
-        return undefined;
-      case 'login:R':
-        return loginR(this, session.connection, packet);
-    }
-  }
-
-  /** Only a readable login:R gets anywhere; one whose device is off leaves the time to mend it (PROTOCOL: not_logged_in). */
-  #beforeLogin(connection: ClientConnection, { packet, fault }: Decoded): Promise<void> | undefined {
-    if (packet?.type === 'login:R') return loginR(this, connection, packet);
-    // Behind a login that was `unavailable`: not the first packet, and no fault of the client's.
-    if (packet?.type === 'ping' && connection.loginTried) connection.send('pong', PONG);
-    else if (packet && connection.loginTried)
-      connection.error('unavailable', 'the login was not registered; send it again', reOf({ packet }));
-    else if (fault?.re?.type !== 'login:R')
-      connection.reject(
-        'not_logged_in',
-        'the first packet must be login:R',
-        fault?.re ?? reOf({ packet, fault }),
-      );
-    else if (fault.field === 'device') connection.error('bad_packet', fault.message, fault.re);
-    else connection.reject('unauthorized', fault.message, fault.re);
-    return undefined;
-  }
-}
-
-function reOf({ packet, fault }: { packet?: ReadPacket | undefined; fault?: Decoded['fault'] | undefined }) {
-  if (!packet) return fault?.re;
-  return {
-    type: packet.type,
-    ...('id' in packet && { id: packet.id }),
-    ...('from' in packet && { from: packet.from }),
   };
 }

@@ -20,15 +20,16 @@ export function startSweeping(gateway: Gateway, consumer: GatewayConsumer): () =
 function sweep(gateway: Gateway, consumer: GatewayConsumer, now = Date.now()): void {
   const { LOGIN_TIMEOUT_MS, ACK_TIMEOUT_MS } = gateway.config;
   for (const connection of gateway.connections) {
-    const { session, loginSince, loginDeadline } = connection;
+    const { session, login } = connection;
     // It is closing by itself; the event comes only when TCP ends, and until then nothing would reach the client.
     if (!connection.open) {
       gateway.closed(connection);
       continue;
     }
     if (session?.registered) continue;
-    if (loginSince > 0 && now - loginSince > LOGIN_TIMEOUT_MS) session?.onRegistered?.('failed');
-    else if (loginSince === 0 && now > loginDeadline) connection.close('login_timeout');
+    if (login.pendingSince > 0 && now - login.pendingSince > LOGIN_TIMEOUT_MS)
+      session?.onRegistered?.('failed');
+    else if (login.pendingSince === 0 && now > login.deadline) connection.close('login_timeout');
   }
   for (const session of gateway.sessions.values()) {
     const oldest = session.window.oldestSentAt;

@@ -46,12 +46,12 @@ export async function loginR(
     connection.reject('rate_limited', 'too many logins from this address', RE);
     return;
   }
-  connection.loginSince = Date.now();
-  connection.loginTried = true;
+  connection.login.pendingSince = Date.now();
+  connection.login.tried = true;
   try {
     await login(gateway, connection, packet);
   } finally {
-    connection.loginSince = 0;
+    connection.login.pendingSince = 0;
   }
 }
 
@@ -73,7 +73,7 @@ async function login(
     answer(gateway, session);
     return;
   }
-  connection.loginSince = Date.now(); // what the token took is not the registration's time
+  connection.login.pendingSince = Date.now(); // what the token took is not the registration's time
   const outcome = await openSession(gateway, connection, identity, device);
   if (outcome === 'registered' || outcome === 'gone') return;
   if (outcome === 'full') {
@@ -82,7 +82,7 @@ async function login(
     return;
   }
   connection.error('unavailable', 'the login could not be registered; send it again', RE);
-  connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
+  connection.login.deadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
 }
 
 /**
@@ -134,7 +134,7 @@ async function verified(
     else {
       if (error.cause) gateway.log.warn({ err: error.cause }, 'tokens cannot be checked');
       connection.error('unavailable', error.message, RE);
-      connection.loginDeadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
+      connection.login.deadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
     }
     return undefined;
   }

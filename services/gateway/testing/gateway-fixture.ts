@@ -10,6 +10,7 @@ import { readGatewayConfig } from '../config.ts';
 import { Incarnation } from '../incarnation.ts';
 import { Gateway } from '../gateway.ts';
 import { GatewayConsumer } from '../gateway-consumer.ts';
+import { LoginState } from '../login-state.ts';
 import { Publishers } from '../publishers.ts';
 import type { ClientConnection } from '../session.ts';
 
@@ -108,6 +109,7 @@ export class GatewayFixture {
       writable: true,
       address: '127.0.0.1',
       session: undefined,
+      login: new LoginState(Infinity),
       send: (_type: string, text: string) => void packets.push(JSON.parse(text) as ServerPacket),
       error: (code: string) => void packets.push({ type: 'error', code } as ServerPacket),
       bye: (reason: string) => void packets.push({ type: 'bye', reason } as ServerPacket),
