@@ -128,6 +128,7 @@ describe('no grant for two leases', () => {
     fixture.broker = 'down';
     await pass(3 * LEASE_MS);
     expect(fixture.queues).toHaveLength(1);
+    expect(fixture.warnings).toHaveLength(1);
     fixture.bound = false;
     fixture.broker = 'up';
     await pass(LEASE_MS + PROBE_MS);

@@ -6,6 +6,7 @@ import { Subscription } from '#libs/broker/subscription.ts';
 import { declareGatewayQueue, GATEWAY_EXCHANGE, gatewayQueue } from '#libs/broker/topology.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { GatewayConfig } from './config.ts';
+import { type IncarnationState, stateOf } from './incarnation-state.ts';
 import { Lease } from './lease.ts';
 import type { Publishers } from './publishers.ts';
 import { QueueProbe } from './queue-probe.ts';
@@ -32,32 +33,13 @@ export interface IncarnationOwner {
 export const RENEWALS = 3;
 /** A renewal that the broker did not take is tried again after this long, and so is a probe, milliseconds. */
 const RETRY_MS = 300;
+const WARN_EVERY_MS = 10_000;
 
-/**
- * An incarnation is one life (incarnation) of the gateway in the broker: a queue of its own, the binding of that queue, a row
- * in `gateways`, and a lease on them. Each incarnation makes all of them anew, under a new name; nothing is ever repaired.
- *
- * State     Means                                                    Leaves it for
- * none      no connection to the broker                              asking: connected, queue and binding declared
- * asking    no lease yet                                             settling, ready: the lease is granted
- * settling  granted; the queue is too young (QUEUE_SETTLE_MS)        ready: the queue is old enough
- * ready     sessions can be announced, and all are                   stale: no grant for two leases, counted from the
- *                                                                    moment that the last granted one was asked for
- * stale     no session can be announced; those there are stay        ready: a lease is granted
- *
- * From every state to none, and from there on with a new incarnation:
- * - The connection is lost, or the queue was deleted (the broker ends the consumer).
- * - A tombstone came: routing took the incarnation for over. It does so when no renewal came for two leases, when the row is
- *   gone, and when something that was published for the incarnation came back because the queue is not bound.
- * - The incarnation is asking or stale for two leases, and its way back is broken: a probe that is published as routing
- *   publishes does not come through the queue. (If it does come, routing is away. A new queue would not help, and
- *   a long outage would leave many of them.)
- * What waits in the old queue is the heirs', whether it is bound or not. The new incarnation announces all sessions.
- */
+/** Begins an incarnation with each connection to the broker, keeps its lease, and ends it; see incarnation-state.ts. */
 export class Incarnation implements Consuming {
   readonly lease: Lease;
   readonly #config: GatewayConfig;
-  readonly #out: Publishers;
+  readonly #publishers: Publishers;
   readonly #log: Logger;
   readonly #queueProbe: QueueProbe;
   #owner: IncarnationOwner | undefined;
@@ -67,10 +49,13 @@ export class Incarnation implements Consuming {
   #deleted = false;
   /** When the queue is old enough to rely on, milliseconds of performance.now(). */
   #settledAt = 0;
+  #settling = false;
+  /** What the latest warning about a missing lease said, and when, milliseconds of performance.now(). */
+  #warned: { what: string; at: number } | undefined;
 
   constructor(config: GatewayConfig, publishers: Publishers, log: Logger) {
     this.#config = config;
-    this.#out = publishers;
+    this.#publishers = publishers;
     this.#log = log;
     this.#queueProbe = new QueueProbe((gateway) => publishers.probe(gateway));
     this.lease = new Lease(config.GATEWAY_LEASE_MS, () => void this.#overdue());
@@ -81,9 +66,18 @@ export class Incarnation implements Consuming {
     return this.#name;
   }
 
-  /** Sessions can be announced: the lease is granted and holds, and its answer came through the queue. */
+  get state(): IncarnationState {
+    return stateOf({
+      connected: this.#name !== '',
+      settling: this.#settling,
+      granted: this.lease.everGranted,
+      holds: this.lease.holds,
+    });
+  }
+
+  /** Sessions can be announced: a lease is in force, and its answer came through the queue. */
   get ready(): boolean {
-    return this.lease.holds;
+    return this.state === 'ready';
   }
 
   ownedBy(owner: IncarnationOwner): void {
@@ -97,7 +91,7 @@ export class Incarnation implements Consuming {
     const channel = await connection.createChannel();
     await declareGatewayQueue(channel, name, QUEUE_TYPE);
     void channel.close().catch(() => undefined); // nothing depends on it
-    this.#deleted = false;
+    this.#deleted = this.#settling = false;
     const subscription = await Subscription.open(connection, {
       queue: gatewayQueue(name),
       prefetch: GATEWAY_PREFETCH,
@@ -138,7 +132,7 @@ export class Incarnation implements Consuming {
     this.lease.end();
     clearTimeout(this.#renewing);
     await this.#subscription?.close();
-    if (name) this.#out.route(name, { kind: 'leave', gateway: name });
+    if (name) this.#publishers.route(name, { kind: 'leave', gateway: name });
   }
 
   /**
@@ -150,13 +144,16 @@ export class Incarnation implements Consuming {
     const name = this.#name;
     if (name === '') return;
     const early = this.#settledAt - performance.now();
+    this.#settling = early > 0;
     if (early > 0) {
       setTimeout(() => {
         if (this.#name === name) this.granted(presence, asked);
       }, early);
       return;
     }
-    if (!this.lease.granted(presence, asked)) return;
+    const isNew = this.lease.granted(presence, asked);
+    if (this.ready) this.#warned = undefined;
+    if (!isNew) return;
     this.#log.info({ incarnation: name, presence }, 'lease granted');
     this.#owner?.announceAll();
   }
@@ -174,7 +171,7 @@ export class Incarnation implements Consuming {
     const check = this.#owner?.sessionsToCheck() ?? [];
     const asked = performance.now();
     const first = !this.lease.everGranted;
-    this.#out.route(
+    this.#publishers.route(
       gateway,
       { kind: 'lease', gateway, first, asked, ...(check.length > 0 && { check }) },
       { settled },
@@ -186,8 +183,18 @@ export class Incarnation implements Consuming {
     const incarnation = this.#name;
     const queue = await this.#queueProbe.probe(incarnation);
     if (this.#name !== incarnation || this.lease.remainingMs > 0) return;
-    this.#log.warn({ incarnation, queue }, 'no lease was granted for two leases');
+    this.#warnOverdue(incarnation, queue);
     if (queue === 'broken') this.#owner?.restart();
     this.lease.watch(queue === 'unknown' ? RETRY_MS : this.#config.GATEWAY_LEASE_MS);
+  }
+
+  /** Logs a change at once, and repeats an unchanged warning at most every WARN_EVERY_MS. */
+  #warnOverdue(incarnation: string, queue: string): void {
+    const { state } = this;
+    const what = `${state} ${queue}`;
+    const now = performance.now();
+    if (this.#warned?.what === what && now - this.#warned.at < WARN_EVERY_MS) return;
+    this.#warned = { what, at: now };
+    this.#log.warn({ incarnation, state, queue }, 'no lease was granted for two leases');
   }
 }

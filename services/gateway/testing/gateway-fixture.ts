@@ -35,6 +35,7 @@ export class GatewayFixture {
   /** Entries for routing, and those that went back, in order. */
   readonly routed: RouteEntry[] = [];
   readonly returned: GatewayEntry[] = [];
+  readonly warnings: string[] = [];
   /** Queues that it declared. */
   readonly queues: string[] = [];
   /** Whether the broker takes what is published, and hands on what is published to the exchange. */
@@ -47,7 +48,7 @@ export class GatewayFixture {
 
   constructor() {
     const publisher = this.#publisher();
-    const log = pino({ level: 'silent' });
+    const log = pino({ level: 'warn' }, { write: (line: string) => void this.warnings.push(line) });
     const publishers = new Publishers(publisher, config);
     this.incarnation = new Incarnation(config, publishers, log);
     const verify = (user: string) =>
