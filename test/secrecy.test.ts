@@ -221,7 +221,7 @@ const SAID = [
   ),
   'entries cannot be handled',
   'keys cannot be fetched',
-  'nobody tells who may write',
+  'the authorization endpoint gave no answer',
   'session closed',
 ];
 

@@ -48,7 +48,7 @@ function reader(config: GatewayConfig, log: Logger): Reader {
   const { AUTH_SECRET, AUTH_JWKS_URL, AUTH_PUBLIC_KEY } = config;
   if (AUTH_SECRET) {
     if (isShortSecret(AUTH_SECRET))
-      log.warn('AUTH_SECRET has less than 32 bytes: who has a token can guess it by trying');
+      log.warn('AUTH_SECRET has less than 32 bytes: anybody with a token can find it by trying');
     return { read: withKey(secretKey(AUTH_SECRET), ['HS256']), stop: NOTHING_TO_STOP };
   }
   if (AUTH_JWKS_URL) {

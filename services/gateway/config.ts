@@ -44,7 +44,7 @@ export const gatewayConfig = {
   AUTH_AUDIENCE: z.string().optional(),
   /** How far the issuer's clock may be ahead of ours: a token whose `nbf` is to come so soon is valid. */
   AUTH_CLOCK_TOLERANCE_S: integer(5, 0, 300),
-  /** Where the operator says who may write to whom; unset, everybody may write to everybody. */
+  /** The endpoint that decides whether one user may write to another; unset, everybody may write to everybody. */
   AUTHORIZE_URL: webAddress.optional(),
   /** How long an answer is used, and most answers that are kept. */
   AUTHORIZE_CACHE_MS: integer(30_000, 0),

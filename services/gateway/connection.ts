@@ -13,13 +13,13 @@ import { errorsTotal, packetsOut } from './metrics.ts';
 import { PacedReader } from './paced-reader.ts';
 import { StallDetector } from './stall-detector.ts';
 
-/** What a connection needs of the session that is logged in on it. */
+/** The part of its session that a connection calls. */
 export interface AttachedSession {
   /** Told when the client takes more again. */
   readonly window: { pump(): void };
 }
 
-/** What a connection asks of the gateway. */
+/** The part of the gateway that a connection calls. */
 export interface ConnectionOwner<S extends AttachedSession = AttachedSession> {
   /** One text frame. While the promise is pending, nothing further is read. */
   receive(connection: Connection<S>, text: string): Promise<void> | undefined;
@@ -36,7 +36,7 @@ export interface ConnectionLimits {
 
 /** Share of the send buffer that messages may fill; the rest is for answers, which do not wait. */
 const MESSAGE_SHARE = 0.25;
-/** What a client may still send when it was told to go, bytes; each frame counts as so much more. */
+/** A client may still send this many bytes after the close; each frame counts as FRAME_BYTES more. */
 const LATE_BYTES = 256 * 1024;
 const FRAME_BYTES = 100;
 
@@ -120,7 +120,7 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
   }
 
   /**
-   * Lets a client go that does not read though too much waits for it. Nothing is lost: it goes to the mailbox.
+   * Closes the connection of a client that does not read. Its messages return to the mailbox.
    *
    * @param waitingBytes what waits for room in the send buffer
    */
@@ -148,7 +148,7 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
     this.#close(CODES[code].close, code);
   }
 
-  /** Says why the client has to go; leave() follows. */
+  /** Tells the client why it must disconnect; leave() follows. */
   bye(reason: 'draining' | 'replaced', reconnectAfterMs?: number): void {
     errorsTotal.inc({ code: reason });
     this.send(
@@ -205,7 +205,7 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
     this.#reader.push(frame.toString());
   }
 
-  /** A client that floods on instead of answering the close is not read any more; ws ends its socket in a moment. */
+  /** A client that sends on instead of answering the close is no longer read; ws destroys its socket soon. */
   #late({ length }: Buffer): void {
     this.#lateBytes += length + FRAME_BYTES;
     if (this.#lateBytes > LATE_BYTES) this.#ws.pause();

@@ -7,11 +7,11 @@ export interface DeliveryLimits {
   bytes: number;
 }
 
-/** What is done when clients, or the way to the mailbox, do not keep up. */
+/** Called when clients, or the return to the mailbox, do not keep up. */
 export interface FlowControl {
   /** Reads nothing more from the broker, or goes on. */
   pause(paused: boolean): void;
-  /** Gives everything to the heirs, and begins anew. */
+  /** Leaves every delivery to the heirs and begins a new incarnation. */
   handOver(why: string): void;
 }
 
@@ -21,21 +21,20 @@ const SHED_SHARE = 0.1;
 /** Share of the bytes from which on nothing more is read; what was being read then has room above it, at least this much. */
 const PAUSE = 0.8;
 const HEADROOM_BYTES = 512 * 1024;
-/** A pause that lasts so long is no help, milliseconds: what should make room is itself stuck. */
+/** After a pause of this length nothing will make room any more, milliseconds. */
 export const STALLED_MS = 5_000;
 
 /**
- * The deliveries that are not settled, in order of arrival, and their bounds. Each step is for when the one before it
- * does not help:
- * 1. relief: the oldest messages go to the mailbox (`sixfold.returned`);
- * 2. pause: nothing more is read from the broker, which holds it;
- * 3. overflow: the broker gives everything to the heirs.
+ * Bounds the unsettled deliveries. When one step does not help, the next one follows:
+ * 1. shed: the oldest messages return to the mailbox (`sixfold.returned`);
+ * 2. pause: the gateway reads nothing more from the broker;
+ * 3. overflow: the broker gives all deliveries to the heirs.
  */
 export class DeliveryBudget {
   readonly #limits: DeliveryLimits;
   readonly #flowControl: FlowControl;
   readonly #deliveries = new Set<Delivery>();
-  /** Those whose messages were told to go back. */
+  /** Deliveries whose messages are returning to the mailbox. */
   readonly #shed = new Set<Delivery>();
   #bytes = 0;
   #pausedAt: number | undefined;
@@ -50,7 +49,7 @@ export class DeliveryBudget {
     return this.#bytes;
   }
 
-  /** @returns false when there is no room: leave it alone, it is for the heirs */
+  /** @returns false when there is no room: the caller must not touch the delivery, the heirs get it */
   fits({ bytes }: Delivery): boolean {
     if (this.#deliveries.size > 0 && this.#bytes + bytes > this.#limits.bytes)
       this.#overflow('unsettled deliveries are at the limit of their bytes');
@@ -74,7 +73,7 @@ export class DeliveryBudget {
     this.#flowControl.pause(false);
   }
 
-  /** @returns the deliveries whose messages must go back now: the oldest that were not told to yet */
+  /** @returns the oldest deliveries whose messages must return to the mailbox now; each delivery only once */
   oldestToShed(now = performance.now()): ReadonlySet<Delivery> {
     const oldest = new Set<Delivery>();
     if (this.#pausedAt !== undefined && now - this.#pausedAt >= STALLED_MS)
@@ -90,7 +89,7 @@ export class DeliveryBudget {
     return oldest;
   }
 
-  /** They are the heirs'. The connection that was paused is gone with them. */
+  /** The heirs have the deliveries. The paused connection is gone as well. */
   clear(): void {
     this.#deliveries.clear();
     this.#shed.clear();

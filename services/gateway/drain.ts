@@ -4,9 +4,9 @@ import type { Gateway } from './gateway.ts';
 const POLL_MS = 20;
 
 /**
- * Lets the clients go (PROTOCOL: bye): tells them, takes their sessions out of presence, and waits for what is in
- * flight: msg:R without msg:A, and msg:N without ack:R. Who has nothing in flight goes at once, the others when they
- * have answered or the time is over; what they did not answer goes to their mailboxes.
+ * Drains the gateway (PROTOCOL: bye): sends `bye`, removes the sessions from presence, and waits for messages in flight
+ * (msg:R without msg:A, msg:N without ack:R). A client without any is closed at once, the others when they have answered
+ * or the time is over. Unanswered messages go to their mailboxes.
  */
 export async function drain(gateway: Gateway, timeoutMs: number, spreadMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;

@@ -6,8 +6,8 @@ import type { ReturnToMailbox } from './session-backend.ts';
 export const MAX_EARLY_RECEIPTS = 1_000;
 
 /**
- * Receipts for a session that presence knows already and whose login:A is not out yet: they follow it, in order
- * (PROTOCOL: login:A). If it does not come, they go to the mailbox.
+ * Receipts that arrive after presence knows a session, but before its login:A. They follow the login:A in order
+ * (PROTOCOL: login:A). If the login fails, they return to the mailbox.
  */
 export class EarlyReceipts {
   readonly #returnToMailbox: ReturnToMailbox;
@@ -30,14 +30,14 @@ export class EarlyReceipts {
     }
   }
 
-  /** Gives all of them back, or those of the deliveries that the filter names. */
+  /** Returns all of them, or those of the deliveries that match the filter. */
   returnToMailbox(reason: ReturnReason, which: (delivery: Delivery) => boolean = () => true): void {
     for (const one of this.#take())
       if (which(one.delivery)) this.#returnToMailbox(one.receipt, reason, one.delivery);
       else this.#waiting.push(one);
   }
 
-  /** The broker has taken everything back by itself. */
+  /** The broker has requeued all deliveries. */
   clear(): void {
     this.#take();
   }

@@ -1,20 +1,20 @@
-/** How often a name may be answered: enough for a client that repeats itself, too little for a flood. */
+/** How often a key may be answered: enough for a client that repeats itself, too little for a flood. */
 const ANSWERS = 10;
 
 /**
- * What a session was sent and may answer without being rate limited: "an answering receiver is never refused"
- * (PROTOCOL: rate_limited). Names are kept for the latest ones only, so that an answer may be repeated; of the older
- * ones it is only known how many were not answered yet.
+ * The answers that a session may give without being rate limited: "an answering receiver is never refused"
+ * (PROTOCOL: rate_limited). Only the latest keys are kept, so that a client may repeat an answer; older messages are only
+ * counted while they are unanswered.
  */
 export class ExpectedAnswers {
   /** How often each may still be answered. */
   #recent = new Map<string, number>();
-  /** Those before them, let go all at once: a Map that loses its oldest entry at each turn is slow. */
+  /** The previous generation, dropped at once: deleting the oldest entry of a Map one by one is slow. */
   #older: Map<string, number> | undefined;
   readonly #keep: number;
   #unanswered = 0;
 
-  /** @param keep names to remember at least; at most twice as many */
+  /** @param keep least keys to remember; at most twice as many are */
   constructor(keep: number) {
     this.#keep = keep;
   }
@@ -28,7 +28,7 @@ export class ExpectedAnswers {
     this.#recent.set(key, ANSWERS);
   }
 
-  /** An answer came. @returns whether it names something that was sent, as far as that can be told */
+  /** An answer came. @returns whether a message with this key was sent (for older keys: whether any is unanswered) */
   answered(key: string): boolean {
     const known = this.#recent.has(key) ? this.#recent : this.#older;
     const left = known?.get(key);

@@ -5,7 +5,7 @@ import type { FlowControl } from './delivery-budget.ts';
 
 export type ConsumingBroker = Pick<Broker, 'resetConsuming' | 'pauseConsuming'>;
 
-/** What is done about too many unsettled deliveries, counted and logged. */
+/** Flow control of the broker, counted and logged. */
 export const countedFlowControl = (log: Logger, broker: ConsumingBroker): FlowControl => ({
   pause(paused) {
     if (paused) pausesTotal.inc();

@@ -1,17 +1,17 @@
-/** Something that gathers what it has to write. */
+/** Buffers its writes. */
 export interface Flushable {
-  /** Writes what has gathered. */
+  /** Writes the buffer. */
   flush(): void;
 }
 
 /**
- * Lets what is written to a client in one turn of the event loop leave in one system call: a batch from the broker
+ * Writes all packets of one turn of the event loop to a client in one system call: a batch from the broker
  * brings many small packets for the same client.
  */
 export class Flusher {
   #waiting = new Set<Flushable>();
 
-  /** Has it flushed at the end of this turn. */
+  /** Flushes the client at the end of this turn. */
   add(client: Flushable): void {
     if (this.#waiting.size === 0) setImmediate(() => this.#flush());
     this.#waiting.add(client);

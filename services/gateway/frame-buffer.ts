@@ -8,8 +8,7 @@ const MAX_7_BITS = 125;
 const MAX_16_BITS = 0xffff;
 
 /**
- * WebSocket text frames that leave together, as one buffer: writing each by itself costs a gateway more than all else it
- * does for a packet.
+ * WebSocket text frames that are written as one buffer: a write per frame costs more than all other work for a packet.
  */
 export class FrameBuffer {
   #texts: string[] = [];
@@ -26,7 +25,7 @@ export class FrameBuffer {
     this.#bytes += headerBytes(length) + length;
   }
 
-  /** All of them, which are then forgotten. */
+  /** Removes and returns all frames. */
   take(): Buffer {
     const buffer = Buffer.allocUnsafe(this.#bytes);
     let at = 0;

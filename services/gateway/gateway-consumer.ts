@@ -15,8 +15,8 @@ import { SessionCheck } from './session-check.ts';
 import { DeliveryBudget } from './delivery-budget.ts';
 
 /**
- * What comes through the gateway's queue. A delivery is acknowledged when all its entries are settled; a message is
- * settled when its user has confirmed it, and that confirmation is in the broker, or when it is safe on the way back.
+ * Consumes the gateway's queue. A delivery is acknowledged when all its entries are settled. A message is settled when
+ * the broker has its user's confirmation, or has the message on its return to the mailbox.
  */
 export class GatewayConsumer implements IncarnationOwner {
   readonly #gateway: Gateway;
@@ -25,7 +25,7 @@ export class GatewayConsumer implements IncarnationOwner {
   readonly #restart: () => void;
   readonly #budget: DeliveryBudget;
 
-  /** @param broker what the deliveries come from */
+  /** @param broker delivers the entries */
   constructor(gateway: Gateway, dead: DeadLetters, broker: ConsumingBroker) {
     this.#gateway = gateway;
     this.#dead = dead;
@@ -76,8 +76,8 @@ export class GatewayConsumer implements IncarnationOwner {
   }
 
   /**
-   * Users who do not answer must not hold up the others: near the prefetch limit, beyond which the broker would send
-   * nothing more, or too many bytes, the oldest unsettled messages go back early.
+   * Users who do not answer must not block the others: near the prefetch limit or the byte limit the oldest unsettled
+   * messages return to the mailbox early.
    */
   shedOldest(): void {
     const oldest = this.#budget.oldestToShed();
@@ -129,7 +129,7 @@ export class GatewayConsumer implements IncarnationOwner {
     }
   }
 
-  /** No place for one more session of this user; nor for one that goes on, when others came while it did not count. */
+  /** The user has too many sessions: a new login is refused, a session that was announced again is closed. */
   #full(session: Session): void {
     if (session.onRegistered) {
       session.onRegistered('full');

@@ -18,17 +18,17 @@ import type { SessionBackend } from './session-backend.ts';
 export interface GatewayParts {
   config: GatewayConfig;
   verify: Verify;
-  /** Undefined: the tokens alone say who may write to whom. */
+  /** Undefined: only `can_send` of the tokens restricts receivers. */
   authorizer: Authorizer | undefined;
   publishers: Publishers;
   incarnation: Incarnation;
   log: Logger;
 }
 
-/** A session that presence did not hear of is announced again after this long, milliseconds. */
+/** A failed announcement to presence is repeated after this long, milliseconds. */
 const ANNOUNCE_RETRY_MS = 500;
 
-/** What the packet handlers work with: the connections and sessions of this process, and the ways to the broker. */
+/** The connections and sessions of this process, and the publishers that the packet handlers use. */
 export class Gateway implements ConnectionOwner<Session> {
   readonly config: GatewayConfig;
   readonly verify: Verify;
@@ -41,7 +41,7 @@ export class Gateway implements ConnectionOwner<Session> {
   /** Logged in, or about to be, by session id. */
   readonly sessions = new Map<string, Session>();
   readonly #backend: SessionBackend;
-  /** The sessions were taken out of presence; they end when nothing is in flight. */
+  /** Presence has forgotten the sessions; they end when nothing is in flight. */
   draining = false;
   /** Time of the latest login; each has its own. */
   #lastSince = 0;
@@ -57,7 +57,7 @@ export class Gateway implements ConnectionOwner<Session> {
     this.#backend = { returnToMailbox: this.returnToMailbox, requestPage: requestPage(this) };
   }
 
-  /** A new connection: takes it in, or closes it. */
+  /** Admits a new connection, or closes it. */
   opened(connection: ClientConnection): void {
     if (this.admission.admit(connection)) this.connections.add(connection);
     else connection.close('overloaded');
@@ -67,7 +67,7 @@ export class Gateway implements ConnectionOwner<Session> {
     return receivePacket(this, connection, text);
   }
 
-  /** The time of a login that comes now: later than all that this gateway knows of. */
+  /** The time of a new login: later than every login this gateway knows. */
   nextSince(): number {
     this.#lastSince = Math.max(Date.now(), this.#lastSince + 1);
     return this.#lastSince;
@@ -80,12 +80,12 @@ export class Gateway implements ConnectionOwner<Session> {
     return session;
   }
 
-  /** Presence knows of a login at that time: those from here on come later, whatever this gateway's clock says. */
+  /** Presence knows a login at that time: logins from now on are later, whatever this gateway's clock says. */
   noteLogin(since: number): void {
     this.#lastSince = Math.max(this.#lastSince, since);
   }
 
-  /** The session's client is gone, or must go: presence forgets it, and its messages go to the mailbox. */
+  /** Ends a session: presence forgets it, and its messages return to the mailbox. */
   closeSession(session: Session, reason: ReturnReason): void {
     if (!this.sessions.delete(session.id)) return;
     this.withdraw(session);
@@ -94,7 +94,7 @@ export class Gateway implements ConnectionOwner<Session> {
     this.log.debug({ session: session.id, user: session.user, reason }, 'session closed');
   }
 
-  /** Tells presence that the session is here: for a login (its client is told if that fails), or `again`, until it is heard. */
+  /** Announces the session to presence: once for a login (whose client learns of a failure), or `again` until it succeeds. */
   announce(session: Session, again: boolean): void {
     if (again && this.draining) return;
     const { user, device, id, since } = session;
@@ -118,12 +118,12 @@ export class Gateway implements ConnectionOwner<Session> {
     if (this.sessions.has(session.id) && this.incarnation.name === gateway) this.announce(session, true);
   }
 
-  /** Tells presence that nothing more should come here. Lost, the next message that comes back tells it. */
+  /** Removes the session from presence. If this gets lost, the next returned message does it. */
   withdraw({ user, id }: Session): void {
     this.publishers.route(user, { kind: 'session-down', user, session: id });
   }
 
-  /** An operator wants it to connect anew: to its client the same as a gateway that drains (PROTOCOL: bye). */
+  /** An operator disconnects the session: its client sees the same as when a gateway drains (PROTOCOL: bye). */
   disconnect(session: Session): void {
     const { connection, id, user } = session;
     this.log.info({ session: id, user }, 'disconnected by an operator');
@@ -132,7 +132,7 @@ export class Gateway implements ConnectionOwner<Session> {
     connection.leave('draining');
   }
 
-  /** Tells an operator who is slow. Whoever asked may be gone: then nobody needs it. */
+  /** Reports slow sessions to an operator. The report is dropped when the operator no longer waits for it. */
   report(to: string, most: number): void {
     this.publishers.report(to, reportOf(this.incarnation.name, this.sessions.values(), most));
   }
@@ -143,7 +143,7 @@ export class Gateway implements ConnectionOwner<Session> {
     if (connection.session) this.closeSession(connection.session, 'disconnected');
   }
 
-  /** What cannot be handed over goes to `sixfold.returned`; the broker's delivery waits for that. */
+  /** Publishes an undeliverable entry to `sixfold.returned`; the broker's delivery waits for the confirm. */
   readonly returnToMailbox = (
     entry: LiveMessage | LiveReceipt,
     reason: ReturnReason,

@@ -32,10 +32,10 @@ export function exportGauges(
   gauge('sixfold_send_buffer_bytes', 'Bytes that wait for clients to read them', () =>
     connections.values().map(({ sendBufferBytes }) => sendBufferBytes),
   );
-  gauge(
-    'sixfold_authorize_waiting',
-    'Messages that wait for the operator to say whether they may be sent',
-    () => [authorizer?.waiting ?? 0],
-  );
-  gauge('sixfold_authorize_cached', 'Answers of the operator that are kept', () => [authorizer?.cached ?? 0]);
+  gauge('sixfold_authorize_waiting', 'Messages that wait for the authorization endpoint', () => [
+    authorizer?.waiting ?? 0,
+  ]);
+  gauge('sixfold_authorize_cached', 'Cached answers of the authorization endpoint', () => [
+    authorizer?.cached ?? 0,
+  ]);
 }

@@ -11,27 +11,27 @@ import { Lease } from './lease.ts';
 import type { Publishers } from './publishers.ts';
 import { QueueProbe } from './queue-probe.ts';
 
-/** What an incarnation asks of the gateway. */
+/** The part of the gateway that an incarnation calls. */
 export interface IncarnationOwner {
   receive(delivery: Delivery, content: Buffer): void;
   finished(delivery: Delivery): void;
   /**
-   * The incarnation is over: the broker has given all that was in flight to the heirs.
+   * The incarnation is over: the heirs get all messages in flight.
    *
-   * @param deleted not so: its queue was deleted, and nobody but this gateway has what was in flight here
+   * @param deleted the queue was deleted, so there are no heirs: only this gateway has the messages in flight
    */
   incarnationEnded(deleted: boolean): void;
-  /** Presence does not know the sessions (any more). */
+  /** Presence does not know the sessions. */
   announceAll(): void;
   /** Sessions that presence should know: the next ones to compare. */
   sessionsToCheck(): Checked[];
-  /** Give this incarnation up, and begin another one. */
+  /** Ends this incarnation and begins a new one. */
   restart(): void;
 }
 
 /** Leases are renewed this many times in their span. */
 export const RENEWALS = 3;
-/** A renewal that the broker did not take is tried again after this long, and so is a probe, milliseconds. */
+/** A renewal or probe that the broker did not confirm is repeated after this long, milliseconds. */
 const RETRY_MS = 300;
 const WARN_EVERY_MS = 10_000;
 
@@ -125,7 +125,7 @@ export class Incarnation implements Consuming {
     this.#owner?.incarnationEnded(this.#deleted);
   };
 
-  /** Leaves in order: what was handed over is settled first, what waits is the heirs'. */
+  /** Shuts down: messages with clients are settled first, the heirs get the waiting ones. */
   async leave(): Promise<void> {
     const { name } = this;
     this.#name = '';

@@ -6,7 +6,7 @@ import { keyFetches, keysFetchedAt } from './metrics.ts';
 /** How long the key server may take, milliseconds. */
 const FETCH_TIMEOUT_MS = 3_000;
 
-/** Nobody can tell now which keys there are; why is in the log. */
+/** The keys cannot be fetched; the log says why. */
 export class KeysOutOfReach extends Error {}
 
 export interface KeySetOptions {
@@ -23,8 +23,8 @@ export interface KeySetOptions {
  * key never waits, and a key that the issuer has withdrawn is not trusted for longer than that. While the key server
  * does not answer, the keys known before go on being used.
  *
- * A token that names an unknown key waits for the next fetch: so a new key is known at once, and whoever makes key
- * names up makes us fetch no more often than once in `cooldownMs`.
+ * A token that names an unknown key waits for the next fetch, so a new key works at once. Invented key names cause at
+ * most one fetch per `cooldownMs`.
  */
 export class KeySet {
   readonly #options: KeySetOptions;

@@ -1,9 +1,9 @@
-/** So many leases without a grant, and the lease does not hold any more. Routing then takes the incarnation for over. */
+/** The lease ends after this many lease times without a grant. Routing then declares the incarnation dead. */
 const SILENT_LEASES = 2;
 
 /**
  * The lease of one incarnation after the other: whether it holds, and for how long. It counts from the moment it was asked
- * for, on a clock that nobody moves: an answer that was long on its way grants little.
+ * for, on a monotonic clock: an answer that took long grants little.
  */
 export class Lease {
   readonly #holdsMs: number;

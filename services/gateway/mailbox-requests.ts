@@ -1,11 +1,11 @@
 import type { Pending } from '#libs/runtime/group-commit.ts';
 
-/** A page that takes longer is given up, milliseconds: routing may be gone. Asking again is safe. */
+/** A request times out after this long, milliseconds: routing may be gone. Asking again is safe. */
 export const PAGE_TIMEOUT_MS = 10_000;
 /** Most offline:R that wait for the one under way to be answered; a further one is `rate_limited`. */
 export const MAX_WAITING_REQUESTS = 8;
 
-/** What pulls ask of their session. */
+/** The part of the session that its mailbox requests call. */
 export interface MailboxRequestsOwner {
   /** Asks routing for a page; `pending` is told when the question is in the broker, or that it cannot be known. */
   requestPage(limit: number, ask: number, pending: Pending): void;

@@ -18,8 +18,8 @@ import { startSweeping } from './sweeper.ts';
 import { WebSocketEndpoint } from './websocket-endpoint.ts';
 
 /**
- * The gateway: holds the clients' WebSockets, forwards their packets to the queues, and hands over what comes back
- * through a queue of its own. It has no database; what is in flight here is in the broker too, unacknowledged.
+ * The gateway: holds the clients' WebSockets, publishes their packets, and delivers the messages of its own queue. It has
+ * no database; the broker holds every message in flight, unacknowledged.
  */
 await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle }) => {
   const log = root.child({ gateway: config.GATEWAY_ID });
@@ -38,7 +38,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   incarnation.ownedBy(consumer);
   const longestDrainMs = config.DRAIN_DELAY_MS + config.DRAIN_TIMEOUT_MS + config.CONFIRM_TIMEOUT_MS;
   lifecycle.onStop('consuming', async () => {
-    // What does not get through in time is the heirs': it is unacknowledged.
+    // The heirs get unconfirmed entries: their deliveries are unacknowledged.
     await lifecycle.inTime(
       longestDrainMs,
       incarnation.leave().then(() => publishers.drained()),

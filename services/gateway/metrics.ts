@@ -41,7 +41,7 @@ export const errorsTotal = new Counter({
 });
 for (const code of Object.keys(CODES)) errorsTotal.inc({ code }, 0);
 
-/** Why somebody did not get in, or was cut off at the entrance. */
+/** Why a connection or login was refused, or a socket destroyed. */
 const REFUSALS = [
   'connections',
   'unauthenticated_connections',
@@ -70,7 +70,7 @@ export type Refusal = (typeof REFUSALS)[number];
 
 const refusedTotal = new Counter({
   name: 'sixfold_refused_total',
-  help: 'Connections and logins that were refused or cut off at the entrance, by reason',
+  help: 'Connections and logins that were refused or cut off, by reason',
   labelNames: ['reason'],
 });
 for (const reason of REFUSALS) refusedTotal.inc({ reason }, 0);
@@ -124,12 +124,12 @@ export const keysFetchedAt = new Gauge({
 
 export const authorizeRequests = new Counter({
   name: 'sixfold_authorize_requests_total',
-  help: 'Requests to the operator, who may write to whom, by outcome',
+  help: 'Requests to the authorization endpoint, by outcome',
   labelNames: ['outcome'],
 });
 
 export const authorizeSeconds = new Histogram({
   name: 'sixfold_authorize_seconds',
-  help: 'How long the operator took to answer',
+  help: 'How long the authorization endpoint took to answer',
   buckets: seconds,
 });

@@ -16,7 +16,7 @@ import type { GatewayConfig } from './config.ts';
 const MAX_WAITING = 16 * 1024 * 1024;
 const NO_ENTRIES = Buffer.from('[]');
 
-/** The gateway's ways to the broker. What a client waits for fails in time; what comes back is kept until it is safe. */
+/** The gateway's publishers. Entries that a client waits for fail in time; returned entries are kept until confirmed. */
 export class Publishers {
   readonly returned: Outbox;
   readonly #ack: Outbox;
@@ -43,7 +43,7 @@ export class Publishers {
     this.#ack.add(JSON.stringify(entry), pending);
   }
 
-  /** To an operator who asked: once, since another report is as good. */
+  /** Publishes a report to an operator. Never repeated: another report is as good. */
   report(queue: string, report: Report): void {
     const { publisher, timeoutMs } = this.#direct;
     void publisher
@@ -52,12 +52,12 @@ export class Publishers {
       .finally(() => publisher.release('', queue));
   }
 
-  /** The broker has given all that waits on its way back to the heirs: they need no copy. */
+  /** The heirs have the messages that wait to be returned, so no copy is published. */
   forgetReturned(): void {
     this.returned.forget(new Error('the incarnation is over'));
   }
 
-  /** To this gateway itself, the way that routing takes; holds no entries. @throws BrokerError */
+  /** Publishes an empty batch to this gateway itself, as routing would. @throws BrokerError */
   async probe(gateway: string): Promise<void> {
     const { publisher, timeoutMs } = this.#direct;
     try {

@@ -3,7 +3,7 @@ import { BrokerError } from '#libs/broker/errors.ts';
 /** A probe that the broker has confirmed comes through the queue within this time, milliseconds. */
 const ECHO_MS = 2_000;
 
-/** Finds out whether what is published for an incarnation comes through its queue: that is bound, and the broker hands it on. */
+/** Tests whether the queue of an incarnation is bound and delivers: publishes a probe to it, and waits for the probe. */
 export class QueueProbe {
   readonly #publish: (gateway: string) => Promise<void>;
   #heard: (() => void) | undefined;
@@ -13,7 +13,7 @@ export class QueueProbe {
     this.#publish = publish;
   }
 
-  /** Something came that was published as routing does. */
+  /** A delivery came through the exchange of the gateways. */
   heard(): void {
     this.#heard?.();
   }

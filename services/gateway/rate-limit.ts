@@ -2,7 +2,7 @@ import type { Decoded } from '#libs/protocol/decode.ts';
 import { messageKey } from './receive-window.ts';
 import type { Session } from './session.ts';
 
-/** Whether a packet is one too many. An answer to something that this session was sent does not count. */
+/** Whether a packet exceeds the rate limit. Answers to messages that the session was sent do not count. */
 export function rateExceeded(session: Session, { packet }: Decoded): 'limited' | 'persists' | undefined {
   if (packet?.type === 'ack:R' && session.expectedAcks.answered(messageKey(packet.from, packet.id)))
     return undefined;

@@ -11,13 +11,13 @@ export interface WindowLimits {
   queueBytes: number;
 }
 
-/** What a window asks of its session. */
+/** The part of the session that its window calls. */
 export interface WindowOwner {
   /** Whether the client takes more now; when it does again, pump() is called. */
   readonly writable: boolean;
   /** Hands the message to the client. */
   deliver(message: LiveMessage, key: string): void;
-  /** Takes the message to the mailbox; `held` is told when it is safe there. */
+  /** Returns the message to the mailbox; the deliveries are settled when the broker has it. */
   returnToMailbox(message: LiveMessage, reason: ReturnReason, inFlight: Pending): void;
 }
 
@@ -50,7 +50,7 @@ export const messageKey = (from: string, id: string) => `${from} ${id}`;
 
 /**
  * The messages of one session that are not yet confirmed, in order: up to `receiveWindow` of them with the client,
- * the others waiting behind (PROTOCOL: msg:N). What cannot stay is given back, for the mailbox.
+ * the others waiting behind (PROTOCOL: msg:N). A message that finds no room returns to the mailbox.
  */
 export class ReceiveWindow {
   readonly #limits: WindowLimits;
@@ -121,7 +121,7 @@ export class ReceiveWindow {
   unconfirmed(inFlight: InFlight): number {
     const { answers } = inFlight;
     inFlight.answers = 0;
-    inFlight.message.answered = true; // it may be durable all the same
+    inFlight.message.answered = true; // the broker may have it without the confirm
     if (this.#sent.get(inFlight.key) === inFlight) this.#unanswered++;
     return answers;
   }
@@ -144,7 +144,7 @@ export class ReceiveWindow {
     return undefined;
   }
 
-  /** Gives back what is not being confirmed: all of it, or what the filter names. */
+  /** Returns unanswered messages to the mailbox: all of them, or those that match the filter. */
   returnToMailbox(reason: ReturnReason, which: (inFlight: InFlight) => boolean = () => true): void {
     for (const all of [this.#sent, this.#waiting])
       for (const [key, inFlight] of all) {
@@ -156,7 +156,7 @@ export class ReceiveWindow {
     this.pump();
   }
 
-  /** Hands over what waits, as far as there is room. */
+  /** Delivers waiting messages while there is room. */
   pump(): void {
     for (const [key, inFlight] of this.#waiting) {
       if (this.#unanswered >= this.#limits.receiveWindow || !this.#owner.writable) return;
@@ -165,7 +165,7 @@ export class ReceiveWindow {
     }
   }
 
-  /** The broker has taken everything back by itself. */
+  /** The broker has requeued all deliveries. */
   clear(): void {
     for (const { span, answers } of this.#sent.values()) if (answers === 0) span?.end('broker lost');
     this.#sent.clear();

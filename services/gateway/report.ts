@@ -12,11 +12,11 @@ const stateOf = ({ user, device, id, since, window, connection }: Session, now: 
   sendBufferBytes: connection.sendBufferBytes,
 });
 
-/** The worst first: by unconfirmed messages, then by what is not read. */
+/** The slowest first: by unconfirmed messages, then by unread bytes. */
 const worse = (a: SlowSession, b: SlowSession) =>
   b.messages - a.messages || b.sendBufferBytes - a.sendBufferBytes;
 
-/** Who holds something up at this moment. @param most sessions that are named */
+/** The slowest sessions now. @param most sessions to name */
 export function reportOf(
   gateway: string,
   sessions: Iterable<Session>,

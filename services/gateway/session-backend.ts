@@ -1,7 +1,7 @@
 import type { LiveMessage, LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 
-/** Takes what a session cannot keep to the mailbox. */
+/** Returns an entry that a session cannot keep to the mailbox. */
 export type ReturnToMailbox = (
   entry: LiveMessage | LiveReceipt,
   reason: ReturnReason,
@@ -16,7 +16,7 @@ export type RequestPage = (
   pending: Pending,
 ) => void;
 
-/** A session's ways to the broker. */
+/** What a session needs of the broker. */
 export interface SessionBackend {
   returnToMailbox: ReturnToMailbox;
   requestPage: RequestPage;

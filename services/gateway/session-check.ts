@@ -9,8 +9,8 @@ interface Announced extends Pick<Session, 'user' | 'registered' | 'announcedAt'>
 export const MAX_CHECKED = 2_000;
 
 /**
- * Goes round the sessions of this gateway, a part with each renewal of its lease: routing says which of them presence does
- * not have, and those are announced again. So nobody who is logged in stays unreachable, whatever removed the session.
+ * Compares the sessions of this gateway with presence, a part with each renewal of the lease. Routing names the sessions
+ * that presence lacks, and the gateway announces them again. So no logged-in session stays unreachable.
  */
 export class SessionCheck {
   readonly #sessions: ReadonlyMap<string, Announced>;

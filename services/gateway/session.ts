@@ -38,7 +38,7 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
   /** When it was last announced, milliseconds of performance.now(). */
   announcedAt = -Infinity;
   #registered = false;
-  /** Its connection is gone, or is told to go. */
+  /** The connection is closed or closing. */
   closed = false;
   /** Both as the latest token says. */
   expiresAt: number;
@@ -119,7 +119,7 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
     return this.#registered;
   }
 
-  /** login:A was sent: what came before it follows. */
+  /** login:A was sent: earlier receipts and messages follow. */
   begin(): void {
     this.#registered = true;
     this.earlyReceipts.release((receipt) => this.notify(receipt));
@@ -157,13 +157,13 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
     mailboxUnavailable(this, 'offline:R');
   }
 
-  /** What the client has not confirmed goes to its mailbox. */
+  /** Returns unconfirmed messages and receipts to the mailbox. */
   returnAll(reason: ReturnReason): void {
     this.earlyReceipts.returnToMailbox(reason);
     this.window.returnToMailbox(reason);
   }
 
-  /** The broker has taken everything back by itself. */
+  /** The broker has requeued all deliveries. */
   clear(): void {
     this.earlyReceipts.clear();
     this.window.clear();
@@ -179,7 +179,7 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
 /** More refused packets than the burst within this time, and the connection is closed (PROTOCOL: rate_limited). */
 const REFUSED_WINDOW_MS = 10_000;
 
-/** The request did not get through, or its answer does not come; asking again is safe. */
+/** The request or its answer was lost; the client may ask again. */
 export function mailboxUnavailable({ connection }: Session, type: 'offline:R' | 'offline:A'): void {
   connection.error('unavailable', 'the mailbox cannot be reached now', { type });
 }

@@ -81,7 +81,7 @@ export class WebSocketEndpoint {
     // Never had a lease, or not for so long that a login would hardly be held for long enough: another gateway may.
     if (this.#gateway.incarnation.lease.missingMs > LOGIN_TIMEOUT_MS) return 'not_ready';
     const { origin } = request.headers;
-    // Only browsers send it, and they let no page change it. Who is no browser has no other page to protect from.
+    // Browsers send it, and no page can change it. Other clients need no protection from web pages.
     return origin !== undefined && ALLOWED_ORIGINS?.includes(origin.toLowerCase()) === false
       ? 'origin'
       : undefined;

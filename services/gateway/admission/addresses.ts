@@ -27,7 +27,7 @@ interface Asked {
 }
 
 /**
- * Who a client is to the limits by address: an IPv4 address, or the /64 of an IPv6 one, since that is the least that
+ * What the limits by address count as one client: an IPv4 address, or the /64 of an IPv6 one, since that is the least that
  * one customer gets and may choose addresses from.
  */
 export class ClientAddresses {

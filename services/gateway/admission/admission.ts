@@ -14,11 +14,11 @@ type Limits = Pick<
 
 type Client = Pick<Connection, 'address'>;
 
-/** Who may be connected: how many in all, without a good token, from one address; and how often an address may log in. */
+/** Limits connections in total, without a valid token and per address, and logins per address. */
 export class Admission {
   readonly #limits: Limits;
   readonly #clients = new Set<Client>();
-  /** Showed no good token yet. */
+  /** Clients that have shown no valid token yet. */
   readonly #unauthenticated = new Set<Client>();
   readonly #byAddress = new KeyedCounter();
   readonly #logins: LoginRate;
@@ -28,7 +28,7 @@ export class Admission {
     this.#logins = new LoginRate(limits.LOGINS_PER_ADDRESS_PER_MIN);
   }
 
-  /** @returns false when it must be refused: there are too many */
+  /** @returns false when a limit is reached */
   admit(client: Client): boolean {
     const reason = this.#excess(client);
     if (reason) countRefusal(reason);
@@ -40,12 +40,12 @@ export class Admission {
     return !reason;
   }
 
-  /** It showed a good token. */
+  /** The client showed a valid token. */
   authenticated(client: Client): void {
     this.#unauthenticated.delete(client);
   }
 
-  /** It is gone; also one that never got in. */
+  /** The client is gone. Does nothing for a client that was refused. */
   release(client: Client): void {
     if (!this.#clients.delete(client)) return;
     this.#unauthenticated.delete(client);

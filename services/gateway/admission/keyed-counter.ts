@@ -1,4 +1,4 @@
-/** Counts by name. Only what is above zero takes memory. */
+/** Counts by key. A key whose count is zero takes no memory. */
 export class KeyedCounter {
   readonly #counts = new Map<string, number>();
 

@@ -32,10 +32,10 @@ export function httpLimits(
 const SOCKETS_PER_CONNECTION = 2;
 
 /**
- * Bounds the sockets that hold no client: not upgraded yet, refused, closing, or of somebody who asks for metrics. There
- * is no one to answer yet, so what is too much is cut off.
+ * Bounds the sockets that hold no client: not upgraded yet, refused, closing, or of a metrics scrape. There
+ * is no client to answer yet, so sockets beyond a limit are destroyed.
  *
- * @param clients those that are in
+ * @param clients admitted clients
  */
 export function limitSockets(
   server: Server,
@@ -55,7 +55,7 @@ export function limitSockets(
       open--;
       byAddress.remove(address);
     });
-    // Behind a proxy all come from one address; who is who is known with the request.
+    // Behind a proxy all sockets have one address; only the request names the client.
     const many = perAddress > 0 && byAddress.of(address) > perAddress && !addresses.trusts(peer);
     if (many) cut(socket, 'connections_per_address');
     else if (open - clients.size > limits.MAX_HTTP_CONNECTIONS) cut(socket, 'http_connections');

@@ -16,7 +16,7 @@ export type Credentials = TlsOptions & { cert: string; key: string };
 /**
  * The certificate and key that the gateway shows to its clients; undefined without TLS.
  *
- * @throws ConfigError that says which of the two files is off, and how
+ * @throws ConfigError that names the bad file and its fault
  */
 export function readCredentials({
   TLS_CERT,
@@ -49,8 +49,8 @@ export function readCredentials({
 }
 
 /**
- * Certificates are renewed while the gateway runs. Looks at the files from time to time, since tools replace them in all
- * kinds of ways; new connections get what is new. Files that cannot be used (yet) change nothing.
+ * Certificates are renewed while the gateway runs. Polls the files, because tools replace them in
+ * different ways. New connections get the new certificate; unusable files change nothing.
  *
  * @returns stops
  */
@@ -86,7 +86,7 @@ function text(name: 'TLS_CERT' | 'TLS_KEY', path: string): string {
   }
 }
 
-/** @param otherwise what to say when it cannot be done; never what is in the file */
+/** @param otherwise the error text; never holds the content of the file */
 function parsed<T>(otherwise: string, parse: () => T): T {
   try {
     return parse();

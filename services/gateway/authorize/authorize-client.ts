@@ -9,8 +9,8 @@ const MAX_ANSWER_BYTES = 4_096;
 const Answer = z.object({ allow: z.boolean() });
 
 /**
- * Asks at AUTHORIZE_URL: POST {"from","to"}, answered by 200 {"allow": true | false}. Everything else is no answer:
- * a 403 or 404 may be a proxy's, and a message that was refused for good by mistake does not come again.
+ * Asks at AUTHORIZE_URL: POST {"from","to"}, answered by 200 {"allow": true | false}. Everything else is a failure:
+ * a 403 or 404 may come from a proxy, and a client does not repeat a message that was refused as forbidden.
  */
 export function createAuthorizeClient(url: string): AskIfAllowed {
   return async (from, to, signal) => {

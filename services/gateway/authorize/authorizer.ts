@@ -4,7 +4,7 @@ import { authorizeRequests, authorizeSeconds } from '../metrics.ts';
 import { type AskIfAllowed, createAuthorizeClient } from './authorize-client.ts';
 import { DecisionCache } from './decision-cache.ts';
 
-/** `unknown`: nobody can tell now. */
+/** `unknown`: the endpoint gave no answer. */
 export type Decision = 'allowed' | 'forbidden' | 'unknown';
 
 type OnDecision = (decision: Decision) => void;
@@ -25,7 +25,7 @@ interface Question {
   pair: string;
   from: string;
   to: string;
-  /** When whoever waits is told `unknown`, milliseconds of performance.now(). */
+  /** When the waiting messages get `unknown`, milliseconds of performance.now(). */
   deadline: number;
   waiting: OnDecision[];
 }
@@ -38,11 +38,12 @@ const MESSAGE_WEIGHT = 512;
 const LOG_EVERY_MS = 10_000;
 
 /**
- * Who may write to whom, as the operator says. One request for a pair at a time: whoever asks meanwhile waits for it,
- * and is told in the order of asking. So the messages of one session to one receiver keep their order (PROTOCOL: G4).
+ * Decides whether one user may write to another, as the operator's endpoint says. Makes one request per pair at a time;
+ * later messages of the pair wait for it and are decided in order. So the messages of one session to one receiver keep
+ * their order (PROTOCOL: G4).
  *
- * Questions wait for a free place in the order they came, and what they wait counts: whoever has a place has an earlier
- * deadline, so each is dealt with by its own.
+ * Requests start in order of arrival. A request's deadline includes the time it waits to start; requests under way have
+ * earlier deadlines, so every request ends by its own.
  */
 export class Authorizer {
   readonly #options: AuthorizerOptions;
@@ -97,7 +98,7 @@ export class Authorizer {
     });
   }
 
-  /** Asks no more; whoever waits is told that nobody can tell. */
+  /** Makes no further request; waiting messages get `unknown`. */
   stop(): void {
     this.#stop.abort(new Error('the gateway stops'));
   }
@@ -152,13 +153,16 @@ export class Authorizer {
     this.#failures++;
     if (this.#stop.signal.aborted || performance.now() - this.#loggedAt < LOG_EVERY_MS) return;
     const { log } = this.#options;
-    log.warn({ err: error, failures: this.#failures, timeoutMs }, 'nobody tells who may write to whom');
+    log.warn(
+      { err: error, failures: this.#failures, timeoutMs },
+      'the authorization endpoint gave no answer',
+    );
     this.#loggedAt = performance.now();
     this.#failures = 0;
   }
 }
 
-/** As AUTHORIZE_URL says; without it, nobody is asked. */
+/** Undefined without AUTHORIZE_URL: everybody may write to everybody. */
 export function createAuthorizer(config: GatewayConfig, log: Logger): Authorizer | undefined {
   if (config.AUTHORIZE_URL === undefined) return undefined;
   return new Authorizer({

@@ -8,7 +8,7 @@ import type { Publishers } from '../publishers.ts';
 import type { InFlight } from '../receive-window.ts';
 import type { Session } from '../session.ts';
 
-/** An ack:R on its way into the broker. Only its confirm lets go of the message, and of the broker's delivery. */
+/** An ack:R that is being published. Only the publisher confirm settles the message and the broker's delivery. */
 class PendingAck implements Pending {
   readonly #session: Session;
   readonly #inFlight: InFlight;
@@ -51,8 +51,8 @@ export interface AckContext {
 }
 
 /**
- * ack:R: the message is with the application. One that names nothing in flight on this session gets ack:A and has no
- * effect: a mailbox entry is confirmed by offline:A only, and nobody can confirm for others.
+ * ack:R: the application has the message. An ack:R for a message that is not in flight on this session gets ack:A and has
+ * no effect: only offline:A confirms mailbox entries, and no user can confirm for another.
  */
 export function ackR({ publishers }: AckContext, session: Session, { id, from }: AckR): void {
   const inFlight = session.window.answer(from, id);

@@ -12,8 +12,8 @@ import type { ClientConnection, Registration, Session } from '../session.ts';
 const RE = { type: 'login:R' };
 
 /**
- * How long a login that comes late may take the place all the same, milliseconds: gateways' clocks differ, and logins
- * at the same moment may overtake each other. What took longer, its client may have given up for another connection.
+ * A login that is found late within this time is tried again with a later time, milliseconds: gateways' clocks differ,
+ * and simultaneous logins may overtake each other. After a longer time its client may have connected elsewhere.
  */
 const SAME_MOMENT_MS = 1_000;
 

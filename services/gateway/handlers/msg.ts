@@ -12,12 +12,12 @@ import type { Session } from '../session.ts';
 /** What msg:R needs of the gateway. */
 export interface MsgContext {
   readonly config: Pick<GatewayConfig, 'SEND_WINDOW'>;
-  /** Undefined: the tokens alone say who may write to whom. */
+  /** Undefined: only `can_send` of the tokens restricts receivers. */
   readonly authorizer: Pick<Authorizer, 'decide'> | undefined;
   readonly publishers: Pick<Publishers, 'route'>;
 }
 
-/** A msg:R on its way into the broker; its msg:A goes out when the broker has confirmed it, and not before. */
+/** A msg:R that is being published. Its msg:A goes out after the publisher confirm, never before. */
 class PendingMessage implements Pending {
   readonly #session: Session;
   readonly #id: string;
@@ -40,13 +40,13 @@ class PendingMessage implements Pending {
     publishers.route(to, entry, this);
   }
 
-  /** It is not published. Who is gone meanwhile sends it again on the next connection. */
+  /** The message is not published. A client that has disconnected sends it again on the next connection. */
   refused(decision: Decision): void {
     this.#session.pendingMessages--;
     if (decision === 'forbidden') {
       this.#span?.end('forbidden');
       forbid(this.#session, this.#id);
-    } else this.#unavailable('it cannot be told now whether you may write to this user; send it again');
+    } else this.#unavailable('the permission to write to this user cannot be checked now; send it again');
   }
 
   settled(error?: Error): void {
