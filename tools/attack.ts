@@ -4,7 +4,7 @@ import { ATTACKS, type AttackName, type AttackOptions } from './load/attack/opti
 import { dataOf, tablesOf } from './load/attack/report.ts';
 import { runAttacks } from './load/attack/run.ts';
 import { progressLine } from './progress.ts';
-import { whole } from './whole.ts';
+import { integer } from './integer.ts';
 
 interface CommandLine extends Omit<AttackOptions, 'attacks'> {
   only: AttackName[] | undefined;
@@ -26,15 +26,15 @@ await new Command('npm run attack --')
   )
   .addOption(new Option('--only <names...>', 'which attacks').choices(ATTACKS))
   .addOption(
-    new Option('--connections <n>', 'that idle, and that storm').argParser(whole(1, 50_000)).default(5_000),
+    new Option('--connections <n>', 'that idle, and that storm').argParser(integer(1, 50_000)).default(5_000),
   )
-  .addOption(new Option('--rounds <n>', 'storms').argParser(whole(1, 1_000)).default(3))
+  .addOption(new Option('--rounds <n>', 'storms').argParser(integer(1, 1_000)).default(3))
   .addOption(
-    new Option('--raiders <n>', 'that flood, and that do not read').argParser(whole(1, 10_000)).default(40),
+    new Option('--raiders <n>', 'that flood, and that do not read').argParser(integer(1, 10_000)).default(40),
   )
-  .addOption(new Option('--pairs <n>', 'of honest users').argParser(whole(1, 1_000)).default(10))
+  .addOption(new Option('--pairs <n>', 'of honest users').argParser(integer(1, 1_000)).default(10))
   .addOption(
-    new Option('--seconds <n>', 'of each attack, and of the calm').argParser(whole(1, 3_600)).default(20),
+    new Option('--seconds <n>', 'of each attack, and of the calm').argParser(integer(1, 3_600)).default(20),
   )
   .option('--json <file>', 'writes the figures there, too')
   .action(attack)

@@ -5,7 +5,7 @@ import { markdownOf } from './load/report/markdown.ts';
 import { writeResults } from './load/report/write.ts';
 import { type BenchResult, runBench } from './load/run.ts';
 import { progressLine } from './progress.ts';
-import { whole } from './whole.ts';
+import { integer } from './integer.ts';
 
 interface CommandLine extends Omit<BenchOptions, 'scenarios' | 'profiles' | 'env'> {
   out: string;
@@ -41,16 +41,16 @@ const said = (error: unknown): string =>
     : String(error);
 
 /** Whole numbers, separated by commas. */
-const wholes = (min: number, max: number) => (text: string) =>
+const integers = (min: number, max: number) => (text: string) =>
   text
     .split(',')
     .filter((part) => part !== '')
-    .map(whole(min, max));
+    .map(integer(min, max));
 
 /** As in 2+1+1: gateways, routing and ack. */
 const sizes = (text: string): Size[] =>
   text.split(',').map((size) => {
-    const [gateways, routing, ack, ...rest] = size.split('+').map(whole(1, 20));
+    const [gateways, routing, ack, ...rest] = size.split('+').map(integer(1, 20));
     if (gateways === undefined || routing === undefined || ack === undefined || rest.length > 0)
       throw new InvalidArgumentError('It must be as in 2+1+1: gateways, routing and ack.');
     return { gateways, routing, ack };
@@ -67,7 +67,7 @@ function setting(text: string, earlier: NodeJS.ProcessEnv = {}): NodeJS.ProcessE
 }
 
 const number = (flags: string, what: string, min: number, max: number, fallback: number) =>
-  new Option(flags, what).argParser(whole(min, max)).default(fallback);
+  new Option(flags, what).argParser(integer(min, max)).default(fallback);
 
 await new Command('npm run bench --')
   .description(
@@ -77,12 +77,12 @@ await new Command('npm run bench --')
   .addOption(number('--pairs <n>', 'pairs of users', 1, 10_000, 100))
   .addOption(
     new Option('--outstanding <n,…>', 'closed loop: messages that each pair has under way')
-      .argParser(wholes(1, 10_000))
+      .argParser(integers(1, 10_000))
       .default([1, 10, 40], '1,10,40'),
   )
   .addOption(
     new Option('--rates <n,…>', 'open loop: messages a second, of all pairs together')
-      .argParser(wholes(1, 1_000_000))
+      .argParser(integers(1, 1_000_000))
       .default([500, 1_000, 2_000], '500,1000,2000'),
   )
   .addOption(number('--body-bytes <n>', 'length of a message', 0, 32_768, 100))
@@ -95,7 +95,7 @@ await new Command('npm run bench --')
   .addOption(number('--connections <n>', 'that idle, and that storm', 1, 100_000, 5_000))
   .addOption(
     new Option('--rests <n,…>', 'idle: seconds after which memory is read')
-      .argParser((text: string) => wholes(0, 3_600)(text).sort((a, b) => a - b))
+      .argParser((text: string) => integers(0, 3_600)(text).sort((a, b) => a - b))
       .default([10, 180], '10,180'),
   )
   .addOption(number('--stored <n>', 'offline storm: messages', 1, 500_000, 100_000))
@@ -110,7 +110,7 @@ await new Command('npm run bench --')
   .addOption(new Option('--env <NAME=value>', 'a setting of the services; repeatable').argParser(setting))
   .addOption(
     new Option('--batches <n,…>', "the broker's limit: messages in one AMQP message")
-      .argParser(wholes(1, 1_000))
+      .argParser(integers(1, 1_000))
       .default([1, 32], '1,32'),
   )
   .option('--no-limits', 'do not measure what the machine can do at most')

@@ -4,7 +4,7 @@ import type { ChaosOptions } from './chaos/options.ts';
 import { runChaos } from './chaos/run.ts';
 import { progressLine } from './progress.ts';
 import { REPOSITORY } from './stack/environment.ts';
-import { whole } from './whole.ts';
+import { integer } from './integer.ts';
 
 /** After the last fault everything must have come through within this time, milliseconds. */
 const PATIENCE_MS = 180_000;
@@ -39,14 +39,14 @@ await new Command('npm run chaos --')
   .description(
     'Reference clients under a nemesis that kills, stops, stalls and cuts off everything, and a checker that compares what they saw with what was promised.',
   )
-  .addOption(new Option('--seconds <n>', 'how long').argParser(whole(1, 86_400)).default(60))
+  .addOption(new Option('--seconds <n>', 'how long').argParser(integer(1, 86_400)).default(60))
   .addOption(
     new Option('--seed <n>', 'decides what happens and when')
-      .argParser(whole(0, 2 ** 31 - 1))
+      .argParser(integer(0, 2 ** 31 - 1))
       .default(Math.floor(Math.random() * 1_000_000), 'at random'),
   )
-  .addOption(new Option('--pairs <n>', 'pairs of users').argParser(whole(1, 10_000)).default(10))
-  .addOption(new Option('--rate <n>', 'messages a second').argParser(whole(1, 10_000)).default(30))
+  .addOption(new Option('--pairs <n>', 'pairs of users').argParser(integer(1, 10_000)).default(10))
+  .addOption(new Option('--rate <n>', 'messages a second').argParser(integer(1, 10_000)).default(30))
   .addOption(
     new Option('--faults <names>', 'names or beginnings of names, separated by commas; none')
       .argParser(faults)
@@ -54,16 +54,16 @@ await new Command('npm run chaos --')
   )
   .addOption(
     new Option('--at-once <n>', 'faults at the same time, at most; with 1, waits are told for each kind')
-      .argParser(whole(1, 100))
+      .argParser(integer(1, 100))
       .default(2),
   )
   .option('--only <text>', 'hurt only those whose name holds this, such as gateway-1', '')
   .addOption(
-    new Option('--crews <n>', 'processes that the clients live in').argParser(whole(1, 100)).default(2),
+    new Option('--crews <n>', 'processes that the clients live in').argParser(integer(1, 100)).default(2),
   )
-  .addOption(new Option('--gateways <n>').argParser(whole(1, 20)).default(2))
-  .addOption(new Option('--routing <n>').argParser(whole(1, 20)).default(2))
-  .addOption(new Option('--ack <n>').argParser(whole(1, 20)).default(2))
+  .addOption(new Option('--gateways <n>').argParser(integer(1, 20)).default(2))
+  .addOption(new Option('--routing <n>').argParser(integer(1, 20)).default(2))
+  .addOption(new Option('--ack <n>').argParser(integer(1, 20)).default(2))
   .option('--cluster', 'three broker nodes instead of one', false)
   .option('--pooler', 'PgBouncer between the services and the database', false)
   .addHelpText('after', `\nFaults: ${FAULT_NAMES.join(', ')}`)

@@ -4,7 +4,7 @@ import type { FuzzOptions } from './fuzz/options.ts';
 import { runFuzz } from './fuzz/run.ts';
 import { progressLine } from './progress.ts';
 import { REPOSITORY } from './stack/environment.ts';
-import { whole } from './whole.ts';
+import { integer } from './integer.ts';
 
 async function fuzz(options: Omit<FuzzOptions, 'root'>): Promise<void> {
   const { seconds, seed, connections, forged } = options;
@@ -26,15 +26,17 @@ await new Command('npm run fuzz --')
   .description(
     'Hostile clients and forged queue entries, from valid ones that are hurt at random places, against services that honest users are using meanwhile.',
   )
-  .addOption(new Option('--seconds <n>', 'how long').argParser(whole(1, 86_400)).default(60))
+  .addOption(new Option('--seconds <n>', 'how long').argParser(integer(1, 86_400)).default(60))
   .addOption(
     new Option('--seed <n>', 'decides what is sent')
-      .argParser(whole(0, 2 ** 31 - 1))
+      .argParser(integer(0, 2 ** 31 - 1))
       .default(Math.floor(Math.random() * 1_000_000), 'at random'),
   )
-  .addOption(new Option('--connections <n>', 'hostile ones at a time').argParser(whole(0, 1_000)).default(16))
-  .addOption(new Option('--forged <n>', 'forged messages a second').argParser(whole(0, 1_000)).default(30))
-  .addOption(new Option('--pairs <n>', 'pairs of honest users').argParser(whole(1, 100)).default(3))
+  .addOption(
+    new Option('--connections <n>', 'hostile ones at a time').argParser(integer(0, 1_000)).default(16),
+  )
+  .addOption(new Option('--forged <n>', 'forged messages a second').argParser(integer(0, 1_000)).default(30))
+  .addOption(new Option('--pairs <n>', 'pairs of honest users').argParser(integer(1, 100)).default(3))
   .option('--replay <file>', 'send the recording of a run that failed, and nothing else')
   .action(fuzz)
   .parseAsync();

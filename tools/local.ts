@@ -7,7 +7,7 @@ import type { LocalOptions } from './stack/plan.ts';
 import { stackStatus } from './stack/status.ts';
 import { stopStack } from './stack/stop-stack.ts';
 import { terminalReport } from './stack/terminal.ts';
-import { whole } from './whole.ts';
+import { integer } from './integer.ts';
 
 /** What `start` takes from the command line. */
 interface StartOptions extends Omit<LocalOptions, 'dataDir'> {
@@ -45,10 +45,10 @@ const program = new Command('sixfold').description(
 program
   .command('start')
   .description('start everything and keep it running (AMQP_URL, DATABASE_URL: use those instead of own ones)')
-  .option('--gateways <n>', 'number of gateways', whole(1, 99), 2)
-  .option('--routing <n>', 'number of routing instances', whole(1, 99), 1)
-  .option('--ack <n>', 'number of ack instances', whole(1, 99), 1)
-  .option('--port <port>', 'port of the first gateway; the others follow', whole(1, 65_000), 8080)
+  .option('--gateways <n>', 'number of gateways', integer(1, 99), 2)
+  .option('--routing <n>', 'number of routing instances', integer(1, 99), 1)
+  .option('--ack <n>', 'number of ack instances', integer(1, 99), 1)
+  .option('--port <port>', 'port of the first gateway; the others follow', integer(1, 65_000), 8080)
   .addOption(dataOption())
   .option('--detach', 'return when everything is ready; `npm stop` ends it')
   .addOption(new Option('--supervise').hideHelp())
