@@ -11,7 +11,7 @@ const SLOWEST = [
   'bad-network',
   'drain',
   'errors',
-  'attack',
+  'load-attacks',
   'order',
   'login',
   'secure-backends',

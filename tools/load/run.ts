@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import type { Progress } from '../progress.ts';
 import { killStack } from '../stack/leftovers.ts';
 import { Context } from './context.ts';
+import { Environment } from './environment.ts';
 import { measureLimits } from './limits/limits.ts';
-import type { BenchOptions, ScenarioName } from './options.ts';
+import { ATTACKS, BENCHMARKS, type LoadOptions, type ScenarioName } from './options.ts';
 import { describeHost, type Host } from './report/host.ts';
+import type { Section } from './report/section.ts';
+import { attack } from './scenarios/attack.ts';
 import { idle } from './scenarios/idle.ts';
 import { loginStorm } from './scenarios/login-storm.ts';
 import { closedLoop, openLoop } from './scenarios/loops.ts';
@@ -14,17 +17,15 @@ import { offlineStorm } from './scenarios/offline-storm.ts';
 import { scaleOut } from './scenarios/scale-out.ts';
 import { slowUsers } from './scenarios/slow-users.ts';
 import { soak } from './scenarios/soak.ts';
-import type { Section } from './section.ts';
-import { Ground } from './world.ts';
 
-export interface BenchResult {
+export interface LoadResult {
   host: Host;
-  options: BenchOptions;
+  options: LoadOptions;
   /** By the name of the scenario; `limits` are among them. */
   sections: Record<string, Section>;
 }
 
-const scenarios: Record<ScenarioName, (context: Context) => Promise<Section>> = {
+const scenarios: Partial<Record<ScenarioName, (context: Context) => Promise<Section>>> = {
   'closed-loop': closedLoop,
   'open-loop': openLoop,
   idle,
@@ -33,40 +34,42 @@ const scenarios: Record<ScenarioName, (context: Context) => Promise<Section>> = 
   'slow-users': slowUsers,
   'scale-out': scaleOut,
   soak,
+  ...Object.fromEntries(ATTACKS.map((name) => [name, (context: Context) => attack(context, name)])),
 };
 
 /**
- * Starts everything, measures one scenario after the other, and stops it.
+ * Starts everything, runs one scenario after the other, and stops it.
  *
- * @param keep told after each scenario what is there so far: a later one may fail
+ * @param keep told the results so far after each scenario: a later one may fail
  * @param parent folder in which the run makes its own, for data and logs
  * @throws Error when a message was lost or out of order, or a process ended: then the figures mean nothing
  */
-export async function runBench(
-  options: BenchOptions,
+export async function runLoad(
+  options: LoadOptions,
   progress: Progress,
-  keep: (result: BenchResult) => void,
+  keep: (result: LoadResult) => void,
   parent = tmpdir(),
-): Promise<BenchResult> {
+): Promise<LoadResult> {
   const host = await describeHost();
-  const dataDir = mkdtempSync(join(parent, 'sixfold-bench-'));
+  const dataDir = mkdtempSync(join(parent, 'sixfold-load-'));
   const clearUp = () => killStack(dataDir);
   process.once('exit', clearUp);
   try {
     progress.say('starting broker and database');
-    const ground = await Ground.start(dataDir, options.ground);
-    const context = new Context(ground, options, progress.say);
-    const result: BenchResult = { host, options, sections: {} };
-    if (options.limits) {
-      result.sections['limits'] = await measureLimits(context);
-      keep(result);
-    }
-    for (const name of options.scenarios) {
-      result.sections[name] = await scenarios[name](context);
+    const environment = await Environment.start(dataDir, options.backends);
+    const context = new Context(environment, options, progress.say);
+    const result: LoadResult = { host, options, sections: {} };
+    const measured = options.scenarios.some((name) => (BENCHMARKS as readonly string[]).includes(name));
+    const steps = [
+      ...(options.limits && measured ? [['limits', measureLimits] as const] : []),
+      ...options.scenarios.map((name) => [name, scenarios[name]] as const),
+    ];
+    for (const [name, run] of steps) {
+      if (run) result.sections[name] = await run(context);
       keep(result);
     }
     await context.stopServices();
-    await ground.stop();
+    await environment.stop();
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
     return result;
   } catch (error) {

@@ -3,24 +3,35 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { childEnvironment } from '../stack/environment.ts';
 import { withLogFile } from '../stack/log-file.ts';
-import type { Answer, Api, Request } from './serve.ts';
+import type { Role } from './meter.ts';
 
-/** A child process whose functions can be called from here, see {@link serve}. */
-export class Worker<A extends Api> {
+/** Calls a function that a job exports. */
+export interface Request {
+  request: number;
+  name: string;
+  args: unknown[];
+}
+
+export type Answer = { request: number; result: unknown } | { request: number; error: string };
+
+/** A module that exports functions. */
+export type Functions<J> = Record<keyof J, (...args: never[]) => unknown>;
+
+/** A child process that runs a job, a module of `jobs/`; its exported functions can be called from here. */
+export class Worker<J extends Functions<J>> {
   readonly name: string;
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #requests = 0;
   #gone: string | undefined;
 
-  /** @param script relative to this folder */
-  constructor(script: string, { name, dataDir }: { name: string; dataDir: string }) {
+  constructor(job: string, { name, dataDir }: { name: string; dataDir: string }) {
     this.name = name;
     const logFile = join(dataDir, 'logs', `${name}.log`);
     this.#child = withLogFile(logFile, (fd) =>
-      fork(join(import.meta.dirname, script), {
+      fork(join(import.meta.dirname, 'jobs/main.ts'), [job], {
         env: childEnvironment(dataDir, { NODE_OPTIONS: undefined }),
-        // A larger nursery: what a load generator makes is garbage at once.
+        // A larger nursery: what a load generator allocates is garbage at once.
         execArgv: ['--max-semi-space-size=32'],
         serialization: 'advanced',
         stdio: ['ignore', fd, fd, 'ipc'],
@@ -37,28 +48,30 @@ export class Worker<A extends Api> {
     });
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0;
+  /** @param role what several processes may have in common */
+  as(role: string): Role {
+    return { name: this.name, role, pid: this.#child.pid ?? 0 };
   }
 
-  /** Calls a function of the worker. @throws Error when it throws, or when the worker ends */
-  async call<K extends keyof A & string>(
+  /** @throws Error when the function throws, or when the process ends */
+  async call<K extends keyof J & string>(
     name: K,
-    ...args: Parameters<A[K]>
-  ): Promise<Awaited<ReturnType<A[K]>>> {
+    ...args: Parameters<J[K]>
+  ): Promise<Awaited<ReturnType<J[K]>>> {
     if (this.#gone !== undefined) throw new Error(this.#gone);
     const request = ++this.#requests;
     const answered = new Promise<Answer>((resolve) => this.#waiting.set(request, resolve));
     this.#child.send({ request, name, args } satisfies Request);
     const answer = await answered;
     if ('error' in answer) throw new Error(`${this.name}: ${answer.error}`);
-    return answer.result as Awaited<ReturnType<A[K]>>;
+    return answer.result as Awaited<ReturnType<J[K]>>;
   }
 
-  async end(): Promise<void> {
+  /** Kills the process: all its connections vanish at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
     if (this.#gone !== undefined) return;
     const gone = once(this.#child, 'exit');
-    this.#child.kill();
+    this.#child.kill('SIGKILL');
     await gone;
   }
 }

@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WebSocket } from 'ws';
-import { logIn, type Target } from './client.ts';
+import type { ServerPacket } from '#libs/protocol/server-packets.ts';
+import { logInAs, type Target } from '../clients/log-in.ts';
+import { Samples } from '../clients/samples.ts';
+import type { LoadSocket } from '../clients/socket.ts';
+import { type Latency, LatencyHistogram } from '../latency.ts';
 
 /** What honest users saw in a span of time. */
 export interface Service {
-  /** From msg:R to the ack:N `delivered`, milliseconds, in ascending order. */
-  trips: number[];
+  /** From msg:R to the ack:N `delivered`. */
+  latency: Latency;
   /** Messages that were refused, stored, or not delivered in time. */
   failed: number;
 }
@@ -18,61 +21,73 @@ const PATIENCE_MS = 10_000;
 /** Pairs of users who are connected all the while; one of each writes, the other answers, message by message. */
 export class HonestUsers {
   readonly #stop = new AbortController();
-  readonly #sockets: WebSocket[] = [];
+  readonly #sockets: LoadSocket[] = [];
+  readonly #latency = new Samples();
+  #failed = 0;
   #running: Promise<unknown> = Promise.resolve();
-  #service: Service = { trips: [], failed: 0 };
 
-  async start(target: Target, pairs: number): Promise<void> {
-    const all = await Promise.all(Array.from({ length: pairs }, (_, n) => this.#pair(target, n)));
-    this.#running = Promise.all(all.map((talk) => talk()));
+  async start(target: Target, pairs: number, tag: string): Promise<void> {
+    const names = Array.from({ length: pairs }, (_, n) => `${tag}-${n}`);
+    const talks = await Promise.all(names.map((name) => this.#pair(target, name)));
+    this.#running = Promise.all(talks.map((talk) => talk()));
   }
 
   /** What they have seen since the last call. */
   take(): Service {
-    const service = this.#service;
-    this.#service = { trips: [], failed: 0 };
-    service.trips.sort((a, b) => a - b);
+    const service = {
+      latency: new LatencyHistogram().add(this.#latency.take()).summary(),
+      failed: this.#failed,
+    };
+    this.#failed = 0;
     return service;
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
-    for (const socket of this.#sockets) socket.terminate();
+    for (const socket of this.#sockets) socket.close();
   }
 
-  async #pair(target: Target, n: number): Promise<() => Promise<void>> {
-    let delivered: (id: string, state: string) => void = () => undefined;
-    const reader = await logIn(target, `honest-reader-${n}`, (packet) => {
+  async #pair(target: Target, name: string): Promise<() => Promise<void>> {
+    const reader = await logInAs(target, `honest-reader-${name}`);
+    const writer = await logInAs(target, `honest-writer-${name}`);
+    this.#sockets.push(reader, writer);
+    onPacket(reader, (packet) => {
       if (packet.type === 'msg:N')
         reader.send(JSON.stringify({ type: 'ack:R', id: packet.id, from: packet.from }));
     });
-    const writer = await logIn(target, `honest-writer-${n}`, (packet) => {
-      if (packet.type === 'ack:N') delivered(packet.id, packet.state);
-      else if (packet.type === 'error' && packet.re?.id !== undefined) delivered(packet.re.id, packet.code);
-    });
-    this.#sockets.push(reader, writer);
+    const { signal } = this.#stop;
     return async () => {
-      for (let count = 0; !this.#stop.signal.aborted; count++) {
-        const id = String(count);
+      for (let count = 0; !signal.aborted; count++) {
         const began = performance.now();
-        writer.send(JSON.stringify({ type: 'msg:R', id, to: `honest-reader-${n}`, body: { text: 'hello' } }));
-        const state = await new Promise<string>((resolve) => {
-          const late = setTimeout(() => resolve('late'), PATIENCE_MS);
-          delivered = (of, how) => {
-            if (of !== id) return;
-            clearTimeout(late);
-            resolve(how);
-          };
-        });
-        if (state === 'delivered') this.#service.trips.push(performance.now() - began);
-        else this.#service.failed++;
-        await delay(PAUSE_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+        if ((await outcomeOf(writer, `honest-reader-${name}`, String(count))) === 'delivered')
+          this.#latency.add(performance.now() - began);
+        else this.#failed++;
+        await delay(PAUSE_MS, undefined, { signal }).catch(() => undefined);
       }
     };
   }
 }
 
-/** The value that a share of the values does not exceed; of ascending values. */
-export const quantile = (values: readonly number[], share: number): number =>
-  values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
+/** Sends a message. @returns its final state, or the code of an error */
+function outcomeOf(writer: LoadSocket, to: string, id: string): Promise<string> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => resolve('late'), PATIENCE_MS);
+    onPacket(writer, (packet) => {
+      const [of, outcome] =
+        packet.type === 'ack:N'
+          ? [packet.id, packet.state]
+          : packet.type === 'error'
+            ? [packet.re?.id, packet.code]
+            : [];
+      if (of !== id || outcome === undefined) return;
+      clearTimeout(late);
+      resolve(outcome);
+    });
+    writer.send(JSON.stringify({ type: 'msg:R', id, to, body: { text: 'hello' } }));
+  });
+}
+
+function onPacket(socket: LoadSocket, take: (packet: ServerPacket) => void): void {
+  socket.onText = (chunk, begin, end) => take(JSON.parse(chunk.slice(begin, end)) as ServerPacket);
+}

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { memoryOf } from '../../stack/process-usage.ts';
 
@@ -11,23 +12,34 @@ export function openFilesLimit(): number {
 
 const SAMPLE_MS = 200;
 
-/** Watches the memory of a process. @returns ends it, and tells the highest that was seen, bytes */
-export function watchMemory(pid: number): () => number {
+/** Watches the memory of a process; `read` tells the highest value so far, bytes. */
+export function watchMemory(pid: number): Disposable & { read: () => number } {
   let peak = memoryOf(pid);
-  const look = () => (peak = Math.max(peak, memoryOf(pid)));
-  const sampling = setInterval(look, SAMPLE_MS);
-  return () => {
-    clearInterval(sampling);
-    return look();
-  };
+  const read = () => (peak = Math.max(peak, memoryOf(pid)));
+  const sampling = setInterval(read, SAMPLE_MS);
+  return { read, [Symbol.dispose]: () => clearInterval(sampling) };
+}
+
+/** Memory falls as long as it is below this share of its last value (milliseconds earlier). */
+const FALLING = 0.99;
+const SETTLE_MS = 500;
+
+/** Memory of a Node process without garbage, when it no longer falls: messages may still be on their way to a mailbox. */
+export async function leastMemory(pid: number, inspector: number): Promise<number> {
+  for (let least = await memoryInUse(pid, inspector); ;) {
+    await delay(SETTLE_MS);
+    const now = await memoryInUse(pid, inspector);
+    if (now > least * FALLING) return Math.min(now, least);
+    least = now;
+  }
 }
 
 /**
- * Has a Node process collect all its garbage, through its inspector: what it holds after that, it needs.
+ * Memory of a Node process without garbage, bytes.
  *
  * @param inspector as in `--inspect=127.0.0.1:<port>`
  */
-export async function collectGarbage(inspector: number): Promise<void> {
+export async function memoryInUse(pid: number, inspector: number): Promise<number> {
   const targets = (await (await fetch(`http://127.0.0.1:${inspector}/json/list`)).json()) as {
     webSocketDebuggerUrl: string;
   }[];
@@ -43,4 +55,5 @@ export async function collectGarbage(inspector: number): Promise<void> {
   } finally {
     socket.terminate();
   }
+  return memoryOf(pid);
 }

@@ -1,6 +1,6 @@
-import type { Table } from '../section.ts';
+import type { Table } from './section.ts';
 
-/** With three significant digits below a hundred, none behind the point above, nor of a whole number. */
+/** With three significant digits below a hundred, and no decimals above or in whole numbers. */
 export function number(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (Math.abs(value) >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en');
@@ -8,6 +8,15 @@ export function number(value: number): string {
 }
 
 export const pair = (a: number, b: number): string => `${number(a)} / ${number(b)}`;
+export const mib = (bytes: number): string => number(bytes / 2 ** 20);
+export const kib = (bytes: number): string => number(bytes / 1024);
+
+/** A table in Markdown. */
+export function tableText({ head, rows }: Table): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rule = head.map((_, column) => (column === 0 ? '---' : '---:'));
+  return [head, rule, ...rows].map(line).join('\n');
+}
 
 export interface CpuRow {
   name: string;

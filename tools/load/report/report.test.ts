@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { cpuTable, number } from './format.ts';
-import { tableText } from './markdown.ts';
+import { tableText } from './format.ts';
 import { isHeld } from './points.ts';
 
 test('numbers have the digits that mean something', () => {

@@ -1,4 +1,4 @@
-import type { Axis } from '../section.ts';
+import type { Axis } from './section.ts';
 
 /** Maps values of an axis to a share of its length, and says where its ticks are. */
 export interface Scale {

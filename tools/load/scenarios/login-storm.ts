@@ -1,52 +1,45 @@
 import { type Context, freshTag } from '../context.ts';
-import { type Latency, LatencyHistogram } from '../latency.ts';
-import type { CrowdApi } from '../load/crowd.ts';
-import { type Cost, costOf } from '../measure.ts';
+import { verify } from '../generators.ts';
+import type * as Logins from '../jobs/logins.ts';
+import { LatencyHistogram } from '../latency.ts';
 import { Meter } from '../meter.ts';
-import { cpuTable, number, pair } from '../report/format.ts';
 import { sizeOf } from '../options.ts';
-import type { Section } from '../section.ts';
-import { verify } from '../verify.ts';
+import { cpuTable, number, pair } from '../report/format.ts';
+import type { Section } from '../report/section.ts';
 
 /** Logins under way at a time: as after the restart of a gateway, when all come as fast as they are let in. */
 const LOGINS_AT_ONCE = 100;
 /** Before the clock runs, so that it does not time the compiler. */
 const FIRST = 200;
 
-interface Found extends Cost {
-  perSecond: number;
-  latency: Latency;
-}
-
-/** How fast users get in who all come at once: from the TCP connect to login:A. */
+/** Logins of users who all come at once: from the TCP connect to login:A. */
 export async function loginStorm(context: Context): Promise<Section> {
   const { connections } = context.options;
-  const { urls, secret, roles } = await context.services(sizeOf(context.options));
-  const found = await context.withWorker<CrowdApi, Found>('load/crowd.ts', async (crowd) => {
-    const enter = (count: number) =>
-      crowd.call('enter', { urls, secret, tag: `${freshTag()}-`, count, atOnce: LOGINS_AT_ONCE });
-    context.say(`login storm, ${connections} connections`);
-    await enter(FIRST);
-    const meter = new Meter([...roles, { name: 'load', role: 'load', pid: crowd.pid }]);
-    const { ms, latency } = await enter(connections);
-    const cost = costOf(meter, meter.take(), connections);
-    verify(await crowd.call('leave'));
-    const perSecond = (connections * 1_000) / ms;
-    return { perSecond, latency: new LatencyHistogram().add(latency).summary(), ...cost };
-  });
-  const { perSecond, latency, cpuByRole, serverCpuPer1000 } = found;
+  const { target, roles } = await context.services(sizeOf(context.options));
+  await using users = context.worker<typeof Logins>('logins');
+  const enter = (count: number) =>
+    users.call('enter', { ...target, tag: `${freshTag()}-`, count, atOnce: LOGINS_AT_ONCE });
+  context.say(`login storm, ${connections} connections`);
+  await enter(FIRST);
+  const meter = new Meter([...roles, users.as('load')]);
+  const { ms, latency: samples } = await enter(connections);
+  const cost = meter.cost(connections);
+  verify(await users.call('leave'));
+  const perSecond = (connections * 1_000) / ms;
+  const latency = new LatencyHistogram().add(samples).summary();
+  const head = ['Logins under way', 'logins/s', 'p50 / p99 ms', 'max ms'];
+  const row = [
+    number(LOGINS_AT_ONCE),
+    number(perSecond),
+    pair(latency.p50, latency.p99),
+    number(latency.max),
+  ];
   return {
     title: `Login storm of ${number(connections)}`,
     tables: [
-      {
-        head: ['Logins under way', 'logins/s', 'p50 / p99 ms', 'max ms'],
-        rows: [
-          [number(LOGINS_AT_ONCE), number(perSecond), pair(latency.p50, latency.p99), number(latency.max)],
-        ],
-      },
-      cpuTable([{ name: 'logins', cpu: cpuByRole, servers: serverCpuPer1000 }]),
+      { head, rows: [row] },
+      cpuTable([{ name: 'logins', cpu: cost.cpuByRole, servers: cost.serverCpuPer1000 }]),
     ],
-    charts: [],
-    data: found,
+    data: { perSecond, latency, ...cost },
   };
 }

@@ -1,11 +1,10 @@
 import { type Context, freshTag } from '../context.ts';
-import type { AbsentApi, Done } from '../load/absent.ts';
-import { type Cost, costOf } from '../measure.ts';
-import { Meter } from '../meter.ts';
-import { cpuTable, number } from '../report/format.ts';
+import { verify } from '../generators.ts';
+import type * as Offline from '../jobs/offline.ts';
+import { type Cost, Meter } from '../meter.ts';
 import { sizeOf } from '../options.ts';
-import type { Section } from '../section.ts';
-import { verify } from '../verify.ts';
+import { cpuTable, number } from '../report/format.ts';
+import type { Section } from '../report/section.ts';
 
 /** Messages that each sender has under way. */
 const OUTSTANDING = 10;
@@ -17,42 +16,35 @@ interface Part extends Cost {
   perSecond: number;
 }
 
-/** Messages for users who are away are stored, then pulled by these, then the senders pull their receipts. */
+/** Messages for absent users are stored, then pulled by these, then the senders pull their receipts. */
 export async function offlineStorm(context: Context): Promise<Section> {
   const { pairs: users, stored: count, bodyBytes } = context.options;
-  const { urls, secret, roles } = await context.services(sizeOf(context.options));
-  const parts = await context.withWorker<AbsentApi, Part[]>('load/absent.ts', async (worker) => {
-    const done: Part[] = [];
-    const meter = new Meter([...roles, { name: 'load', role: 'load', pid: worker.pid }]);
-    const timed = async (part: string, work: () => Promise<Done>) => {
-      context.say(`offline storm: ${part}`);
-      meter.take();
-      const { ms } = await work();
-      done.push({ part, perSecond: (count * 1_000) / ms, ...costOf(meter, meter.take(), count) });
-    };
-    await worker.call('connect', { urls, secret, tag: freshTag(), users, body: 'x'.repeat(bodyBytes) });
-    await timed('stored', () => worker.call('store', count, OUTSTANDING, PATIENCE_MS));
-    await timed('pulled and confirmed', () => worker.call('pull', PATIENCE_MS));
-    await timed('receipts pulled', () => worker.call('receipts', PATIENCE_MS));
-    verify(await worker.call('faults'));
-    return done;
-  });
+  const { target, roles } = await context.services(sizeOf(context.options));
+  await using worker = context.worker<typeof Offline>('offline');
+  const parts: Part[] = [];
+  const meter = new Meter([...roles, worker.as('load')]);
+  const timed = async (part: string, work: () => Promise<number>) => {
+    context.say(`offline storm: ${part}`);
+    meter.restart();
+    const ms = await work();
+    parts.push({ part, perSecond: (count * 1_000) / ms, ...meter.cost(count) });
+  };
+  await worker.call('connect', { ...target, tag: freshTag(), users, body: 'x'.repeat(bodyBytes) });
+  await timed('stored', () => worker.call('store', count, OUTSTANDING, PATIENCE_MS));
+  await timed('pulled and confirmed', () => worker.call('pull', PATIENCE_MS));
+  await timed('receipts pulled', () => worker.call('receipts', PATIENCE_MS));
+  verify(await worker.call('faults'));
   return {
-    title: `Offline storm: ${number(count)} messages for ${number(users)} users who are away`,
+    title: `Offline storm: ${number(count)} messages for ${number(users)} absent users`,
     tables: [
       {
         head: ['What', 'messages/s'],
         rows: parts.map(({ part, perSecond }) => [part, number(perSecond)]),
       },
       cpuTable(
-        parts.map(({ part, cpuByRole, serverCpuPer1000 }) => ({
-          name: part,
-          cpu: cpuByRole,
-          servers: serverCpuPer1000,
-        })),
+        parts.map(({ part: name, cpuByRole: cpu, serverCpuPer1000: servers }) => ({ name, cpu, servers })),
       ),
     ],
-    charts: [],
     data: { count, users, parts },
   };
 }
