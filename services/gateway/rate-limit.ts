@@ -1,5 +1,5 @@
 import type { Decoded } from '#libs/protocol/decode.ts';
-import { messageKey } from './receive-window.ts';
+import { messageKey } from './in-flight.ts';
 import type { Session } from './session.ts';
 
 /** Whether a packet exceeds the rate limit. Answers to messages that the session was sent do not count. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
-import { ReceiveWindow, type InFlight, type WindowOwner } from './receive-window.ts';
+import { type InFlight } from './in-flight.ts';
+import { ReceiveWindow, type WindowOwner } from './receive-window.ts';
 
 const message = (id: string, body = '"x"'): LiveMessage => ({
   kind: 'message',

@@ -1,7 +1,8 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
-import { nextSpan, type Span } from '#libs/runtime/spans.ts';
+import { nextSpan } from '#libs/runtime/spans.ts';
+import { InFlight, messageKey } from './in-flight.ts';
 
 export interface WindowLimits {
   /** Most messages sent and unanswered. */
@@ -20,33 +21,6 @@ export interface WindowOwner {
   /** Returns the message to the mailbox; the deliveries are settled when the broker has it. */
   returnToMailbox(message: LiveMessage, reason: ReturnReason, inFlight: Pending): void;
 }
-
-/** A message that the session holds, with the broker deliveries (more than one if it was sent again) that wait for it. */
-export class InFlight implements Pending {
-  /** Of the message; see messageKey. */
-  readonly key: string;
-  readonly message: LiveMessage;
-  readonly deliveries: Delivery[];
-  /** When it was handed to the client, milliseconds; 0 while it waits. */
-  sentAt = 0;
-  /** ack:R that wait for their ack:A. Once there is one, the message is the confirmation's and no longer returned. */
-  answers = 0;
-  /** From the moment it is with the client until that has answered, if the message is traced. */
-  span: Span | undefined;
-
-  constructor(key: string, message: LiveMessage, delivery: Delivery) {
-    this.key = key;
-    this.message = message;
-    this.deliveries = [delivery];
-  }
-
-  settled(error?: Error): void {
-    for (const delivery of this.deliveries) delivery.settled(error);
-  }
-}
-
-/** Names a message: its sender and the id that this one chose. */
-export const messageKey = (from: string, id: string) => `${from} ${id}`;
 
 /**
  * The messages of one session that are not yet confirmed, in order: up to `receiveWindow` of them with the client,

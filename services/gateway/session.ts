@@ -13,7 +13,8 @@ import type { Connection } from './connection.ts';
 import { EarlyReceipts } from './early-receipts.ts';
 import { ExpectedAnswers } from './expected-answers.ts';
 import { MailboxRequests, type MailboxRequestsOwner } from './mailbox-requests.ts';
-import { ReceiveWindow, type InFlight, type WindowOwner } from './receive-window.ts';
+import { type InFlight } from './in-flight.ts';
+import { ReceiveWindow, type WindowOwner } from './receive-window.ts';
 import type { SessionBackend } from './session-backend.ts';
 
 /**

@@ -5,7 +5,7 @@ import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import { confirmSeconds } from '../metrics.ts';
 import type { Publishers } from '../publishers.ts';
-import type { InFlight } from '../receive-window.ts';
+import type { InFlight } from '../in-flight.ts';
 import type { Session } from '../session.ts';
 
 /** An ack:R that is being published. Only the publisher confirm settles the message and the broker's delivery. */

@@ -1,0 +1,31 @@
+import type { Delivery } from '#libs/broker/delivery.ts';
+import type { LiveMessage } from '#libs/broker/entries.ts';
+import type { Pending } from '#libs/runtime/group-commit.ts';
+import type { Span } from '#libs/runtime/spans.ts';
+
+/** A message that the session holds, with the broker deliveries (more than one if it was sent again) that wait for it. */
+export class InFlight implements Pending {
+  /** Of the message; see messageKey. */
+  readonly key: string;
+  readonly message: LiveMessage;
+  readonly deliveries: Delivery[];
+  /** When it was handed to the client, milliseconds; 0 while it waits. */
+  sentAt = 0;
+  /** ack:R that wait for their ack:A. Once there is one, the message is the confirmation's and no longer returned. */
+  answers = 0;
+  /** From the moment it is with the client until that has answered, if the message is traced. */
+  span: Span | undefined;
+
+  constructor(key: string, message: LiveMessage, delivery: Delivery) {
+    this.key = key;
+    this.message = message;
+    this.deliveries = [delivery];
+  }
+
+  settled(error?: Error): void {
+    for (const delivery of this.deliveries) delivery.settled(error);
+  }
+}
+
+/** Names a message: its sender and the id that this one chose. */
+export const messageKey = (from: string, id: string) => `${from} ${id}`;
