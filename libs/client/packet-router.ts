@@ -121,6 +121,9 @@ export class PacketRouter {
       case 'error':
         this.#refused(packet);
         break;
+      case 'read:A':
+      case 'signal:N':
+      case 'logout:A': // this client asks for none of them
       case 'login:A':
       case 'bye':
       case 'pong': // the connection's business

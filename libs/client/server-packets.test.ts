@@ -2,15 +2,22 @@ import { describe, expect, test } from 'vitest';
 import { SERVER_PACKETS, type ServerPacket } from '../protocol/server-packets.ts';
 import { readServerPacket } from './server-packets.ts';
 
-const limits = { maxPacketBytes: 1, sendWindow: 2, receiveWindow: 3, ackTimeoutMs: 4, ratePerS: 5 };
+const limits = {
+  maxPacketBytes: 1,
+  sendWindow: 2,
+  receiveWindow: 3,
+  ackTimeoutMs: 4,
+  ratePerS: 5,
+  maxReceivers: 6,
+};
 const message = { id: 'm1', from: 'bob', body: null, at: 1 };
 const receipt = { id: 'm1', to: 'bob', state: 'rejected', at: 1, reason: 'expired' } as const;
 
 /** One of each, with every field. */
 const SAMPLES: ServerPacket[] = [
-  { type: 'login:A', user: 'alice', device: 'd', session: 's', at: 1, limits },
+  { type: 'login:A', user: 'alice', device: 'd', session: 's', at: 1, limits, sync: true },
   { type: 'msg:A', id: 'm1', at: 1 },
-  { type: 'msg:N', ...message, seq: 0 },
+  { type: 'msg:N', ...message, seq: 0, thread: 't', read: 'p', to: ['carol'] },
   { type: 'ack:A', id: 'm1', from: 'bob' },
   { type: 'ack:N', ...receipt },
   {
@@ -18,10 +25,19 @@ const SAMPLES: ServerPacket[] = [
     messages: [{ key: 'k', ...message }],
     receipts: [{ key: 'k', ...receipt }],
     more: true,
+    missed: { key: 'k', count: 2 },
   },
+  { type: 'read:A', items: [{ from: 'bob', id: 'm1' }] },
+  { type: 'signal:N', from: 'bob', body: null, at: 1, thread: 't' },
+  { type: 'logout:A' },
   { type: 'pong' },
   { type: 'bye', reason: 'draining', reconnectAfterMs: 5 },
-  { type: 'error', code: 'bad_packet', message: 'x', re: { type: 'msg:R', id: 'm1', from: 'bob' } },
+  {
+    type: 'error',
+    code: 'bad_packet',
+    message: 'x',
+    re: { type: 'msg:R', id: 'm1', from: 'bob', to: ['carol'] },
+  },
 ];
 
 /** Fields that the client does not read; a packet without them is good enough for it. */
@@ -33,10 +49,10 @@ function* variants(packet: object, value: unknown, path = ''): Generator<[string
     if (path === '' && name === 'type') continue;
     const here = `${path}.${name}`;
     yield [here, { ...packet, [name]: value }]; // JSON leaves out what is undefined
-    if (Array.isArray(field)) {
+    if (Array.isArray(field) && typeof field[0] === 'object') {
       for (const [inner, item] of variants(field[0] as object, value, here))
         yield [inner, { ...packet, [name]: [item] }];
-    } else if (typeof field === 'object' && field !== null) {
+    } else if (typeof field === 'object' && field !== null && !Array.isArray(field)) {
       for (const [inner, item] of variants(field as object, value, here))
         yield [inner, { ...packet, [name]: item }];
     }

@@ -12,10 +12,18 @@ const isListOf = (check: Check) => (value: unknown) =>
 const isOptional = (check: (value: unknown) => boolean, value: unknown) =>
   value === undefined || check(value);
 
-const STATES = new Set<unknown>(['stored', 'delivered', 'rejected']);
+const STATES = new Set<unknown>(['stored', 'delivered', 'rejected', 'read']);
 
-const isMessage: Check = ({ id, from, body, at, seq }) =>
-  isText(id) && isText(from) && body !== undefined && isNumber(at) && isOptional(isNumber, seq);
+const isReceivers = (value: unknown) => isText(value) || (Array.isArray(value) && value.every(isText));
+const isMessage: Check = ({ id, from, body, at, seq, thread, read, to }) =>
+  isText(id) &&
+  isText(from) &&
+  body !== undefined &&
+  isNumber(at) &&
+  isOptional(isNumber, seq) &&
+  isOptional(isText, thread) &&
+  isOptional(isText, read) &&
+  isOptional(isReceivers, to);
 const isReceipt: Check = ({ id, to, state, at, reason }) =>
   isText(id) && isText(to) && STATES.has(state) && isNumber(at) && isOptional(isText, reason);
 const hasKey: Check = ({ key }) => isText(key);
@@ -23,25 +31,38 @@ const isLimits = (value: unknown) =>
   isObject(value) &&
   isNumber(value['maxPacketBytes']) &&
   isNumber(value['sendWindow']) &&
-  isNumber(value['ratePerS']);
+  isNumber(value['ratePerS']) &&
+  isOptional(isNumber, value['maxReceivers']);
 const isRe = (value: unknown) =>
   isObject(value) &&
   isText(value['type']) &&
   isOptional(isText, value['id']) &&
-  isOptional(isText, value['from']);
+  isOptional(isText, value['from']) &&
+  isOptional((to) => Array.isArray(to) && to.every(isText), value['to']);
+const isMissed = (value: unknown) => isObject(value) && hasKey(value) && isNumber(value['count']);
 
 /** What must be right in a packet for the client to use it. What it does not use it does not look at. */
 const CHECKS: Record<ServerPacket['type'], Check> = {
-  'login:A': ({ user, device, session, at, limits }) =>
-    isText(user) && isText(device) && isText(session) && isNumber(at) && isLimits(limits),
+  'login:A': ({ user, device, session, at, limits, sync }) =>
+    isText(user) &&
+    isText(device) &&
+    isText(session) &&
+    isNumber(at) &&
+    isLimits(limits) &&
+    isOptional((value) => value === true, sync),
   'msg:A': ({ id, at }) => isText(id) && isNumber(at),
   'msg:N': isMessage,
   'ack:A': ({ id, from }) => isText(id) && isText(from),
   'ack:N': isReceipt,
-  'offline:N': ({ messages, receipts, more }) =>
+  'offline:N': ({ messages, receipts, more, missed }) =>
     isListOf((item) => hasKey(item) && isMessage(item))(messages) &&
     isListOf((item) => hasKey(item) && isReceipt(item))(receipts) &&
-    typeof more === 'boolean',
+    typeof more === 'boolean' &&
+    isOptional(isMissed, missed),
+  'read:A': ({ items }) => isListOf(({ from, id }) => isText(from) && isText(id))(items),
+  'signal:N': ({ from, body, at, thread }) =>
+    isText(from) && body !== undefined && isNumber(at) && isOptional(isText, thread),
+  'logout:A': () => true,
   pong: () => true,
   bye: ({ reason, reconnectAfterMs }) => isText(reason) && isOptional(isNumber, reconnectAfterMs),
   error: ({ code, message, re }) => isText(code) && isText(message) && isOptional(isRe, re),

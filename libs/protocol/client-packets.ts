@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Body } from './json.ts';
-import { DEFAULT_PULL, MAX_KEY_LENGTH, MAX_PULL } from './limits.ts';
-import { DEFAULT_DEVICE, DeviceId, MessageId, Seq, UserId } from './names.ts';
+import { DEFAULT_PULL, MAX_KEY_LENGTH, MAX_PULL, MAX_READ_ITEMS } from './limits.ts';
+import { DEFAULT_DEVICE, DeviceId, MessageId, Proof, Receivers, Seq, Thread, Ttl, UserId } from './names.ts';
 
 /**
  * The packets that a client sends, as schemas; the types are inferred.
@@ -13,15 +13,21 @@ export const LoginR = z.object({
   type: z.literal('login:R'),
   token: z.string({ error: 'must be a string' }),
   device: DeviceId.default(DEFAULT_DEVICE),
+  /** Makes the device a synced one. */
+  sync: z.boolean({ error: 'must be true or false' }).optional(),
 });
 
 /** Deliver `body` to `to`. */
 export const MsgR = z.object({
   type: z.literal('msg:R'),
   id: MessageId,
-  to: UserId,
+  to: Receivers,
   body: Body,
   seq: Seq.optional(),
+  thread: Thread.optional(),
+  ttl: Ttl.optional(),
+  /** Asks for a read receipt. */
+  read: z.literal(true, { error: 'must be true' }).optional(),
 });
 
 /** The application on this device has the message (`from`, `id`), which came as msg:N on this session. */
@@ -55,6 +61,28 @@ export const OfflineA = z.object({
     .max(MAX_PULL, { error: keysRule }),
 });
 
+const itemsRule = `must be 1 to ${MAX_READ_ITEMS} objects with from, id and read`;
+
+/** The user has seen these messages. */
+export const ReadR = z.object({
+  type: z.literal('read:R'),
+  items: z
+    .array(z.object({ from: UserId, id: MessageId, read: Proof }, { error: itemsRule }), { error: itemsRule })
+    .min(1, { error: itemsRule })
+    .max(MAX_READ_ITEMS, { error: itemsRule }),
+});
+
+/** Typing and the like: to the sessions that the receivers have at this moment, or to nobody. */
+export const SignalR = z.object({
+  type: z.literal('signal:R'),
+  to: Receivers,
+  body: Body,
+  thread: Thread.optional(),
+});
+
+/** This device is no longer a synced one; its mailbox goes with it. */
+export const LogoutR = z.object({ type: z.literal('logout:R') });
+
 export const Ping = z.object({ type: z.literal('ping') });
 
 /** Every packet that a client may send, by its type. */
@@ -64,6 +92,9 @@ export const CLIENT_PACKETS = {
   'ack:R': AckR,
   'offline:R': OfflineR,
   'offline:A': OfflineA,
+  'read:R': ReadR,
+  'signal:R': SignalR,
+  'logout:R': LogoutR,
   ping: Ping,
 } as const;
 
@@ -75,6 +106,9 @@ export type MsgR = z.infer<typeof MsgR>;
 export type AckR = z.infer<typeof AckR>;
 export type OfflineR = z.infer<typeof OfflineR>;
 export type OfflineA = z.infer<typeof OfflineA>;
+export type ReadR = z.infer<typeof ReadR>;
+export type SignalR = z.infer<typeof SignalR>;
+export type LogoutR = z.infer<typeof LogoutR>;
 export type Ping = z.infer<typeof Ping>;
 
 /** As a client writes them: fields with a default may be left out. */

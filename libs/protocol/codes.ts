@@ -57,6 +57,18 @@ export const CODES = {
     retry: 'later',
     meaning: 'the gateway takes no more connections, or the user has as many sessions as may be',
   },
+  too_many_devices: {
+    as: 'error',
+    close: 4403,
+    retry: 'no',
+    meaning: 'the user has as many synced devices as may be',
+  },
+  revoked: {
+    as: 'bye',
+    close: 4403,
+    retry: 'no',
+    meaning: "an operator ended this user's sessions and refuses the tokens issued before that",
+  },
   draining: { as: 'bye', close: 1012, retry: 'reconnect', meaning: 'deploy or shutdown' },
 } as const satisfies Record<string, CodeRule>;
 

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CLIENT_PACKETS, type ClientPacket, type ClientType } from './client-packets.ts';
+import type { z } from 'zod';
+import { CLIENT_PACKETS, type ClientType } from './client-packets.ts';
+import { SERVED_PACKETS, type ServedType } from './coming.ts';
 import { decode } from './decode.ts';
 import { msgN } from './encode.ts';
 import type { Json } from './json.ts';
-import { MAX_KEY_LENGTH, MAX_PULL } from './limits.ts';
+import { MAX_KEY_LENGTH, MAX_PROOF_LENGTH, MAX_PULL, MAX_READ_ITEMS, MAX_TTL_S } from './limits.ts';
 
 const msg = (over: object) => JSON.stringify({ type: 'msg:R', id: 'm1', to: 'bob', body: 'hi', ...over });
 
@@ -78,6 +80,53 @@ describe('decode', () => {
   });
 });
 
+describe('the schemas of what is added', () => {
+  const fits = (packet: { type: ClientType }) => CLIENT_PACKETS[packet.type].safeParse(packet).success;
+  const users = (count: number) => Array.from({ length: count }, (_, n) => `u${n}`);
+  const message = (over: object) => fits({ type: 'msg:R', ...{ id: 'm', to: 'bob', body: 1 }, ...over });
+  const read = (items: unknown) => fits({ type: 'read:R', ...{ items } });
+  const item = { from: 'al', id: 'm', read: 'p' };
+
+  test.each([
+    ['one receiver', message({ to: 'bob' }), true],
+    ['a list of one', message({ to: ['bob'] }), true],
+    ['a list of many', message({ to: users(1_000) }), true],
+    ['an empty list', message({ to: [] }), false],
+    ['a list that is too long', message({ to: users(1_001) }), false],
+    ['a list that names one twice', message({ to: ['bob', 'al', 'bob'] }), false],
+    ['a list with a name that is off', message({ to: ['bob', 'a b'] }), false],
+    ['a thread', message({ thread: 'g:1' }), true],
+    ['an empty thread', message({ thread: '' }), false],
+    ['a thread of 129', message({ thread: 'x'.repeat(129) }), false],
+    ['a ttl of a second', message({ ttl: 1 }), true],
+    ['the longest ttl', message({ ttl: MAX_TTL_S }), true],
+    ['a ttl of 0', message({ ttl: 0 }), false],
+    ['a ttl that is too long', message({ ttl: MAX_TTL_S + 1 }), false],
+    ['a fractional ttl', message({ ttl: 1.5 }), false],
+    ['read', message({ read: true }), true],
+    ['read: false', message({ read: false }), false],
+    ['a read item', read([item]), true],
+    ['as many as may be', read(Array(MAX_READ_ITEMS).fill(item)), true],
+    ['one more', read(Array(MAX_READ_ITEMS + 1).fill(item)), false],
+    ['no item', read([]), false],
+    ['an item without a proof', read([{ ...item, read: undefined }]), false],
+    ['a proof that is too long', read([{ ...item, read: 'x'.repeat(MAX_PROOF_LENGTH + 1) }]), false],
+    ['an item of null', read([null]), false],
+    ['a login that asks for sync', fits({ type: 'login:R', ...{ token: 't', sync: true } }), true],
+    ['a sync of 1', fits({ type: 'login:R', ...{ token: 't', sync: 1 } }), false],
+    ['a signal', fits({ type: 'signal:R', ...{ to: ['bob'], body: null, thread: 't' } }), true],
+    ['a signal to nobody', fits({ type: 'signal:R', ...{ to: [], body: null } }), false],
+  ])('%s: %#', (_what, fit, expected) => expect(fit).toBe(expected));
+
+  test('what has no handler yet is of an unknown type, or ignored', () => {
+    for (const type of Object.keys(CLIENT_PACKETS))
+      if (!Object.hasOwn(SERVED_PACKETS, type))
+        expect(decode(JSON.stringify({ type })).fault?.message).toBe(
+          'type: is not one that a client may send',
+        );
+  });
+});
+
 describe('any packet', () => {
   const name = (unit: string, maxLength: number) =>
     fc.string({ unit: fc.constantFrom(...Array.from(unit)), minLength: 1, maxLength });
@@ -86,7 +135,7 @@ describe('any packet', () => {
   const user = name(`${LETTERS}.:@`, 128);
   const body = fc.jsonValue({ maxDepth: 8 }) as fc.Arbitrary<Json>;
   /** Valid packets of all types, with and without what is optional. */
-  const packets: fc.Arbitrary<ClientPacket> = fc.oneof(
+  const packets: fc.Arbitrary<z.input<(typeof SERVED_PACKETS)[ServedType]>> = fc.oneof(
     fc.record({ type: fc.constant('ping' as const) }),
     fc.record({ type: fc.constant('ack:R' as const), id, from: user }),
     fc.record(
@@ -113,7 +162,7 @@ describe('any packet', () => {
         const read = decode(JSON.stringify(packet, null, space));
         expect(read.fault).toBeUndefined();
         const { bodyText, ...rest } = read.packet as { bodyText?: string };
-        const written = CLIENT_PACKETS[packet.type].parse(JSON.parse(JSON.stringify(packet)));
+        const written = SERVED_PACKETS[packet.type].parse(JSON.parse(JSON.stringify(packet)));
         const got: unknown = bodyText === undefined ? rest : { ...rest, body: JSON.parse(bodyText) as Json };
         expect(got).toEqual(written);
       }),
@@ -128,7 +177,7 @@ describe('any packet', () => {
         const fields = JSON.parse(JSON.stringify({ ...packet, [name]: value })) as Record<string, unknown>;
         // Not String(): the value may be an object whose toString is no function.
         const type = typeof fields['type'] === 'string' ? fields['type'] : '';
-        const schema = Object.hasOwn(CLIENT_PACKETS, type) ? CLIENT_PACKETS[type as ClientType] : undefined;
+        const schema = Object.hasOwn(SERVED_PACKETS, type) ? SERVED_PACKETS[type as ServedType] : undefined;
         const { bodyText, ...read } = (decode(JSON.stringify(fields)).packet ?? {}) as { bodyText?: string };
         const got: unknown = bodyText === undefined ? read : { ...read, body: JSON.parse(bodyText) as Json };
         expect(got).toEqual(schema?.safeParse(fields).data ?? {});

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { type AckR, CLIENT_PACKETS, type ClientType, type MsgR } from './client-packets.ts';
+import type { AckR } from './client-packets.ts';
+import { SERVED_PACKETS, type ServedType } from './coming.ts';
 import { bodyFault, type Json, memberText } from './json.ts';
 import { isMessageId, isSeq, isUserId, MessageId, UserId } from './names.ts';
 
@@ -10,14 +11,16 @@ export interface Re {
   from?: string;
 }
 
+type MsgR = z.output<(typeof SERVED_PACKETS)['msg:R']>;
+
 /** A msg:R whose body is kept as the text that the sender wrote; no service looks into it. */
 export type ReadMsgR = Omit<MsgR, 'body'> & { bodyText: string };
 
 type Read = {
-  [T in ClientType]: T extends 'msg:R' ? ReadMsgR : z.output<(typeof CLIENT_PACKETS)[T]>;
+  [T in ServedType]: T extends 'msg:R' ? ReadMsgR : z.output<(typeof SERVED_PACKETS)[T]>;
 };
 /** A packet as a gateway reads it. */
-export type ReadPacket = Read[ClientType];
+export type ReadPacket = Read[ServedType];
 
 /** Why a frame is a `bad_packet`: which field, and what is off. Never quotes what the client sent. */
 export interface Fault {
@@ -71,9 +74,9 @@ export function decode(text: string): Decoded {
   const usual = readUsual(fields);
   if (usual) return readBody(usual, fields, text);
   const type = fields['type'];
-  if (typeof type !== 'string' || !Object.hasOwn(CLIENT_PACKETS, type))
+  if (typeof type !== 'string' || !Object.hasOwn(SERVED_PACKETS, type))
     return fault('type: is not one that a client may send', 'type', readRe(fields));
-  const read = CLIENT_PACKETS[type as ClientType].safeParse(fields);
+  const read = SERVED_PACKETS[type as ServedType].safeParse(fields);
   if (!read.success) {
     const issue = read.error.issues[0];
     const field = String(issue?.path[0] ?? 'packet');
@@ -84,7 +87,7 @@ export function decode(text: string): Decoded {
 
 /** Of a msg:R the body is looked through, and kept as it was written. */
 function readBody(
-  packet: z.output<(typeof CLIENT_PACKETS)[ClientType]>,
+  packet: z.output<(typeof SERVED_PACKETS)[ServedType]>,
   fields: Record<string, unknown>,
   text: string,
 ): Decoded {

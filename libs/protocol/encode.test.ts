@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ackA, ackN, encode, msgA, msgN, offlineN } from './encode.ts';
+import { ackA, ackN, encode, msgA, msgN, offlineN, signalN } from './encode.ts';
 import { SERVER_PACKETS, type ServerType } from './server-packets.ts';
 
 /** The schema of the packet's own type must accept the text, and nothing may be left over. */
@@ -21,6 +21,24 @@ describe('server packets as text match their schemas', () => {
     const body = { n: -0, s: '\u0000\ud800' };
     expect(read(msgN(message))).toEqual({ type: 'msg:N', id: 'a-1', from: 'al@x:y', body, at: 5 });
     expect(read(msgN({ ...message, seq: 0 }))).toMatchObject({ seq: 0 });
+  });
+
+  test('msg:N with a thread, a proof, and receivers as sent', () => {
+    const more = { thread: 'g:1', read: 'p_-9' };
+    const to = ['bob', 'carol'];
+    expect(read(msgN({ ...message, ...more, sentTo: to }))).toMatchObject({ ...more, to });
+    expect(read(msgN({ ...message, sentTo: 'bob' }))).toMatchObject({ to: 'bob' });
+    const page = offlineN([{ ...message, ...more, sentTo: to, key: 'm1' }], [], false, {
+      key: 'x7',
+      count: 3,
+    });
+    expect(read(page)).toMatchObject({ messages: [{ ...more, to }], missed: { key: 'x7', count: 3 } });
+  });
+
+  test('signal:N', () => {
+    const signal = { from: 'al', bodyText: '{"typing":true}', at: 3 };
+    expect(read(signalN(signal))).toEqual({ type: 'signal:N', from: 'al', body: { typing: true }, at: 3 });
+    expect(read(signalN({ ...signal, thread: 't' }))).toMatchObject({ thread: 't' });
   });
 
   test('ack:N, with and without a reason', () => {
@@ -48,5 +66,8 @@ describe('server packets as text match their schemas', () => {
     read(encode({ type: 'error', code: 'bad_packet', message: 'no', re: { type: 'msg:R', id: 'x' } }));
     read(encode({ type: 'bye', reason: 'draining', reconnectAfterMs: 3 }));
     read(encode({ type: 'pong' }));
+    read(encode({ type: 'read:A', items: [{ from: 'al', id: 'x' }] }));
+    read(encode({ type: 'logout:A' }));
+    read(encode({ type: 'bye', reason: 'revoked' }));
   });
 });

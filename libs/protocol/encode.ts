@@ -1,5 +1,5 @@
-import type { OfflineReceipt, ServerPacket } from './server-packets.ts';
-import type { DeliveryState, RejectReason } from './names.ts';
+import type { OfflineN, OfflineReceipt, ServerPacket } from './server-packets.ts';
+import type { DeliveryState, Receivers, RejectReason } from './names.ts';
 
 /**
  * Server packets as text. Bodies are spliced in as the text their sender wrote. Names need no escaping: the
@@ -13,6 +13,11 @@ export interface MessageText {
   bodyText: string;
   at: number;
   seq?: number | undefined;
+  thread?: string | undefined;
+  /** The proof for read:R. */
+  read?: string | undefined;
+  /** `to` as sent: only with what another device of the receiver sent. */
+  sentTo?: Receivers | undefined;
 }
 
 /** A receipt on its way to the sender. */
@@ -24,9 +29,16 @@ export interface ReceiptText {
   reason?: RejectReason | undefined;
 }
 
-function message({ id, from, bodyText, at, seq }: MessageText): string {
-  const tail = seq === undefined ? '' : `,"seq":${seq}`;
-  return `"id":"${id}","from":"${from}","body":${bodyText},"at":${at}${tail}}`;
+function message(m: MessageText): string {
+  const tail = m.seq === undefined ? '' : `,"seq":${m.seq}`;
+  return `"id":"${m.id}","from":"${m.from}","body":${m.bodyText},"at":${m.at}${tail}${rare(m)}}`;
+}
+
+function rare({ thread, read, sentTo }: MessageText): string {
+  let text = thread === undefined ? '' : `,"thread":"${thread}"`;
+  if (read !== undefined) text += `,"read":"${read}"`;
+  if (sentTo !== undefined) text += `,"to":${JSON.stringify(sentTo)}`;
+  return text;
 }
 
 export const msgA = (id: string, at: number) => `{"type":"msg:A","id":"${id}","at":${at}}`;
@@ -40,16 +52,26 @@ export function ackN({ id, to, state, at, reason }: ReceiptText): string {
   return `{"type":"ack:N","id":"${id}","to":"${to}","state":"${state}","at":${at}${tail}}`;
 }
 
+/** A signal on its way to its receiver; `bodyText` is JSON. */
+export type SignalText = Pick<MessageText, 'from' | 'bodyText' | 'at' | 'thread'>;
+
+export function signalN({ from, bodyText, at, thread }: SignalText): string {
+  const tail = thread === undefined ? '' : `,"thread":"${thread}"`;
+  return `{"type":"signal:N","from":"${from}","body":${bodyText},"at":${at}${tail}}`;
+}
+
 export function offlineN(
   messages: readonly (MessageText & { key: string })[],
   receipts: readonly OfflineReceipt[],
   more: boolean,
+  missed?: OfflineN['missed'],
 ): string {
+  const tail = missed ? `,"missed":${JSON.stringify(missed)}` : '';
   const texts = messages.map((m) => `{"key":"${m.key}",${message(m)}`);
-  return `{"type":"offline:N","messages":[${texts.join(',')}],"receipts":${JSON.stringify(receipts)},"more":${more}}`;
+  return `{"type":"offline:N","messages":[${texts.join(',')}],"receipts":${JSON.stringify(receipts)},"more":${more}${tail}}`;
 }
 
 /** Everything that carries no body and is sent seldom. */
-export function encode(packet: Exclude<ServerPacket, { type: 'msg:N' | 'offline:N' }>): string {
+export function encode(packet: Exclude<ServerPacket, { type: 'msg:N' | 'offline:N' | 'signal:N' }>): string {
   return JSON.stringify(packet);
 }

@@ -15,6 +15,18 @@ export const MAX_OFFLINE_BYTES = 256 * 1024;
 /** Longest `key` of a mailbox entry, in characters. */
 export const MAX_KEY_LENGTH = 64;
 
+/** Most users that one packet may name in `to`, whatever `MAX_RECEIVERS` allows. */
+export const MAX_RECEIVERS_CEILING = 1_000;
+
+/** Longest life of a message that a sender may ask for (`ttl`), seconds: 30 days. */
+export const MAX_TTL_S = 2_592_000;
+
+/** Most messages that one `read:R` may name. */
+export const MAX_READ_ITEMS = 100;
+
+/** Longest proof in `read`, in characters. */
+export const MAX_PROOF_LENGTH = 64;
+
 /** This many `bad_packet` on one connection close it. */
 export const MAX_BAD_PACKETS = 5;
 

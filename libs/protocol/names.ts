@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_PROOF_LENGTH, MAX_RECEIVERS_CEILING, MAX_TTL_S } from './limits.ts';
 
 /** Longest names, in characters. */
 export const MAX_USER_LENGTH = 128;
@@ -25,14 +26,40 @@ export const DEFAULT_DEVICE = 'default';
 /** A message id, chosen by the sender. A message is named by the pair (`from`, `id`). */
 export const MessageId = name(ID, `a string of 1 to ${MAX_ID_LENGTH} of A-Z a-z 0-9 _ -`);
 
+const receiversRule = `must be a user id, or an array of distinct user ids, at most ${MAX_RECEIVERS_CEILING}`;
+const areDistinct = (users: readonly string[]) => new Set(users).size === users.length;
+
+/** Whom a packet is for: one user or several. The gateway's `MAX_RECEIVERS` bounds the array further. */
+export const Receivers = z.union(
+  [UserId, z.array(UserId).min(1).max(MAX_RECEIVERS_CEILING).refine(areDistinct)],
+  { error: receiversRule },
+);
+export type Receivers = z.infer<typeof Receivers>;
+
+/** Names a conversation: a group, a topic. Opaque to the server. */
+export const Thread = name(USER, `a string of 1 to ${MAX_USER_LENGTH} of A-Z a-z 0-9 . _ : @ -`);
+
+const ttlRule = `must be an integer from 1 to ${MAX_TTL_S}`;
+
+/** How long a message is of use, seconds after its first `at`. */
+export const Ttl = z.int({ error: ttlRule }).min(1, { error: ttlRule }).max(MAX_TTL_S, { error: ttlRule });
+
+const proofRule = `must be a string of at most ${MAX_PROOF_LENGTH} characters`;
+
+/** Proves that a message was handed to a user; opaque to clients. */
+export const Proof = z.string({ error: proofRule }).max(MAX_PROOF_LENGTH, { error: proofRule });
+
 /** The sender's own counter, echoed with the message. */
 export const Seq = z.int({ error: 'must be an integer >= 0' }).min(0, { error: 'must be an integer >= 0' });
 
 /** Milliseconds since the Unix epoch on the server's clock. */
 export const At = z.int();
 
-/** What became of a message. States only move forward: `stored` may be followed by the other two. */
-export const DeliveryState = z.enum(['delivered', 'stored', 'rejected']);
+/**
+ * What became of a message. States only move forward: `stored`, then `delivered`, then `read`; `rejected` follows
+ * none or `stored`.
+ */
+export const DeliveryState = z.enum(['delivered', 'stored', 'rejected', 'read']);
 export type DeliveryState = z.infer<typeof DeliveryState>;
 
 /** Why a message was rejected. */

@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import { Body } from './json.ts';
-import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } from './names.ts';
+import {
+  At,
+  DeliveryState,
+  DeviceId,
+  MessageId,
+  Proof,
+  Receivers,
+  RejectReason,
+  Seq,
+  Thread,
+  UserId,
+} from './names.ts';
 
 /** The packets that a gateway sends, as schemas; the types are inferred. */
 
@@ -16,6 +27,8 @@ export const Limits = z.object({
   ackTimeoutMs: z.int(),
   /** Packets a second. */
   ratePerS: z.number(),
+  /** Most receivers of one packet. A server without lists does not say it. */
+  maxReceivers: z.int().optional(),
 });
 
 /** You are reachable from now on. */
@@ -26,6 +39,8 @@ export const LoginA = z.object({
   session: z.string(),
   at: At,
   limits: Limits,
+  /** The device is a synced one. */
+  sync: z.literal(true).optional(),
 });
 
 /** The message is durably accepted: from here on the server alone is responsible for it. */
@@ -39,6 +54,11 @@ export const MsgN = z.object({
   body: Body,
   at: At,
   seq: Seq.optional(),
+  thread: Thread.optional(),
+  /** The proof for read:R, where the sender asked for a read receipt. */
+  read: Proof.optional(),
+  /** Whom it was for, as sent: only with what another device of this user sent. */
+  to: Receivers.optional(),
 });
 
 /** Your confirmation is durably accepted. */
@@ -64,14 +84,34 @@ export const OfflineN = z.object({
   messages: z.array(MsgN.omit({ type: true }).extend({ key })),
   receipts: z.array(z.object({ key, ...receipt })),
   more: z.boolean(),
+  /** Copies that this device did not get while their messages live on elsewhere; confirmed by its key. */
+  missed: z.object({ key, count: z.int() }).optional(),
 });
+
+/** Durably accepted: the same items, also those whose proof is not right. */
+export const ReadA = z.object({
+  type: z.literal('read:A'),
+  items: z.array(z.object({ from: UserId, id: MessageId })),
+});
+
+/** Typing and the like, from another user. */
+export const SignalN = z.object({
+  type: z.literal('signal:N'),
+  from: UserId,
+  body: Body,
+  at: At,
+  thread: Thread.optional(),
+});
+
+/** The device is no longer a synced one; the socket closes after it. */
+export const LogoutA = z.object({ type: z.literal('logout:A') });
 
 export const Pong = z.object({ type: z.literal('pong') });
 
 /** The gateway is going away, or you must leave; the socket closes after it. */
 export const Bye = z.object({
   type: z.literal('bye'),
-  reason: z.enum(['draining', 'replaced']),
+  reason: z.enum(['draining', 'replaced', 'revoked']),
   reconnectAfterMs: z.int().optional(),
 });
 
@@ -80,7 +120,15 @@ export const ErrorPacket = z.object({
   type: z.literal('error'),
   code: z.string(),
   message: z.string(),
-  re: z.object({ type: z.string(), id: z.string().optional(), from: z.string().optional() }).optional(),
+  re: z
+    .object({
+      type: z.string(),
+      id: z.string().optional(),
+      from: z.string().optional(),
+      /** Those of a list that `forbidden` is about. */
+      to: z.array(z.string()).optional(),
+    })
+    .optional(),
 });
 
 /** Every packet that a gateway may send, by its type. */
@@ -91,6 +139,9 @@ export const SERVER_PACKETS = {
   'ack:A': AckA,
   'ack:N': AckN,
   'offline:N': OfflineN,
+  'read:A': ReadA,
+  'signal:N': SignalN,
+  'logout:A': LogoutA,
   pong: Pong,
   bye: Bye,
   error: ErrorPacket,

@@ -146,7 +146,7 @@ export class Outbox {
     if (message?.to !== to) return false;
     this.#remove(id, 'relaxed');
     message.bodyText = '';
-    message.apply(state, { at, reason });
+    message.apply(state === 'read' ? 'delivered' : state, { at, reason });
     this.#recent.add(message);
     return true;
   }

@@ -5,7 +5,7 @@ export interface Receipt {
   /** The user that the message was for. */
   readonly to: string;
   /** What became of the message. */
-  readonly state: 'stored' | 'delivered' | 'rejected';
+  readonly state: 'stored' | 'delivered' | 'rejected' | 'read';
   /** The server's time, milliseconds since the Unix epoch. */
   readonly at: number;
   /** Why it is `rejected`. */

@@ -1,0 +1,41 @@
+import { AckR, LoginR, MsgR, OfflineA, OfflineR, Ping } from './client-packets.ts';
+import { UserId } from './names.ts';
+
+/**
+ * The part of the protocol that gateways serve. The schemas say all of it; what has no handler yet is taken out here, so
+ * that a client sees nothing of it: the packet is of an unknown type, the field is ignored. Whoever adds a handler
+ * takes its line out, and this file goes with the last one.
+ */
+
+export const SERVED_PACKETS = {
+  'login:R': LoginR.omit({ sync: true }),
+  'msg:R': MsgR.omit({ thread: true, ttl: true, read: true }).extend({ to: UserId }),
+  'ack:R': AckR,
+  'offline:R': OfflineR,
+  'offline:A': OfflineA,
+  ping: Ping,
+} as const;
+
+export type ServedType = keyof typeof SERVED_PACKETS;
+
+/** What no gateway sends yet, for the test of the documentation: `<packet>`, or `<packet>.<field>`. */
+export const NOT_SENT: ReadonlySet<string> = new Set([
+  'read:A',
+  'signal:N',
+  'logout:A',
+  'login:A.sync',
+  'login:A.limits.maxReceivers',
+  'msg:N.thread',
+  'msg:N.read',
+  'msg:N.to',
+  'offline:N.messages.thread',
+  'offline:N.messages.read',
+  'offline:N.messages.to',
+  'offline:N.missed',
+  'offline:N.missed.key',
+  'offline:N.missed.count',
+  'error.re.to',
+]);
+
+/** Codes that no gateway gives yet. */
+export const NOT_GIVEN: ReadonlySet<string> = new Set(['too_many_devices', 'revoked']);
