@@ -12,7 +12,7 @@ import { readCredentials } from '../services/gateway/admission/tls.ts';
 import { logSize, logTail } from '../tools/stack/log-file.ts';
 import { type Certificates, makeCertificates } from './harness/certificates.ts';
 import { connectAs, connectRaw, type RawClient, type RawOptions } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { TcpProxy } from '../tools/stack/tcp-proxy.ts';
+import { TcpProxy } from '../tools/testkit/tcp-proxy.ts';
 import { watchCpu } from './harness/cpu.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { Traffic } from './harness/traffic.ts';
 import { until } from './harness/wait.ts';

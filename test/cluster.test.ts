@@ -1,8 +1,8 @@
 import { partitionOf, routeQueue } from '#libs/broker/topology.ts';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { ProcessHandle } from '../tools/stack/process-handle.ts';
+import type { ProcessHandle } from '../tools/testkit/process-handle.ts';
 import { connectAs } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { Traffic } from './harness/traffic.ts';
 import { until } from './harness/wait.ts';

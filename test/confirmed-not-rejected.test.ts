@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { plant } from './harness/planted-bug.ts';
 import { connectAs } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 
@@ -26,7 +25,7 @@ beforeAll(async () => {
   };
   const root = plant([window], inject('infrastructure').dataDir);
   stack = await startStack({
-    servicesDir: join(root, 'services'),
+    root,
     env: { MAILBOX_QUOTA: String(QUOTA), QUEUE_SETTLE_MS: '0' },
   });
   [one, two] = stack.gateways as [ServiceHandle, ServiceHandle];

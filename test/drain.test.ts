@@ -4,7 +4,7 @@ import { type Client, connect, type OutgoingMessage } from '#libs/client/index.t
 import { emptyMailbox } from './harness/mailbox.ts';
 import { queueExists } from './harness/queues.ts';
 import { connectAs, connectRaw, isHint } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

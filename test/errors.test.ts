@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { connectAs, connectRaw, type RawClient } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

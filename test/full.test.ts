@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { residentBytes, watchCpu } from './harness/cpu.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { Traffic } from './harness/traffic.ts';
 import { until } from './harness/wait.ts';

@@ -6,7 +6,7 @@ import { troubleIn } from '../tools/fuzz/logs.ts';
 import { request, UPGRADE, Wire } from '../tools/fuzz/wire.ts';
 import { residentBytes } from './harness/cpu.ts';
 import { connectAs, connectRaw, type RawClient } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 import { FRAMES } from './hostile/frames.ts';

@@ -3,7 +3,7 @@ import { GATEWAY_EXCHANGE, gatewayQueue, RETURNED_QUEUE } from '#libs/broker/top
 import { emptyMailbox } from './harness/mailbox.ts';
 import { queueExists, withChannel } from './harness/queues.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

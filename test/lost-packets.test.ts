@@ -9,7 +9,7 @@ import {
   type OutgoingMessage,
   type OutgoingState,
 } from '#libs/client/index.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

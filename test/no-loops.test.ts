@@ -10,7 +10,7 @@ import {
 } from '#libs/broker/topology.ts';
 import { publishTo, withChannel } from './harness/queues.ts';
 import { connectAs } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

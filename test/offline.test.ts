@@ -3,7 +3,7 @@ import type { OfflineN } from '#libs/protocol/server-packets.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
 import type { Metrics } from './harness/metrics.ts';
 import { connectAs, isHint, type RawClient } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

@@ -5,7 +5,7 @@ import { connect } from '#libs/client/index.ts';
 import { ReturnReason } from '#libs/broker/entries.ts';
 import { partitionOf } from '#libs/broker/topology.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

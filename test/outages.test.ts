@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { connectAs, connectRaw, type RawClient } from './harness/raw-client.ts';
-import type { ProcessHandle } from '../tools/stack/process-handle.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ProcessHandle } from '../tools/testkit/process-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { ProcessHandle } from '../tools/stack/process-handle.ts';
-import type { Machine } from '../tools/stack/private-network.ts';
+import type { ProcessHandle } from '../tools/testkit/process-handle.ts';
+import type { Machine } from '../tools/testkit/private-network.ts';
 import { Conversation } from './harness/conversation.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

@@ -1,11 +1,11 @@
 import pg from 'pg';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TcpProxy } from '../tools/stack/tcp-proxy.ts';
-import { Dice } from '../tools/chaos/dice.ts';
+import { TcpProxy } from '../tools/testkit/tcp-proxy.ts';
+import { Dice } from '../tools/testkit/dice.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { connectAs, isHint, type RawClient } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

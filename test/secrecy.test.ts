@@ -15,7 +15,7 @@ import {
 } from '#libs/broker/topology.ts';
 import { publishTo, takeLetters, withChannel } from './harness/queues.ts';
 import { connectRaw, isHint, type RawClient, type RawOptions } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

@@ -10,7 +10,7 @@ import {
 import { emptyMailbox } from './harness/mailbox.ts';
 import { publishTo, takeLetters, withChannel } from './harness/queues.ts';
 import { connectAs, isHint, type RawClient } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

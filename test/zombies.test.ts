@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { partitionOf, routeQueue } from '#libs/broker/topology.ts';
 import type { LoginA } from '#libs/protocol/server-packets.ts';
-import { TcpProxy } from '../tools/stack/tcp-proxy.ts';
+import { TcpProxy } from '../tools/testkit/tcp-proxy.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { withChannel } from './harness/queues.ts';
 import { connectAs, connectRaw, isHint, type RawClient } from './harness/raw-client.ts';
-import type { ServiceHandle } from './harness/service-handle.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { REPOSITORY } from '../../tools/stack/environment.ts';
 import { findRabbitMqServer } from '../../tools/stack/rabbitmq-install.ts';
-import type { Addresses } from './infrastructure.ts';
+import type { Addresses } from '../../tools/testkit/backends.ts';
 
 const run = promisify(execFile);
 

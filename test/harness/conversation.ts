@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, connect, type OutgoingMessage } from '#libs/client/index.ts';
 import type { Stack } from './running-stack.ts';
-import type { ServiceHandle } from './service-handle.ts';
+import type { ServiceHandle } from '../../tools/testkit/service-handle.ts';
 import { until } from './wait.ts';
 
 /** Who writes to whom, and through which gateways; each tries its own in turn. */

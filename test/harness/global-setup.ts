@@ -3,13 +3,8 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { killStack, unmountBelow, untilGone } from '../../tools/stack/leftovers.ts';
 import { isOwnerRunning, ownerRecord } from '../../tools/stack/owner.ts';
-import {
-  type Addresses,
-  DATA,
-  FOLDER_PREFIX,
-  startInfrastructure,
-  temporaryFolder,
-} from './infrastructure.ts';
+import type { Addresses } from '../../tools/testkit/backends.ts';
+import { DATA, FOLDER_PREFIX, startInfrastructure, temporaryFolder } from './infrastructure.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -41,11 +36,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const infrastructure = await startInfrastructure(dataDir, { metrics: true });
   project.provide('infrastructure', infrastructure.addresses);
   return async () => {
-    await infrastructure.stop();
+    const failures = await infrastructure.stop();
     const left = killStack(dataDir, { below: true });
     await untilGone(left, 5_000);
     clearUp();
     process.off('exit', clearUp).off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    if (failures.length > 0) throw new Error(failures.join('\n'));
     if (left.length > 0)
       throw new Error(`tests left ${left.length} processes running (now killed): ${left.join(', ')}`);
   };

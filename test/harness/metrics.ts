@@ -1,1 +1,1 @@
-export { type Labels, Metrics, readMetrics } from '../../tools/stack/metrics.ts';
+export { type Labels, Metrics, readMetrics } from '../../tools/testkit/metrics.ts';

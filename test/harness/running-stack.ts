@@ -1,15 +1,14 @@
-import { join } from 'node:path';
 import pg from 'pg';
-import { freePort } from '../../tools/stack/ports.ts';
-import type { PrivateNetwork } from '../../tools/stack/private-network.ts';
-import type { ServiceKind } from '../../tools/stack/service.ts';
 import { signToken } from '../../tools/stack/token.ts';
+import { type Addresses, type Backends, failuresOf } from '../../tools/testkit/backends.ts';
+import { Environment } from '../../tools/testkit/environment.ts';
+import type { PrivateNetwork } from '../../tools/testkit/private-network.ts';
+import type { ProcessHandle } from '../../tools/testkit/process-handle.ts';
+import type { ServiceHandle } from '../../tools/testkit/service-handle.ts';
 import { deleteVirtualHost, quorumQueues, type QueueState, setAlarm } from './broker-admin.ts';
 import { dropDatabase } from './database-admin.ts';
-import type { Addresses, Infrastructure } from './infrastructure.ts';
+import { watchLog } from './logs.ts';
 import { type Metrics, readMetrics } from './metrics.ts';
-import type { ProcessHandle } from '../../tools/stack/process-handle.ts';
-import { ServiceHandle } from './service-handle.ts';
 
 /** What a stack stands on; see `startStack`. */
 export interface StackGround {
@@ -17,10 +16,11 @@ export interface StackGround {
   name: string;
   addresses: Addresses;
   /** Set when broker and database are this stack's own. */
-  own: Infrastructure | undefined;
+  own: Backends | undefined;
   databaseUrl: string;
   env: NodeJS.ProcessEnv;
-  servicesDir: string | undefined;
+  /** Work tree whose services run. */
+  root: string | undefined;
 }
 
 /** The shared broker is not killed: its queues need no time to settle, and on a busy machine it may well take its time. */
@@ -28,38 +28,62 @@ const CALM = { QUEUE_SETTLE_MS: '0', CONFIRM_TIMEOUT_MS: '20000', LOGIN_TIMEOUT_
 
 /** A running stack in the hands of a test. */
 export class Stack implements AsyncDisposable {
-  readonly gateways: ServiceHandle[] = [];
-  readonly routing: ServiceHandle[] = [];
-  readonly ack: ServiceHandle[] = [];
   /** As in AMQP_URL: of a cluster, the addresses of all nodes. */
   readonly amqpUrl: string;
   readonly databaseUrl: string;
   /** Key of the tokens, shared with the gateways. */
-  readonly secret = 'the secret of the system tests, long enough for HS256';
+  readonly secret: string;
   readonly #ground: StackGround;
+  readonly #environment: Environment;
   readonly #pool: pg.Pool;
   #stopping: Promise<void> | undefined;
-  readonly #started: Record<ServiceKind, number> = { gateway: 0, routing: 0, ack: 0 };
 
-  constructor(ground: StackGround) {
+  private constructor(ground: StackGround, environment: Environment) {
     this.#ground = ground;
-    this.amqpUrl = ground.addresses.amqpUrl
-      .split(',')
-      .map((url) => `${url}/${ground.name}`)
-      .join(',');
+    this.#environment = environment;
+    this.amqpUrl = environment.amqpUrls.join(',');
     this.databaseUrl = ground.databaseUrl;
+    this.secret = environment.secret;
     this.#pool = new pg.Pool({ connectionString: ground.databaseUrl, max: 2 });
     this.#pool.on('error', () => undefined); // a test may end the database
   }
 
+  /** A stack without services, in its virtual host and database. */
+  static async on(ground: StackGround): Promise<Stack> {
+    const { name, addresses, databaseUrl, env, own, root } = ground;
+    const urls = addresses.amqpUrl.split(',').map((url) => `${url}/${name}`);
+    const environment = await Environment.start({
+      dataDir: addresses.dataDir,
+      secret: 'the secret of the system tests, long enough for HS256',
+      ground: { amqpUrl: urls.join(','), databaseUrl },
+      env: { ...(own ? {} : CALM), ...env },
+      root,
+      logPrefix: `${name}-`,
+      watch: (spec) => watchLog(spec.name, spec.logFile),
+    });
+    return new Stack(ground, environment);
+  }
+
+  get gateways(): ServiceHandle[] {
+    return this.#environment.of('gateway');
+  }
+
+  get routing(): ServiceHandle[] {
+    return this.#environment.of('routing');
+  }
+
+  get ack(): ServiceHandle[] {
+    return this.#environment.of('ack');
+  }
+
   /** The stack's own broker. @throws Error without `ownInfrastructure`. */
   get rabbitmq(): ProcessHandle {
-    return this.#own().rabbitmq[0];
+    return this.#own().brokers[0];
   }
 
   /** The nodes of the stack's own cluster. @throws Error without `ownInfrastructure` or `cluster`. */
   get brokerNodes(): ProcessHandle[] {
-    return this.#own().rabbitmq;
+    return this.#own().brokers;
   }
 
   /** The network between the nodes. @throws Error without `silenceS` */
@@ -76,22 +100,27 @@ export class Stack implements AsyncDisposable {
 
   /** The stack's own database server. @throws Error without `ownInfrastructure`. */
   get postgres(): ProcessHandle {
-    return this.#own().postgres;
+    return this.#own().database;
+  }
+
+  /** More services, ready; `env` on top of the stack's. */
+  add(...args: Parameters<Environment['add']>): Promise<ServiceHandle[]> {
+    return this.#environment.add(...args);
   }
 
   /** One more gateway, ready; `env` on top of the stack's. */
   addGateway(env: NodeJS.ProcessEnv = {}): Promise<ServiceHandle> {
-    return this.#add('gateway', this.gateways, env);
+    return this.#environment.addOne('gateway', env);
   }
 
   /** One more routing instance, ready; `env` on top of the stack's. */
   addRouting(env: NodeJS.ProcessEnv = {}): Promise<ServiceHandle> {
-    return this.#add('routing', this.routing, env);
+    return this.#environment.addOne('routing', env);
   }
 
   /** One more ack instance, ready; `env` on top of the stack's. */
   addAck(env: NodeJS.ProcessEnv = {}): Promise<ServiceHandle> {
-    return this.#add('ack', this.ack, env);
+    return this.#environment.addOne('ack', env);
   }
 
   /** Rows of one SQL statement in the stack's database. */
@@ -135,43 +164,14 @@ export class Stack implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     const { own, addresses, name } = this.#ground;
-    const failures: unknown[] = [];
-    const settle = async (...tasks: Promise<unknown>[]) => {
-      for (const outcome of await Promise.allSettled(tasks)) {
-        if (outcome.status === 'rejected') failures.push(outcome.reason);
-      }
-    };
-    await settle(...this.gateways.splice(0).map((handle) => handle.stop()));
-    await settle(...[...this.routing.splice(0), ...this.ack.splice(0)].map((handle) => handle.stop()));
-    await settle(this.#pool.end());
-    if (own) await settle(own.stop());
-    else await settle(dropDatabase(addresses.databaseUrl, name), deleteVirtualHost(addresses, name));
-    if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('\n'));
+    const failures = await this.#environment.stop();
+    const left = own ? [] : [dropDatabase(addresses.databaseUrl, name), deleteVirtualHost(addresses, name)];
+    failures.push(...(await failuresOf([this.#pool.end()])), ...(await failuresOf(left)));
+    failures.push(...((await own?.stop()) ?? []));
+    if (failures.length > 0) throw new AggregateError(failures, failures.join('\n'));
   }
 
-  async #add(kind: ServiceKind, list: ServiceHandle[], env: NodeJS.ProcessEnv): Promise<ServiceHandle> {
-    const name = `${kind}-${++this.#started[kind]}`;
-    const { dataDir } = this.#ground.addresses;
-    const own =
-      kind === 'gateway'
-        ? { DATABASE_URL: undefined, AUTH_SECRET: this.secret, GATEWAY_ID: name }
-        : { DATABASE_URL: this.databaseUrl };
-    const calm = this.#ground.own ? {} : CALM;
-    const handle = await ServiceHandle.startService({
-      kind,
-      name,
-      port: await freePort(),
-      dataDir,
-      logFile: join(dataDir, 'logs', `${this.#ground.name}-${name}.log`),
-      env: { AMQP_URL: this.amqpUrl, ...own, ...calm, ...this.#ground.env, ...env },
-      servicesDir: this.#ground.servicesDir,
-    });
-    list.push(handle);
-    list.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true })); // they become ready in any order
-    return handle;
-  }
-
-  #own(): Infrastructure {
+  #own(): Backends {
     const { own } = this.#ground;
     if (!own) throw new Error('start the stack with `ownInfrastructure: true` to end its broker or database');
     return own;

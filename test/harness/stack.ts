@@ -1,15 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inject } from 'vitest';
+import type { BackendOptions, Backends } from '../../tools/testkit/backends.ts';
 import { createVirtualHost } from './broker-admin.ts';
 import { createDatabase } from './database-admin.ts';
 import type { Certificates } from './certificates.ts';
-import {
-  type Infrastructure,
-  type InfrastructureOptions,
-  startInfrastructure,
-  temporaryFolder,
-} from './infrastructure.ts';
+import { startInfrastructure, temporaryFolder } from './infrastructure.ts';
 import { printLogsOfFailedTests } from './logs.ts';
 import { Stack } from './running-stack.ts';
 
@@ -36,8 +32,8 @@ export interface StackOptions {
   silenceS?: number;
   /** The same, with TLS as well: the services use it if `env` says so. */
   tls?: Certificates;
-  /** Folder with other services than ours, for tests of the harness itself. */
-  servicesDir?: string;
+  /** Work tree whose services run; default: this one. */
+  root?: string;
 }
 
 let stacks = 0;
@@ -47,7 +43,7 @@ let stacks = 0;
  * when all are ready. Use it with `await using`, or call `stop()`.
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const { gateways = 2, routing = 1, ack = 1, env = {}, servicesDir } = options;
+  const { gateways = 2, routing = 1, ack = 1, env = {}, root } = options;
   const { ownInfrastructure = false, cluster = false, silenceS, tls } = options;
   const own =
     ownInfrastructure || cluster || tls
@@ -60,14 +56,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     createDatabase(addresses.databaseUrl, name),
     createVirtualHost(addresses, name),
   ]);
-  const stack = new Stack({ name, addresses, own, databaseUrl, env, servicesDir });
-  const add = (count: number, one: () => Promise<unknown>) => Array.from({ length: count }, one);
+  const stack = await Stack.on({ name, addresses, own, databaseUrl, env, root });
   try {
-    await Promise.all([
-      ...add(gateways, () => stack.addGateway()),
-      ...add(routing, () => stack.addRouting()),
-      ...add(ack, () => stack.addAck()),
-    ]);
+    await stack.add({ gateway: gateways, routing, ack });
     return stack;
   } catch (error) {
     await stack.stop().catch(() => undefined); // the first error is the one to see
@@ -76,7 +67,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 }
 
 /** Below the run's folder, so that the end of the run covers it too. */
-async function startOwn(options: InfrastructureOptions): Promise<Infrastructure> {
+async function startOwn(options: BackendOptions): Promise<Backends> {
   const parent = join(inject('infrastructure').dataDir, 'own');
   mkdirSync(parent, { recursive: true });
   return startInfrastructure(await temporaryFolder(parent), options);

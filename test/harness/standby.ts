@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { postgres } from '../../tools/stack/postgres.ts';
-import { ProcessHandle } from '../../tools/stack/process-handle.ts';
+import { ProcessHandle } from '../../tools/testkit/process-handle.ts';
 import { watchLog } from './logs.ts';
 import { until } from './wait.ts';
 

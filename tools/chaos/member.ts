@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { freePort } from '../stack/ports.ts';
-import { ProcessHandle } from '../stack/process-handle.ts';
+import { ProcessHandle } from '../testkit/process-handle.ts';
 import { service, type ServiceKind } from '../stack/service.ts';
-import { TcpProxy } from '../stack/tcp-proxy.ts';
+import { TcpProxy } from '../testkit/tcp-proxy.ts';
 import { ProcessClock } from './clock/clock.ts';
 
 /** Shorter than the defaults, so that a fault of seconds shows what one of minutes does. */

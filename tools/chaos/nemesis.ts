@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Dice } from './dice.ts';
+import type { Dice } from '../testkit/dice.ts';
 import type { Fault, Target } from './faults/fault.ts';
 import { FAULTS, type FaultName } from './faults/faults.ts';
 import type { FaultEvent } from './history.ts';

@@ -1,7 +1,7 @@
 import type { ChannelModel } from 'amqplib';
 import pg from 'pg';
 import { ACK_QUEUE, DEAD_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
-import { readMetrics } from '../stack/metrics.ts';
+import { readMetrics } from '../testkit/metrics.ts';
 import { withBroker } from './broker.ts';
 import type { Remains } from './check/guarantees.ts';
 import { MAILBOX_QUOTA, type World } from './world.ts';

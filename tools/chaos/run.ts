@@ -6,7 +6,7 @@ import { killStack, unmountBelow } from '../stack/leftovers.ts';
 import { check, type Verdict } from './check/check.ts';
 import { factsOf } from './check/facts.ts';
 import { timelineOf } from './check/timeline.ts';
-import { Dice } from './dice.ts';
+import { Dice } from '../testkit/dice.ts';
 import { Nemesis } from './nemesis.ts';
 import type { ChaosOptions } from './options.ts';
 import { reportOf, storiesOf } from './report.ts';

@@ -1,11 +1,11 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { pgBouncer } from '../stack/pgbouncer.ts';
+import { pgBouncer } from '../testkit/pgbouncer.ts';
 import { freePort } from '../stack/ports.ts';
-import { ProcessHandle } from '../stack/process-handle.ts';
+import { ProcessHandle } from '../testkit/process-handle.ts';
 import { ensureRabbitMq } from '../stack/rabbitmq-install.ts';
-import { rabbitMqCluster } from '../stack/rabbitmq-cluster.ts';
+import { rabbitMqCluster } from '../testkit/rabbitmq-cluster.ts';
 import { rabbitMq } from '../stack/rabbitmq.ts';
 import type * as PostgresModule from '../stack/postgres.ts';
 import type { ServiceKind } from '../stack/service.ts';

@@ -1,7 +1,7 @@
 import amqp, { type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { parseEntries } from '#libs/broker/dead-letters.ts';
 import { DEAD_QUEUE } from '#libs/broker/topology.ts';
-import type { Dice } from '../chaos/dice.ts';
+import type { Dice } from '../testkit/dice.ts';
 import { until } from '../stack/until.ts';
 import { forgeryOf } from './forgeries.ts';
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { AckEntry, GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
 import { ACK_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
-import type { Dice } from '../chaos/dice.ts';
+import type { Dice } from '../testkit/dice.ts';
 import { hurtBytes, hurtJson, randomBytes } from './mutate.ts';
 
 /** A message that no service wrote, for one of our queues. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { SUBPROTOCOL } from '#libs/protocol/limits.ts';
 import type { ErrorPacket, ServerPacket } from '#libs/protocol/server-packets.ts';
-import type { Dice } from '../chaos/dice.ts';
+import type { Dice } from '../testkit/dice.ts';
 import { until } from '../stack/until.ts';
 import { packetFault } from './answers.ts';
 

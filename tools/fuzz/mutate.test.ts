@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Dice } from '../chaos/dice.ts';
+import { Dice } from '../testkit/dice.ts';
 import { readFrames } from './frames.ts';
 import { cut, hurtBytes, hurtJson } from './mutate.ts';
 import { scriptOf } from './scripts.ts';

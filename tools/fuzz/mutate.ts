@@ -1,4 +1,4 @@
-import type { Dice } from '../chaos/dice.ts';
+import type { Dice } from '../testkit/dice.ts';
 
 /** Seeded damage to bytes and to JSON values. The same dice do the same damage. */
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Dice } from '../chaos/dice.ts';
+import { Dice } from '../testkit/dice.ts';
 import type { Progress } from '../progress.ts';
 import { killStack } from '../stack/leftovers.ts';
 import { signToken } from '../stack/token.ts';

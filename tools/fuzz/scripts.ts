@@ -1,4 +1,4 @@
-import type { Dice } from '../chaos/dice.ts';
+import type { Dice } from '../testkit/dice.ts';
 import { closeFrame, frame, OPCODES } from './frames.ts';
 import { cut, hurtBytes, hurtJson, randomBytes } from './mutate.ts';
 import { request, UPGRADE } from './wire.ts';

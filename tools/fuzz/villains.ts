@@ -1,4 +1,4 @@
-import { Dice } from '../chaos/dice.ts';
+import { Dice } from '../testkit/dice.ts';
 import { signToken } from '../stack/token.ts';
 import { faultIn } from './answers.ts';
 import { type Script, scriptOf, type Villain } from './scripts.ts';

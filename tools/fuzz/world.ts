@@ -1,9 +1,9 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { readMetrics } from '../stack/metrics.ts';
+import { readMetrics } from '../testkit/metrics.ts';
 import { freePort } from '../stack/ports.ts';
 import { postgres } from '../stack/postgres.ts';
-import { ProcessHandle } from '../stack/process-handle.ts';
+import { ProcessHandle } from '../testkit/process-handle.ts';
 import { ensureRabbitMq } from '../stack/rabbitmq-install.ts';
 import { rabbitMq } from '../stack/rabbitmq.ts';
 import { service, type ServiceKind } from '../stack/service.ts';

@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../stack/ports.ts';
 import { postgres } from '../stack/postgres.ts';
-import { ProcessHandle } from '../stack/process-handle.ts';
+import { ProcessHandle } from '../testkit/process-handle.ts';
 import { ensureRabbitMq } from '../stack/rabbitmq-install.ts';
 import { rabbitMq } from '../stack/rabbitmq.ts';
 import { service, type ServiceKind, webSocketUrl } from '../stack/service.ts';

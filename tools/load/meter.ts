@@ -1,4 +1,4 @@
-import { memoryOf, processUsage, treeOf } from '../stack/process-usage.ts';
+import { memoryOf, processUsage, treeOf } from '../testkit/process-usage.ts';
 
 /** A process whose use of the machine counts, with its descendants. */
 export interface Role {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { connect } from 'node:net';
-import type { Machine } from './private-network.ts';
+import type { Machine } from '../testkit/private-network.ts';
 
 /** Length-prefixed KILL request of the Erlang port mapper protocol. */
 const KILL_REQUEST = Buffer.from([0, 1, 'k'.charCodeAt(0)]);

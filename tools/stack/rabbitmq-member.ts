@@ -1,4 +1,4 @@
-import type { Machine } from './private-network.ts';
+import type { Machine } from '../testkit/private-network.ts';
 
 /** Which node of a cluster: `number` from 1 to `of`. */
 export interface Member {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, connect, MemoryStorage, type Storage, type Tuning } from '#libs/client/index.ts';
 import { LevelStorage } from '#libs/client/storage/level.ts';
-import type { Dice } from '../dice.ts';
+import type { Dice } from '../../testkit/dice.ts';
 import type { ClientEvent, Packet } from '../history.ts';
 import { fetchTokenFrom } from '../token-endpoint.ts';
 import { type Recorder, recordedSocket } from './recorded-socket.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Conduct, Part } from '../cast.ts';
-import type { Dice } from '../dice.ts';
+import type { Dice } from '../../testkit/dice.ts';
 import { Actor, type Ground } from './actor.ts';
 
 /** What a part needs to be played. */

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Part } from '../cast.ts';
-import { Dice } from '../dice.ts';
+import { Dice } from '../../testkit/dice.ts';
 import { type ClientEvent, HistoryFile } from '../history.ts';
 import type { Actor } from './actor.ts';
 import { play } from './conduct.ts';

@@ -1,5 +1,5 @@
 import type { Crew } from '../crew.ts';
-import type { Dice } from '../dice.ts';
+import type { Dice } from '../../testkit/dice.ts';
 import type { TokenEndpoint } from '../token-endpoint.ts';
 import type { World } from '../world.ts';
 import { any, long, type Target, type Wound } from './fault.ts';

@@ -1,4 +1,4 @@
-import type { Dice } from '../dice.ts';
+import type { Dice } from '../../testkit/dice.ts';
 import type { World } from '../world.ts';
 
 /** Something that may go wrong, before anybody decided that it does. */

@@ -1,5 +1,5 @@
-import type { Dice } from '../dice.ts';
-import type { TcpProxy } from '../../stack/tcp-proxy.ts';
+import type { Dice } from '../../testkit/dice.ts';
+import type { TcpProxy } from '../../testkit/tcp-proxy.ts';
 import type { World } from '../world.ts';
 import { any, nothing, type Target } from './fault.ts';
 

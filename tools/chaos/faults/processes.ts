@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Dice } from '../dice.ts';
-import type { ProcessHandle } from '../../stack/process-handle.ts';
+import type { Dice } from '../../testkit/dice.ts';
+import type { ProcessHandle } from '../../testkit/process-handle.ts';
 import type { Member } from '../member.ts';
 import type { World } from '../world.ts';
 import { any, type Target } from './fault.ts';

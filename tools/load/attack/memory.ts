@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { memoryOf } from '../../stack/process-usage.ts';
+import { memoryOf } from '../../testkit/process-usage.ts';
 
 /** Most files and sockets that this process, and those that it starts, may have open. */
 export function openFilesLimit(): number {

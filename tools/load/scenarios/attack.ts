@@ -1,6 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Metrics, readMetrics } from '../../stack/metrics.ts';
+import { type Metrics, readMetrics } from '../../testkit/metrics.ts';
 import { until } from '../../stack/until.ts';
 import type { AttackName } from '../attack/attack.ts';
 import { HonestUsers, type Service } from '../attack/honest.ts';

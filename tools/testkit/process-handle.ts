@@ -1,6 +1,6 @@
-import { type Child, describeExit, type Exit } from './child.ts';
-import { logTail } from './log-file.ts';
-import { type ManagedProcess, startProcess, stopProcess } from './managed-process.ts';
+import { type Child, describeExit, type Exit } from '../stack/child.ts';
+import { logTail } from '../stack/log-file.ts';
+import { type ManagedProcess, startProcess, stopProcess } from '../stack/managed-process.ts';
 
 /** A running process in the hands of a test or of the nemesis. An end that nobody asked for is reported at once. */
 export class ProcessHandle {

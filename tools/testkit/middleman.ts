@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startChild } from './child.ts';
-import { childEnvironment } from './environment.ts';
-import type { ManagedProcess } from './managed-process.ts';
+import { startChild } from '../stack/child.ts';
+import { childEnvironment } from '../stack/environment.ts';
+import type { ManagedProcess } from '../stack/managed-process.ts';
 import { ProcessHandle } from './process-handle.ts';
 
 /** What operators put before a database or a broker, as Debian has it, with its default settings. */

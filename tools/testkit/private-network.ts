@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { rootShell, runInShell } from './apt.ts';
-import { type Child, startChild, stopChild } from './child.ts';
-import { childEnvironment } from './environment.ts';
-import { until } from './until.ts';
+import { rootShell, runInShell } from '../stack/apt.ts';
+import { type Child, startChild, stopChild } from '../stack/child.ts';
+import { childEnvironment } from '../stack/environment.ts';
+import { until } from '../stack/until.ts';
 
 /** A machine, as far as its network goes. */
 export interface Machine {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { freePort } from './ports.ts';
-import { ensureCookie } from './rabbitmq-home.ts';
-import type { ClusterNetwork } from './rabbitmq-member.ts';
-import { type BrokerNode, rabbitMq } from './rabbitmq.ts';
+import { freePort } from '../stack/ports.ts';
+import { ensureCookie } from '../stack/rabbitmq-home.ts';
+import type { ClusterNetwork } from '../stack/rabbitmq-member.ts';
+import { type BrokerNode, rabbitMq } from '../stack/rabbitmq.ts';
 
 /** Where a private cluster lives. */
 export interface RabbitMqClusterOptions {

@@ -1,10 +1,10 @@
 import { chownSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { debianProgram } from './debian-program.ts';
+import { debianProgram } from '../stack/debian-program.ts';
 import { folderFor, type Middleman, moved, startMiddleman } from './middleman.ts';
-import { freePort } from './ports.ts';
-import { postgresAccount } from './postgres-account.ts';
-import { acceptsQueries } from './postgres.ts';
+import { freePort } from '../stack/ports.ts';
+import { postgresAccount } from '../stack/postgres-account.ts';
+import { acceptsQueries } from '../stack/postgres.ts';
 
 export interface PgBouncerOptions {
   /** For how long a client has a server's connection. */

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TcpProxy } from './tcp-proxy.ts';
-import { until } from './until.ts';
+import { until } from '../stack/until.ts';
 
 let target: Server;
 let proxy: TcpProxy;
