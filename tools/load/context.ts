@@ -4,7 +4,7 @@ import { freePort } from '../stack/ports.ts';
 import type { Environment, Services } from './environment.ts';
 import { LoadGenerators } from './generators.ts';
 import type { LoadOptions, Size } from './options.ts';
-import type { Limit } from './report/limit.ts';
+import type { Limit } from './report/points.ts';
 import { type Functions, Worker } from './worker.ts';
 
 /** A benchmark does not measure how the gateway refuses. What is slow shows as latency. */

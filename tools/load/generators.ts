@@ -1,24 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Pairs from './jobs/pairs.ts';
-import { type Latency, LatencyHistogram } from './latency.ts';
-import { type Cost, Meter, type Role, sum } from './meter.ts';
+import { LatencyHistogram } from './latency.ts';
+import { Meter, type Role, sum } from './meter.ts';
 import { Worker } from './worker.ts';
 
 /** What all users together did in a span of time, and its cost. */
-export interface Measured extends Cost {
-  seconds: number;
-  sent: number;
-  confirmed: number;
-  perSecond: number;
-  /** Repeated packets, which clients drop. */
-  again: number;
-  /** Sent, and not confirmed at the end. */
-  outstanding: number;
-  /** From when a message was due to its ack:N. */
-  latency: Latency;
-  /** From when a message was due to its msg:A. */
-  accepted: Latency;
-}
+export type Measured = Awaited<ReturnType<LoadGenerators['take']>>;
 
 export interface Period {
   seconds: number;
@@ -43,16 +30,11 @@ export class LoadGenerators {
     return this.#workers.map((worker) => worker.as('load'));
   }
 
-  /** Logs pairs of users in. */
-  async connect(pairs: number, order: Omit<Pairs.PairsOrder, 'numbers'>): Promise<void> {
-    await this.#all((worker, n) => worker.call('connect', { ...order, numbers: this.#share(pairs, n) }));
-  }
-
-  /** Connects to a server that sends everything back. */
-  async connectEcho(connections: number, order: Omit<Pairs.EchoOrder, 'numbers'>): Promise<void> {
-    await this.#all((worker, n) =>
-      worker.call('connectEcho', { ...order, numbers: this.#share(connections, n) }),
-    );
+  /** Connects, and logs pairs of users in unless it is an echo server. */
+  async connect(count: number, order: Omit<Pairs.PairsOrder, 'numbers'>): Promise<void> {
+    const numbers = Array.from({ length: count }, (_, number) => number);
+    const share = (n: number) => numbers.filter((number) => number % this.#workers.length === n);
+    await this.#all((worker, n) => worker.call('connect', { ...order, numbers: share(n) }));
   }
 
   async closedLoop(outstanding: number): Promise<void> {
@@ -73,7 +55,7 @@ export class LoadGenerators {
   }
 
   /** What was done since the last time, and its cost by the meter. */
-  async take(meter: Meter): Promise<Measured> {
+  async take(meter: Meter) {
     const parts = await this.#all((worker) => worker.call('take'));
     const total = (value: (part: (typeof parts)[number]) => number) => sum(parts.map(value));
     const histogram = (key: 'latency' | 'accepted') =>
@@ -84,9 +66,13 @@ export class LoadGenerators {
       sent: total(({ sent }) => sent),
       confirmed,
       perSecond: total((part) => (part.confirmed * 1_000) / part.ms),
+      /** Repeated packets, which clients drop. */
       again: total(({ again }) => again),
+      /** Sent, and not confirmed at the end. */
       outstanding: total(({ outstanding }) => outstanding),
+      /** From when a message was due to its ack:N. */
       latency: histogram('latency'),
+      /** From when a message was due to its msg:A. */
       accepted: histogram('accepted'),
       ...meter.cost(confirmed),
     };
@@ -99,13 +85,6 @@ export class LoadGenerators {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#all((worker) => worker[Symbol.asyncDispose]());
-  }
-
-  /** The numbers below `count` that belong to the n-th process. */
-  #share(count: number, n: number): number[] {
-    return Array.from({ length: count }, (_, number) => number).filter(
-      (number) => number % this.#workers.length === n,
-    );
   }
 
   #all<T>(work: (worker: Worker<typeof Pairs>, n: number) => Promise<T>): Promise<T[]> {

@@ -1,14 +1,7 @@
 import { createHistogram } from 'node:perf_hooks';
 
-/** Latencies in milliseconds. */
-export interface Latency {
-  count: number;
-  p50: number;
-  p90: number;
-  p99: number;
-  p999: number;
-  max: number;
-}
+/** Quantiles of latencies, milliseconds. */
+export type Latency = ReturnType<LatencyHistogram['summary']>;
 
 /** Ten minutes, microseconds. */
 const HIGHEST_US = 600_000_000;
@@ -23,7 +16,7 @@ export class LatencyHistogram {
     return this;
   }
 
-  summary(): Latency {
+  summary() {
     const histogram = this.#histogram;
     if (histogram.count === 0) return { count: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
     const at = (percentile: number) => histogram.percentile(percentile) / 1_000;

@@ -7,7 +7,7 @@ import { Context } from './context.ts';
 import { Environment } from './environment.ts';
 import { measureLimits } from './limits/limits.ts';
 import { ATTACKS, BENCHMARKS, type LoadOptions, type ScenarioName } from './options.ts';
-import { describeHost, type Host } from './report/host.ts';
+import { describeHost } from './report/host.ts';
 import type { Section } from './report/section.ts';
 import { attack } from './scenarios/attack.ts';
 import { idle } from './scenarios/idle.ts';
@@ -19,7 +19,7 @@ import { slowUsers } from './scenarios/slow-users.ts';
 import { soak } from './scenarios/soak.ts';
 
 export interface LoadResult {
-  host: Host;
+  host: Awaited<ReturnType<typeof describeHost>>;
   options: LoadOptions;
   /** By the name of the scenario; `limits` are among them. */
   sections: Record<string, Section>;

@@ -19,53 +19,55 @@ const PAUSE_MS = 50;
 const PATIENCE_MS = 10_000;
 
 /** Pairs of users who are connected all the while; one of each writes, the other answers, message by message. */
-export class HonestUsers {
+export class HonestUsers implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #sockets: LoadSocket[] = [];
   readonly #latency = new Samples();
   #failed = 0;
   #running: Promise<unknown> = Promise.resolve();
 
-  async start(target: Target, pairs: number, tag: string): Promise<void> {
-    const names = Array.from({ length: pairs }, (_, n) => `${tag}-${n}`);
-    const talks = await Promise.all(names.map((name) => this.#pair(target, name)));
-    this.#running = Promise.all(talks.map((talk) => talk()));
+  static async logIn(target: Target, pairs: number, tag: string): Promise<HonestUsers> {
+    const users = new HonestUsers();
+    const names = Array.from({ length: pairs }, (_, n) => `honest-${tag}-${n}`);
+    const writers = await Promise.all(names.map((name) => users.#logIn(target, name)));
+    users.#running = Promise.all(writers.map((writer, n) => users.#talk(writer, `${names[n]}-reader`)));
+    return users;
   }
 
   /** What they have seen since the last call. */
   take(): Service {
-    const service = {
-      latency: new LatencyHistogram().add(this.#latency.take()).summary(),
-      failed: this.#failed,
-    };
+    const failed = this.#failed;
     this.#failed = 0;
-    return service;
+    return { latency: new LatencyHistogram().add(this.#latency.take()).summary(), failed };
   }
 
-  async stop(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#running;
     for (const socket of this.#sockets) socket.close();
   }
 
-  async #pair(target: Target, name: string): Promise<() => Promise<void>> {
-    const reader = await logInAs(target, `honest-reader-${name}`);
-    const writer = await logInAs(target, `honest-writer-${name}`);
+  /** @returns the writer of a pair */
+  async #logIn(target: Target, name: string): Promise<LoadSocket> {
+    const reader = await logInAs(target, `${name}-reader`);
+    const writer = await logInAs(target, name);
     this.#sockets.push(reader, writer);
     onPacket(reader, (packet) => {
       if (packet.type === 'msg:N')
         reader.send(JSON.stringify({ type: 'ack:R', id: packet.id, from: packet.from }));
     });
+    return writer;
+  }
+
+  async #talk(writer: LoadSocket, to: string): Promise<void> {
     const { signal } = this.#stop;
-    return async () => {
-      for (let count = 0; !signal.aborted; count++) {
-        const began = performance.now();
-        if ((await outcomeOf(writer, `honest-reader-${name}`, String(count))) === 'delivered')
-          this.#latency.add(performance.now() - began);
-        else this.#failed++;
-        await delay(PAUSE_MS, undefined, { signal }).catch(() => undefined);
-      }
-    };
+    for (let count = 0; !signal.aborted; count++) {
+      const began = performance.now();
+      const outcome = await outcomeOf(writer, to, String(count));
+      if (outcome === 'delivered') this.#latency.add(performance.now() - began);
+      else this.#failed++;
+      await delay(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    }
   }
 }
 

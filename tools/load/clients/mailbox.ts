@@ -1,18 +1,11 @@
 import { MAX_PULL } from '#libs/protocol/limits.ts';
-import type { OfflineMessage, OfflineReceipt } from '#libs/protocol/server-packets.ts';
+import type { OfflineMessage, OfflineReceipt, ServerPacket } from '#libs/protocol/server-packets.ts';
 import type { LoadSocket } from './socket.ts';
 
 export interface MailboxReader {
-  message: (message: { id: string }) => void;
-  receipt: (receipt: { id: string; state: string }) => void;
+  message: (message: OfflineMessage) => void;
+  receipt: (receipt: OfflineReceipt) => void;
   fault: (what: string) => void;
-}
-
-interface OfflineN {
-  type: string;
-  messages: Pick<OfflineMessage, 'key' | 'id'>[];
-  receipts: Pick<OfflineReceipt, 'key' | 'id' | 'state'>[];
-  more: boolean;
 }
 
 const ASK = JSON.stringify({ type: 'offline:R', limit: MAX_PULL });
@@ -30,7 +23,7 @@ export function readMailbox(socket: LoadSocket, reader: MailboxReader): void {
   };
   socket.onEnd = (why) => reader.fault(`a connection ended: ${why}`);
   socket.onText = (chunk, begin, end) => {
-    const packet = JSON.parse(chunk.slice(begin, end)) as OfflineN;
+    const packet = JSON.parse(chunk.slice(begin, end)) as ServerPacket;
     if (packet.type !== 'offline:N') {
       reader.fault(`unexpected: ${chunk.slice(begin, Math.min(end, begin + 300))}`);
       return;

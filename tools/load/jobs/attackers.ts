@@ -1,50 +1,28 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { flood } from '../attack/flood.ts';
 import type { Attack, AttackName, AttackOrder, Count } from '../attack/attack.ts';
 import { slowReaders } from '../attack/slow-readers.ts';
-import { inParallel, logInAs, type Target } from '../clients/log-in.ts';
-import type { LoadSocket } from '../clients/socket.ts';
+import { enter, leave } from './logins.ts';
 
 /** Attackers, in a process of their own so that the timing of honest users does not wait for them. */
 
-/** Connections that are being opened at the same time. */
 const LOGINS_AT_ONCE = 200;
-const RETRY_MS = 100;
 
-/** Logs users in. A refused one tries again: the gateway may be busy, or full for a moment. */
-async function logInMany(
-  target: Target,
-  names: string,
-  connections: number,
-  count: Count,
-): Promise<LoadSocket[]> {
-  const sockets: LoadSocket[] = [];
-  const enter = async (n: number): Promise<void> => {
-    try {
-      sockets.push(await logInAs(target, `${names}-${n}`, n, 1));
-    } catch {
-      count('refused');
-      await delay(RETRY_MS);
-      await enter(n);
-    }
-  };
-  await inParallel(connections, LOGINS_AT_ONCE, enter);
-  return sockets;
+/** Logs users in. @returns their number */
+async function logInMany({ target, connections }: AttackOrder, name: string, count: Count): Promise<number> {
+  const order = { ...target, tag: `${name}-`, count: connections, atOnce: LOGINS_AT_ONCE };
+  return (await enter(order, () => count('refused'))).latency.length;
 }
 
 const attacks: Record<AttackName, Attack> = {
   /** Connections that are logged in and do nothing. */
-  'attack-idle': async ({ target, connections }, count) => {
-    count('connections', (await logInMany(target, 'idle', connections, count)).length);
-  },
+  'attack-idle': async (order, count) => count('connections', await logInMany(order, 'idle', count)),
   'attack-slow-readers': slowReaders,
   'attack-flood': flood,
   /** Clients that connect, log in and vanish, all at once, again and again. */
-  'attack-storm': async ({ target, connections, rounds }, count) => {
-    for (let round = 0; round < rounds; round++) {
-      const sockets = await logInMany(target, 'storm', connections, count);
-      count('logins', sockets.length);
-      for (const socket of sockets) socket.close();
+  'attack-storm': async (order, count) => {
+    for (let round = 0; round < order.rounds; round++) {
+      count('logins', await logInMany(order, 'storm', count));
+      leave();
     }
   },
 };
@@ -53,7 +31,7 @@ const tally: Record<string, number> = {};
 
 /** Resolves when the attack is at full strength: all are connected, or were thrown out; of a storm, when it is over. */
 export const start = (order: AttackOrder): Promise<void> =>
-  attacks[order.attack](order, (what, by = 1) => (tally[what] = (tally[what] ?? 0) + by));
+  attacks[order.attack](order, (what, by = 1) => void (tally[what] = (tally[what] ?? 0) + by));
 
 /** What the attackers have done so far. */
 export const counts = (): Record<string, number> => tally;

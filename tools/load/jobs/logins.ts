@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { signToken } from '../../stack/token.ts';
 import { inParallel, logIn, type Target } from '../clients/log-in.ts';
 import { Samples } from '../clients/samples.ts';
@@ -13,22 +14,36 @@ export interface LoginsOrder extends Target {
   atOnce: number;
 }
 
+const RETRY_MS = 100;
+
 const sockets: LoadSocket[] = [];
 const faults: string[] = [];
 
-/** @returns the time for all, and the latency of each from its TCP connect to its login:A (microseconds) */
-export async function enter({ urls, secret, tag, count, atOnce }: LoginsOrder) {
+/**
+ * @param refused called when a login was refused, which is then tried again: the gateway may be busy, or full; without it
+ *   that is an error
+ * @returns the time for all, and the latency of each from its TCP connect to its login:A (microseconds)
+ */
+export async function enter({ urls, secret, tag, count, atOnce }: LoginsOrder, refused?: () => void) {
   const tokens: string[] = [];
   for (let n = 0; n < count; n++) tokens.push(await signToken(secret, `${tag}${n}`));
   const latency = new Samples();
-  const began = performance.now();
-  await inParallel(count, atOnce, async (n) => {
+  const enterOne = async (n: number): Promise<void> => {
     const due = performance.now();
-    const socket = await logIn(urls[n % urls.length] ?? '', tokens[n] ?? '');
-    latency.add(performance.now() - due);
-    socket.onEnd = (why) => faults.push(`a connection ended: ${why}`);
-    sockets.push(socket);
-  });
+    try {
+      const socket = await logIn(urls[n % urls.length] ?? '', tokens[n] ?? '', refused && 1);
+      latency.add(performance.now() - due);
+      socket.onEnd = (why) => faults.push(`a connection ended: ${why}`);
+      sockets.push(socket);
+    } catch (error) {
+      if (!refused) throw error;
+      refused();
+      await delay(RETRY_MS);
+      await enterOne(n);
+    }
+  };
+  const began = performance.now();
+  await inParallel(count, atOnce, enterOne);
   return { ms: performance.now() - began, latency: latency.take() };
 }
 

@@ -23,31 +23,32 @@ export interface PairsOrder extends Target {
   body: string;
   /** One pair of this many has a receiver that confirms nothing; 0 for none. */
   slowEvery: number;
+  /** Instead of pairs: connections to a server that sends back what it gets. */
+  echo?: boolean;
 }
 
 const LOGINS_AT_ONCE = 16;
 
-export async function connect({ tag, numbers, body, slowEvery, ...target }: PairsOrder): Promise<void> {
-  await inParallel(numbers.length, LOGINS_AT_ONCE, async (n) => {
-    const number = numbers[n] ?? 0;
-    const slow = slowEvery > 0 && number % slowEvery === 0;
-    const [from, to] = [`a${number}-${tag}`, `b${number}-${tag}`];
-    const ends = await Promise.all([logInAs(target, from, number), logInAs(target, to, number + 1)]);
-    const own = { tag: `${tag}${number}`, ledger: slow ? slowLedger : ledger };
-    senders.push(new Sender(ends[0], { ...own, to, body, expects: 'delivered' }));
-    receive(ends[1], { ...own, slow });
-    // PROTOCOL: what a client must do, 5.
-    for (const socket of ends) socket.send('{"type":"offline:R"}');
+export async function connect(order: PairsOrder): Promise<void> {
+  await inParallel(order.numbers.length, LOGINS_AT_ONCE, async (n) => {
+    const number = order.numbers[n] ?? 0;
+    await (order.echo ? connectEcho(order) : connectPair(order, number));
   });
 }
 
-export type EchoOrder = Pick<PairsOrder, 'urls' | 'tag' | 'numbers' | 'body'>;
+async function connectPair({ tag, body, slowEvery, ...target }: PairsOrder, number: number): Promise<void> {
+  const slow = slowEvery > 0 && number % slowEvery === 0;
+  const [from, to] = [`a${number}-${tag}`, `b${number}-${tag}`];
+  const ends = await Promise.all([logInAs(target, from, number), logInAs(target, to, number + 1)]);
+  const own = { tag: `${tag}${number}`, ledger: slow ? slowLedger : ledger };
+  senders.push(new Sender(ends[0], { ...own, to, body, expects: 'delivered' }));
+  receive(ends[1], { ...own, slow });
+  // PROTOCOL: what a client must do, 5.
+  for (const socket of ends) socket.send('{"type":"offline:R"}');
+}
 
-/** Connects to a server that sends back what it gets. */
-export async function connectEcho({ urls, tag, numbers, body }: EchoOrder): Promise<void> {
-  const options = { to: tag, tag, body, ledger, expects: 'echo' as const };
-  const open = async () => senders.push(new Sender(await LoadSocket.open(urls[0] ?? ''), options));
-  await Promise.all(numbers.map(open));
+async function connectEcho({ urls: [url = ''], tag, body }: PairsOrder): Promise<void> {
+  senders.push(new Sender(await LoadSocket.open(url), { to: tag, tag, body, ledger, expects: 'echo' }));
 }
 
 /** Each pair has this many messages under way: when one is confirmed, the next goes out. */

@@ -18,6 +18,9 @@ export interface RelayOrder {
   source: boolean;
 }
 
+/** The broker deletes the queues after this time without a consumer. */
+const EXPIRES_MS = 60_000;
+
 let order: RelayOrder;
 let content: Buffer;
 let channel: ConfirmChannel;
@@ -34,7 +37,10 @@ export async function connect(given: RelayOrder): Promise<void> {
   // As in our services: one connection to publish, another one to consume.
   channel = await (await amqp.connect(amqpUrl, { noDelay: true })).createConfirmChannel();
   for (const queue of [from, to])
-    await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': queueType } });
+    await channel.assertQueue(queue, {
+      durable: true,
+      arguments: { 'x-queue-type': queueType, 'x-expires': EXPIRES_MS },
+    });
   const consuming = await (await amqp.connect(amqpUrl, { noDelay: true })).createChannel();
   await consuming.prefetch(window);
   await consuming.consume(from, (message) => {

@@ -1,11 +1,10 @@
-import { connect } from 'amqplib';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AckEntry, LiveMessage, LiveReceipt, RouteMessage } from '#libs/broker/entries.ts';
 import { type Context, freshTag } from '../context.ts';
 import type * as Relay from '../jobs/relay.ts';
 import { LatencyHistogram } from '../latency.ts';
 import { Meter } from '../meter.ts';
-import type { Limit } from '../report/limit.ts';
+import type { Limit } from '../report/points.ts';
 import type { Worker } from '../worker.ts';
 
 const [from, to, id, at] = ['a10-k3x9qz', 'b10-k3x9qz', 'k3x9qz0-123456', 1_795_358_387_421];
@@ -42,7 +41,7 @@ export async function brokerLimit(context: Context, batch: number, rate?: number
   const queueType = env?.['QUEUE_TYPE'] ?? process.env['QUEUE_TYPE'] ?? 'quorum';
   const window = Math.max(4, Math.ceil((pairs * Math.max(1, ...outstanding)) / batch));
   const tag = freshTag();
-  const queue = (hop: number) => `bench.${tag}.${hop % 4}`;
+  const queue = (hop: number) => `load.${tag}.${hop % 4}`;
   const relays = entries(bodyBytes).map((text, hop) => {
     const worker = context.worker<typeof Relay>('relay', `relay-${hop + 1}`);
     const bytes = (text.length + 1) * batch + 1;
@@ -63,7 +62,6 @@ export async function brokerLimit(context: Context, batch: number, rate?: number
     };
   } finally {
     await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()));
-    await deleteQueues(amqpUrl, [0, 1, 2, 3].map(queue));
   }
 }
 
@@ -85,11 +83,4 @@ async function measured(
     latency: new LatencyHistogram().add(taken).summary(),
     cpuByRole: meter.cost(messages).cpuByRole,
   };
-}
-
-async function deleteQueues(amqpUrl: string, queues: readonly string[]): Promise<void> {
-  const connection = await connect(amqpUrl);
-  const channel = await connection.createChannel();
-  for (const queue of queues) await channel.deleteQueue(queue);
-  await connection.close();
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import type * as EchoServer from '../jobs/echo-server.ts';
-import type { Limit } from '../report/limit.ts';
+import { mapValues } from '../meter.ts';
+import type { Limit } from '../report/points.ts';
 
 /** Frames of one message: msg:R, msg:A, msg:N, ack:R, ack:A, ack:N. An echo has two. */
 const ECHOES_PER_MESSAGE = 3;
@@ -16,16 +17,16 @@ export async function echoLimit(context: Context, rate?: number): Promise<Limit>
   await using server = context.worker<typeof EchoServer>('echo-server', 'echo');
   await using generators = context.generators();
   const urls = [await server.call('listen')];
-  await generators.connectEcho(options.pairs, { urls, tag: 'echo', body: 'x'.repeat(options.bodyBytes) });
+  const order = { urls, secret: '', tag: 'echo', body: 'x'.repeat(options.bodyBytes), slowEvery: 0 };
+  await generators.connect(options.pairs, { ...order, echo: true });
   if (rate === undefined) await generators.closedLoop(Math.max(1, ...options.outstanding));
   else await generators.openLoop(rate * ECHOES_PER_MESSAGE);
   const { perSecond, latency, cpuByRole } = await generators.measure([server.as('server')], options);
   await generators.stop();
-  const cpu = Object.entries(cpuByRole).map(([role, ms]) => [role, ms * ECHOES_PER_MESSAGE] as const);
   return {
     name: 'WebSocket echo, three for a message',
     perSecond: perSecond / ECHOES_PER_MESSAGE,
     latency,
-    cpuByRole: Object.fromEntries(cpu),
+    cpuByRole: mapValues(cpuByRole, (ms) => ms * ECHOES_PER_MESSAGE),
   };
 }

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { cpuTable, number, pair } from '../report/format.ts';
-import type { Limit } from '../report/limit.ts';
+import type { Limit } from '../report/points.ts';
 import type { Section, Table } from '../report/section.ts';
 import { brokerLimit } from './broker.ts';
 import { echoLimit } from './echo.ts';

@@ -1,24 +1,13 @@
 import { execFileSync, type StdioOptions } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { REPOSITORY } from '../../stack/environment.ts';
-
-/** Where and on what the figures were measured. */
-export interface Host {
-  at: string;
-  cpus: number;
-  model: string;
-  kernel: string;
-  node: string;
-  commit: string;
-  /** Share of all processors that was in use before the run, by others: 0 to 1. */
-  busyBefore: number;
-}
+import { sum } from '../meter.ts';
 
 const LOOK_MS = 1_000;
 
-export async function describeHost(): Promise<Host> {
+/** The machine and the version that were measured. */
+export async function describeHost() {
   const before = cpuTimes();
   await delay(LOOK_MS);
   const after = cpuTimes();
@@ -29,25 +18,22 @@ export async function describeHost(): Promise<Host> {
     kernel: release(),
     node: process.versions.node,
     commit: commit(),
+    /** Share of all processors that other processes used before the run: 0 to 1. */
     busyBefore: 1 - (after.idle - before.idle) / (after.total - before.total),
   };
 }
 
-/** Of the whole machine, in ticks (proc(5): user, nice, system, idle, iowait, …). */
+/** Of all processors, milliseconds. */
 function cpuTimes(): { idle: number; total: number } {
-  const [, ...fields] = readFileSync('/proc/stat', 'latin1').split('\n', 1)[0]?.split(/\s+/) ?? [];
-  const times = fields.map(Number);
-  return { idle: (times[3] ?? 0) + (times[4] ?? 0), total: times.reduce((sum, ticks) => sum + ticks, 0) };
+  const times = cpus().map((cpu) => cpu.times);
+  return { idle: sum(times.map(({ idle }) => idle)), total: sum(times.flatMap((one) => Object.values(one))) };
 }
 
 function commit(): string {
   try {
     const stdio: StdioOptions = ['ignore', 'pipe', 'ignore'];
-    return execFileSync('git', ['describe', '--always', '--dirty'], {
-      cwd: REPOSITORY,
-      encoding: 'utf8',
-      stdio,
-    }).trim();
+    const options = { cwd: REPOSITORY, encoding: 'utf8', stdio } as const;
+    return execFileSync('git', ['describe', '--always', '--dirty'], options).trim();
   } catch {
     return 'unknown'; // not a clone
   }

@@ -1,7 +1,7 @@
 import type { Measured } from '../generators.ts';
+import type { Latency } from '../latency.ts';
 import type { Size } from '../options.ts';
 import { cpuTable, number, pair } from './format.ts';
-import type { Limit } from './limit.ts';
 import { type Chart, lineOf, type Table } from './section.ts';
 
 /** One measured load. */
@@ -12,6 +12,17 @@ export interface Point extends Measured {
   outstandingPerPair?: number;
   /** Of an open loop: messages a second that were due. */
   rate?: number;
+}
+
+/** What the machine can do in one respect, in messages. */
+export interface Limit {
+  name: string;
+  /** At most, or those that were due. */
+  perSecond: number;
+  /** From when a message was under way, or due, to its end. */
+  latency: Latency;
+  /** CPU time for 1,000 messages, milliseconds. */
+  cpuByRole: Record<string, number>;
 }
 
 export const processesOf = ({ gateways, routing, ack }: Size): string => `${gateways} + ${routing} + ${ack}`;

@@ -10,26 +10,8 @@ import type * as Attackers from '../jobs/attackers.ts';
 import { mib, number, pair } from '../report/format.ts';
 import type { Section } from '../report/section.ts';
 
-/** The effect of an attack. Memory is the gateway's, bytes; `before`, `held` and `after` are without garbage. */
-export interface AttackResult {
-  calm: Service;
-  attacked: Service;
-  /** Ratio of the two p99. */
-  slowdown: number;
-  memory: { before: number; peak: number; held: number; after: number };
-  /** Longest turn of the gateway's event loop while it was attacked, milliseconds. */
-  longestTurnMs: number;
-  /** What waited for clients to read it, at the end of the attack, bytes. */
-  sendBufferBytes: number;
-  /** Messages that the gateway held for clients then. */
-  inflightMessages: number;
-  /** What the attackers counted. */
-  counts: Readonly<Record<string, number>>;
-  /** Errors and closes that the gateway gave meanwhile, by code. */
-  errors: Record<string, number>;
-  /** Of each connection that idles. */
-  bytesPerConnection?: number;
-}
+/** Memory is the gateway's, bytes; `before`, `held` and `after` are without garbage. */
+export type AttackResult = Awaited<ReturnType<typeof attackWhile>>;
 
 /** Files that a process has open beside the clients' sockets, at most. */
 const OTHER_FILES = 500;
@@ -42,17 +24,12 @@ export async function attack(context: Context, name: AttackName): Promise<Sectio
   if (openFilesLimit() < needed)
     throw new Error(`${needed} open files must be allowed (ulimit -Hn), not ${openFilesLimit()}`);
   const { services } = await context.attacked();
-  const honest = new HonestUsers();
-  try {
-    await honest.start(services.target, context.options.honestPairs, freshTag());
-    const result = await attackWhile(honest, context, name);
-    return { title: `Under ${name}`, tables: tablesOf(result), data: result };
-  } finally {
-    await honest.stop();
-  }
+  await using honest = await HonestUsers.logIn(services.target, context.options.honestPairs, freshTag());
+  const result = await attackWhile(honest, context, name);
+  return { title: `Under ${name}`, tables: tablesOf(result), data: result };
 }
 
-async function attackWhile(honest: HonestUsers, context: Context, attack: AttackName): Promise<AttackResult> {
+async function attackWhile(honest: HonestUsers, context: Context, attack: AttackName) {
   const { connections, rounds, attackers: count, honestPairs, attackSeconds } = context.options;
   const { services, inspector } = await context.attacked();
   const [{ http, pid } = { http: '', pid: 0 }] = services.gateways;
@@ -88,12 +65,18 @@ async function attackWhile(honest: HonestUsers, context: Context, attack: Attack
   return {
     calm,
     attacked,
+    /** Ratio of the two p99. */
     slowdown: attacked.latency.p99 / calm.latency.p99,
     memory: { before, peak: highest, held, after },
+    /** Longest turn of the gateway's event loop during the attack. */
     longestTurnMs: now.value('nodejs_eventloop_lag_max_seconds') * 1_000,
+    /** What waited for clients to read it, at the end of the attack. */
     sendBufferBytes: now.value('sixfold_send_buffer_bytes'),
+    /** Messages that the gateway held for clients then. */
     inflightMessages: now.value('sixfold_inflight_messages'),
+    /** What the attackers counted. */
     counts,
+    /** Errors and closes by code. */
     errors: errorsSince(earlier, now),
     ...(attack === 'attack-idle' && {
       bytesPerConnection: (held - before) / (counts['connections'] ?? NaN),
