@@ -122,14 +122,14 @@ const PLANTED: {
     faults: [],
     bugs: [
       {
-        file: 'services/routing/away.ts',
+        file: 'services/routing/store-offline.ts',
         find: "({ state: 'stored' } as const)",
         replace: "({ state: 'delivered' } as const)",
         shows: /G3 delivered, says the server, and no device had confirmed it/,
       },
       {
-        file: 'services/routing/away.ts',
-        find: 'live.hint(presence.get(to) ?? [], delivery);',
+        file: 'services/routing/store-offline.ts',
+        find: 'gatewaySender.hint(presence.get(to) ?? [], delivery);',
         replace: '',
         shows: /G1 .* in mailboxes of users who are connected|G1 left lying in the mailbox/,
       },
@@ -201,7 +201,7 @@ const PLANTED: {
     load: { routing: 2, ack: 2, atOnce: 1, seconds: 30, patienceMs: 40_000 },
     bugs: [
       {
-        file: 'libs/store/ability.ts',
+        file: 'libs/store/health-check.ts',
         find: 'return (await within(ANSWER_WITHIN_MS, asked)) ?? false;',
         replace: 'await asked; return true;',
         shows: /though another instance could/,

@@ -19,7 +19,7 @@ let two: ServiceHandle;
 
 beforeAll(async () => {
   const window = {
-    file: 'libs/broker/acks.ts',
+    file: 'libs/broker/ack-batcher.ts',
     find: 'export const LINGER_MS = 20;',
     replace: 'export const LINGER_MS = 600_000;',
   };

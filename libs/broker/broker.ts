@@ -1,8 +1,8 @@
 import type { ChannelModel } from 'amqplib';
 import { ConfigError } from '#libs/runtime/config.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
-import { flushAcks } from './acks.ts';
-import { Link } from './link.ts';
+import { flushAcks } from './ack-batcher.ts';
+import { ReconnectingConnection } from './reconnecting-connection.ts';
 import { brokerConnected } from './metrics.ts';
 import { Publisher } from './publisher.ts';
 import { declareTopology, type QueueType, type Topology } from './topology.ts';
@@ -21,7 +21,7 @@ export interface BrokerOptions {
 }
 
 /** What lives on the consuming connection, and ends with it. */
-export interface Consuming {
+export interface ConnectionSetup {
   open: (connection: ChannelModel) => Promise<void>;
   close: () => void;
 }
@@ -34,8 +34,8 @@ export class Broker {
   readonly publisher: Publisher;
   readonly topology: Topology;
   readonly #options: BrokerOptions;
-  readonly #publishing: Link;
-  #consuming: Link | undefined;
+  readonly #publishing: ReconnectingConnection;
+  #consuming: ReconnectingConnection | undefined;
 
   /** @throws ConfigError when a CA is set for a connection that would not be encrypted */
   constructor(options: BrokerOptions) {
@@ -50,7 +50,7 @@ export class Broker {
       () => this.#publishing.blocked,
       () => this.#publishing.reset(),
     );
-    this.#publishing = this.#link('publish', {
+    this.#publishing = this.#connect('publish', {
       open: (connection) =>
         this.publisher.open(connection, (channel) => declareTopology(channel, this.topology)),
       close: () => this.publisher.close(),
@@ -58,8 +58,8 @@ export class Broker {
   }
 
   /** Begins to consume; `consuming` is opened anew with each connection. */
-  consume(consuming: Consuming): void {
-    this.#consuming = this.#link('consume', {
+  consume(consuming: ConnectionSetup): void {
+    this.#consuming = this.#connect('consume', {
       open: async (connection) => {
         const channel = await connection.createChannel();
         await declareTopology(channel, this.topology);
@@ -72,12 +72,12 @@ export class Broker {
   }
 
   /** The broker takes what is published: no alarm. */
-  get takes(): boolean {
+  get acceptsPublishes(): boolean {
     return this.#publishing.up && !this.#publishing.blocked;
   }
 
   /** What is published finds a connection. An alarm (`takes`) is another matter: it blocks everybody alike. */
-  get publishes(): boolean {
+  get publishingConnected(): boolean {
     return this.#publishing.up;
   }
 
@@ -92,7 +92,7 @@ export class Broker {
     this.#consuming?.reset();
   };
 
-  /** Reads nothing more from the consuming connection, or goes on; for seconds at most (stream.ts). */
+  /** Reads nothing more from the consuming connection, or goes on; for seconds at most (amqp-socket.ts). */
   readonly pauseConsuming = (paused: boolean): void => {
     this.#consuming?.pause(paused);
   };
@@ -107,9 +107,9 @@ export class Broker {
     await this.#publishing.stop();
   }
 
-  #link(role: string, { open, close }: Consuming): Link {
+  #connect(role: string, { open, close }: ConnectionSetup): ReconnectingConnection {
     const { name, config, log } = this.#options;
-    return new Link({
+    return new ReconnectingConnection({
       name: `${name} ${role}`,
       urls: config.AMQP_URL,
       ca: config.AMQP_CA,

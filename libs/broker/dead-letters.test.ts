@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type EntryFormat, MAX_MESSAGE_BYTES, MAX_MESSAGE_ENTRIES, parseEntries } from './dead-letters.ts';
-import { ACK, GATEWAY, ROUTE } from './formats.ts';
+import { ACK, GATEWAY, ROUTE } from './entry-formats.ts';
 
 const good = { kind: 'ack', from: 'alice', id: 'm1', to: 'bob', at: 1 };
 const kinds = fc.constantFrom('ack', 'message', 'pull', 'hint', 'mailbox', 'lease', '__proto__');

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Delivery } from './delivery.ts';
 import { deadTotal } from './metrics.ts';
-import { Outbox } from './outbox.ts';
+import { BatchPublisher } from './batch-publisher.ts';
 import type { Publisher } from './publisher.ts';
 import { DEAD_QUEUE } from './topology.ts';
 
@@ -27,14 +27,14 @@ export interface Parsed<E> {
 export interface EntryFormat<E> {
   schema: z.ZodType<E>;
   /** @returns what the schema makes of it, or undefined if that is left to the schema */
-  usual?: (fields: Readonly<Record<string, unknown>>) => E | undefined;
+  fastPath?: (fields: Readonly<Record<string, unknown>>) => E | undefined;
 }
 
 /**
  * Splits an AMQP message into entries. One that does not fit its schema does not take the others with it. Never throws,
  * whatever the content: who did would end with it in hand, and so would everybody that it is given to next.
  */
-export function parseEntries<E>(content: Buffer, { schema, usual }: EntryFormat<E>): Parsed<E> {
+export function parseEntries<E>(content: Buffer, { schema, fastPath }: EntryFormat<E>): Parsed<E> {
   if (content.length > MAX_MESSAGE_BYTES) return garbage(`larger than ${MAX_MESSAGE_BYTES} bytes`, content);
   let json: unknown;
   const text = content.toString();
@@ -48,7 +48,7 @@ export function parseEntries<E>(content: Buffer, { schema, usual }: EntryFormat<
   const parsed: Parsed<E> = { entries: [], unreadable: [] };
   let tooDeep = false;
   for (const element of json as unknown[]) {
-    const quick = isObject(element) ? usual?.(element) : undefined;
+    const quick = isObject(element) ? fastPath?.(element) : undefined;
     const read = quick ? { success: true as const, data: quick } : schema.safeParse(element);
     if (read.success) parsed.entries.push(read.data);
     else {
@@ -85,17 +85,17 @@ function textOf(element: unknown): string | undefined {
 
 /** The way to `sixfold.dead`: kept with its reason, counted, never in the way of others. */
 export class DeadLetters {
-  readonly #outbox: Outbox;
+  readonly #publisher: BatchPublisher;
 
   constructor(publisher: Publisher) {
-    this.#outbox = new Outbox({ publisher, exchange: '', routingKey: DEAD_QUEUE, stage: 'dead' });
+    this.#publisher = new BatchPublisher({ publisher, exchange: '', routingKey: DEAD_QUEUE, stage: 'dead' });
   }
 
   /** The delivery is held until the letter is in the queue. */
-  bury(delivery: Delivery, letter: DeadLetter): void {
+  publish(delivery: Delivery, letter: DeadLetter): void {
     deadTotal.inc();
     delivery.hold();
     const { queue } = delivery.source;
-    this.#outbox.add(JSON.stringify({ ...letter, queue, at: Date.now() }), delivery);
+    this.#publisher.add(JSON.stringify({ ...letter, queue, at: Date.now() }), delivery);
   }
 }

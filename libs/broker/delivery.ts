@@ -5,14 +5,14 @@ import type { Pending } from '#libs/runtime/group-commit.ts';
 export interface DeliverySource {
   readonly queue: string;
   /** The channel is gone or about to be: the broker gives its unacknowledged messages to somebody else. */
-  readonly gone: boolean;
+  readonly closed: boolean;
   /** Nothing further may be begun. */
   readonly closing: boolean;
   /** Deliveries received through it and not finished, begun or not. */
-  readonly inHand: number;
+  readonly unfinished: number;
   started(): void;
   /** To acknowledge. @param tag of the delivery */
-  dealtWith(tag: number): void;
+  ack(tag: number): void;
   finished(delivery: Delivery): void;
 }
 
@@ -64,7 +64,7 @@ export class Delivery implements Pending {
   settled(error?: Error): void {
     if (error) this.#failed = true;
     if (--this.#holds !== 0) return;
-    if (!this.#failed && !this.source.gone) this.source.dealtWith(this.#fields.deliveryTag);
+    if (!this.#failed && !this.source.closed) this.source.ack(this.#fields.deliveryTag);
     this.source.finished(this);
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isJson } from '#libs/protocol/json.ts';
 import { MAX_KEY_LENGTH, MAX_PULL } from '#libs/protocol/limits.ts';
-import { MAX_REPORTED, REPORT_QUEUE } from './report.ts';
+import { MAX_REPORTED, REPORT_QUEUE } from './slow-sessions-report.ts';
 import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } from '#libs/protocol/names.ts';
 
 /**
@@ -11,8 +11,8 @@ import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } fro
  */
 
 /** `<gateway id>.<epoch>` */
-export const GATEWAY_EPOCH = /^[A-Za-z0-9_-]{1,64}\.[0-9a-z]{1,16}$/;
-const Gateway = z.string().regex(GATEWAY_EPOCH);
+export const GATEWAY_INCARNATION = /^[A-Za-z0-9_-]{1,64}\.[0-9a-z]{1,16}$/;
+const Gateway = z.string().regex(GATEWAY_INCARNATION);
 /** A session's id. */
 export const SESSION = /^[A-Za-z0-9-]{1,64}$/;
 const Session = z.string().regex(SESSION);

@@ -33,12 +33,12 @@ export const suspensionsTotal = new Counter({
 });
 
 /** Open subscriptions. */
-export const consuming = new Set<{ readonly inHand: number }>();
+export const openConsumers = new Set<{ readonly unfinished: number }>();
 
 new Gauge({
   name: 'sixfold_unacked_deliveries',
   help: 'Deliveries received from RabbitMQ and not dealt with yet',
   collect() {
-    this.set(consuming.values().reduce((sum, { inHand }) => sum + inHand, 0));
+    this.set(openConsumers.values().reduce((sum, { unfinished }) => sum + unfinished, 0));
   },
 });

@@ -1,6 +1,6 @@
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { BrokerError } from './errors.ts';
-import { Lane } from './lane.ts';
+import { DestinationChannel } from './destination-channel.ts';
 import { channelsLost, closingChannels } from './metrics.ts';
 
 /**
@@ -26,13 +26,13 @@ export const PREPARE_AGAIN_MS = 1_000;
  * to a leader that was just killed nacks that and all that follow, for as long as it lives.
  *
  * A message on the new channel could overtake those on the old one. So what waits on the old one fails with the first
- * that does, and that channel is closed: whoever publishes again begins with the oldest (in-order.ts), whoever does not
+ * that does, and that channel is closed: whoever publishes again begins with the oldest (ordered-publisher.ts), whoever does not
  * has told its clients.
  */
 export class Publisher {
   #connection: ChannelModel | undefined;
-  readonly #lanes = new Map<string, Lane>();
-  readonly #closing = new Set<Lane>();
+  readonly #channels = new Map<string, DestinationChannel>();
+  readonly #closing = new Set<DestinationChannel>();
   readonly #blocked: () => boolean;
   readonly #reset: () => void;
   #prepare: () => Promise<void> = () => Promise.resolve();
@@ -65,7 +65,7 @@ export class Publisher {
 
   close(): void {
     this.#connection = undefined;
-    this.#lanes.clear();
+    this.#channels.clear();
     this.#closing.clear();
     closingChannels.set(0);
   }
@@ -98,23 +98,23 @@ export class Publisher {
     if (this.#stopped) throw new BrokerError('stopped');
     if (this.#blocked()) throw new BrokerError('blocked');
     if (!this.#connection) throw new BrokerError('not_connected');
-    const destination = nameOf(exchange, routingKey);
-    const lane = this.#lanes.get(destination) ?? this.#open(this.#connection, destination);
+    const destination = destinationKey(exchange, routingKey);
+    const channel = this.#channels.get(destination) ?? this.#open(this.#connection, destination);
     await new Promise<void>((resolve, reject) => {
-      lane.publish({ exchange, routingKey, content }, timeoutMs, (error) => {
+      channel.publish({ exchange, routingKey, content }, timeoutMs, (error) => {
         if (error?.code === 'unroutable') this.#prepareAgain();
         if (error) reject(error);
         else resolve();
-        if (lane.retired) this.#retire(destination, lane);
+        if (channel.retired) this.#retire(destination, channel);
       });
     });
   }
 
   /** Nothing more goes there for now. */
   release(exchange: string, routingKey: string): void {
-    const destination = nameOf(exchange, routingKey);
-    const lane = this.#lanes.get(destination);
-    if (lane) this.#retire(destination, lane);
+    const destination = destinationKey(exchange, routingKey);
+    const channel = this.#channels.get(destination);
+    if (channel) this.#retire(destination, channel);
   }
 
   /** No queue took a message: somebody may have deleted it, or what leads to it. What is shared is declared again. */
@@ -125,44 +125,44 @@ export class Publisher {
   }
 
   /** The next message takes a fresh channel, which finds the queue's leader if there is one by then. */
-  #lost(destination: string, lane: Lane): void {
+  #lost(destination: string, channel: DestinationChannel): void {
     channelsLost.inc();
-    if (lane.retired || this.#closing.size < MAX_CLOSING_CHANNELS) this.#retire(destination, lane);
+    if (channel.retired || this.#closing.size < MAX_CLOSING_CHANNELS) this.#retire(destination, channel);
   }
 
   /** Others may still wait for confirms on it: a close would lose those. */
-  #retire(destination: string, lane: Lane): void {
-    lane.retired = true;
-    if (this.#lanes.get(destination) === lane) this.#lanes.delete(destination);
-    if (lane.idle && !this.#closing.has(lane)) this.#close(lane);
+  #retire(destination: string, channel: DestinationChannel): void {
+    channel.retired = true;
+    if (this.#channels.get(destination) === channel) this.#channels.delete(destination);
+    if (channel.idle && !this.#closing.has(channel)) this.#close(channel);
   }
 
-  #close(lane: Lane): void {
+  #close(channel: DestinationChannel): void {
     const closing = (change: 'add' | 'delete') => {
-      this.#closing[change](lane);
+      this.#closing[change](channel);
       closingChannels.set(this.#closing.size);
     };
     closing('add');
     const late = setTimeout(() => {
-      if (this.#closing.has(lane)) this.#reset();
+      if (this.#closing.has(channel)) this.#reset();
     }, CLOSE_ANSWER_MS).unref();
-    void lane.close().then(() => {
+    void channel.close().then(() => {
       clearTimeout(late);
       closing('delete');
     });
   }
 
-  #open(connection: ChannelModel, destination: string): Lane {
+  #open(connection: ChannelModel, destination: string): DestinationChannel {
     const isCurrent = () => this.#connection === connection;
-    const lane = new Lane(connection, {
+    const channel = new DestinationChannel(connection, {
       get connected() {
         return isCurrent();
       },
-      lost: (lane) => this.#lost(destination, lane),
+      lost: (channel) => this.#lost(destination, channel),
     });
-    this.#lanes.set(destination, lane);
-    return lane;
+    this.#channels.set(destination, channel);
+    return channel;
   }
 }
 
-const nameOf = (exchange: string, routingKey: string) => `${exchange} ${routingKey}`;
+const destinationKey = (exchange: string, routingKey: string) => `${exchange} ${routingKey}`;

@@ -71,3 +71,7 @@ export const isUserId = (value: unknown): value is string => typeof value === 's
 export const isMessageId = (value: unknown): value is string => typeof value === 'string' && ID.test(value);
 export const isAt = (value: unknown): value is number => Number.isSafeInteger(value);
 export const isSeq = (value: unknown): value is number => isAt(value) && value >= 0;
+
+/** Identifies a message in a map or set. User ids and message ids hold no space, so that keys are unambiguous. */
+export const messageKey = ({ from, id, to }: { from: string; id: string; to: string }) =>
+  `${to} ${from} ${id}`;

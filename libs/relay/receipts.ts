@@ -2,14 +2,14 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Database } from '#libs/store/database.ts';
-import { findSessions, type Where } from '#libs/store/presence.ts';
+import { findSessions, type SessionLocation } from '#libs/store/presence.ts';
 import { storeReceipts, type StoredReceipt } from '#libs/store/receipts.ts';
-import type { Live } from './live.ts';
+import type { GatewaySender } from './gateway-sender.ts';
 import { receiptsTotal } from './metrics.ts';
 
-export interface Relay {
+export interface RelayContext {
   db: Database;
-  live: Live;
+  gatewaySender: GatewaySender;
   leaseMs: number;
 }
 
@@ -27,11 +27,11 @@ export interface ReceiptItem {
  * @param presence where the senders are, if that was just looked up
  */
 export async function relayReceipts(
-  relay: Relay,
+  relay: RelayContext,
   items: readonly ReceiptItem[],
-  presence?: Map<string, Where[]>,
+  presence?: Map<string, SessionLocation[]>,
 ): Promise<void> {
-  const { db, live, leaseMs } = relay;
+  const { db, gatewaySender, leaseMs } = relay;
   const since = Date.now();
   const found =
     presence ??
@@ -50,11 +50,15 @@ export async function relayReceipts(
       const span = nextSpan('receipt', item.traceparent, user, id, since);
       const traceparent = span?.traceparent ?? item.traceparent;
       for (const { gateway, session } of sessions)
-        live.send(gateway, { kind: 'receipt', session, ...item.receipt, traceparent }, item.delivery);
+        gatewaySender.send(
+          gateway,
+          { kind: 'receipt', session, ...item.receipt, traceparent },
+          item.delivery,
+        );
       span?.end('live');
     }
   }
-  await keepReceipts(relay, away);
+  await storeAndHintReceipts(relay, away);
   receiptsTotal.inc({ outcome: 'live' }, items.length - away.length); // once, also if the mailbox took several tries
 }
 
@@ -62,8 +66,8 @@ export async function relayReceipts(
  * Into the mailbox, and then a second look: insert-then-look against register-then-pull, so that one side always
  * sees the other, and nothing is left lying for a sender who came back in between.
  */
-export async function keepReceipts(
-  { db, live, leaseMs }: Relay,
+export async function storeAndHintReceipts(
+  { db, gatewaySender, leaseMs }: RelayContext,
   items: readonly ReceiptItem[],
 ): Promise<void> {
   if (items.length === 0) return;
@@ -83,5 +87,5 @@ export async function keepReceipts(
     leaseMs,
   );
   const first = new Map(items.map((item) => [item.receipt.user, item.delivery]));
-  for (const [user, sessions] of back) live.hint(sessions, first.get(user));
+  for (const [user, sessions] of back) gatewaySender.hint(sessions, first.get(user));
 }

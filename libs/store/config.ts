@@ -1,5 +1,5 @@
 import { address, certificates, integer } from '#libs/runtime/config.ts';
-import { wantsWrites } from './servers.ts';
+import { wantsWrites } from './database-servers.ts';
 
 /** Settings of the services that use Postgres. */
 export const storeConfig = {

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { Servers } from './servers.ts';
+import { DatabaseServers } from './database-servers.ts';
 import type { DatabaseAddress } from './connection-string.ts';
 
 /** How long it may take to get a connection, milliseconds. */
@@ -17,10 +17,10 @@ type Callback = ((error: Error) => void) | ((error: null, client: pg.Client) => 
 
 /** A connection to the server whose turn it is. It fails if that takes no writes, and then the next one has its turn. */
 export class Connection extends pg.Client {
-  readonly #servers: Servers;
+  readonly #servers: DatabaseServers;
   readonly #turn: number;
 
-  constructor(servers: Servers, options: pg.ClientConfig) {
+  constructor(servers: DatabaseServers, options: pg.ClientConfig) {
     const { address, turn } = servers.current;
     super({ ...options, connectionString: address });
     this.#servers = servers;
@@ -58,7 +58,7 @@ const ignore = () => undefined;
 
 /** A connection to the first of the servers that takes writes. @throws what the last one said */
 export async function connectOnce(address: DatabaseAddress, options: pg.ClientConfig): Promise<Connection> {
-  const servers = new Servers(address);
+  const servers = new DatabaseServers(address);
   for (let left = servers.count; ; left -= 1) {
     const connection = new Connection(servers, { connectionTimeoutMillis: CONNECT_TIMEOUT_MS, ...options });
     try {

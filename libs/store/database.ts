@@ -5,8 +5,8 @@ import type { Logger } from '#libs/runtime/logger.ts';
 import { CONNECT_TIMEOUT_MS, Connection, isReadOnly } from './connection.ts';
 import type { DatabaseAddress } from './connection-string.ts';
 import { databaseConnected, statementsTotal } from './metrics.ts';
-import { PoolerWatch } from './pooler.ts';
-import { Servers } from './servers.ts';
+import { PoolerDetector } from './pooler.ts';
+import { DatabaseServers } from './database-servers.ts';
 
 /** A statement with a name: prepared once on each connection, unless a pooler stands before the database. */
 export interface Statement {
@@ -44,8 +44,8 @@ export function isTransient(error: unknown): boolean {
  */
 export class Database {
   readonly #pool: pg.Pool;
-  readonly #servers: Servers;
-  readonly #pooler: PoolerWatch;
+  readonly #servers: DatabaseServers;
+  readonly #pooler: PoolerDetector;
   readonly #log: Logger;
   readonly #pinging: NodeJS.Timeout;
   /** Also of connections that the pool has given up, and that may be half-open. */
@@ -56,7 +56,7 @@ export class Database {
   constructor(options: DatabaseOptions, service: string, log: Logger) {
     const { DATABASE_TIMEOUT_MS } = options;
     this.#log = log;
-    const [servers, pooler] = [new Servers(options), new PoolerWatch(log)];
+    const [servers, pooler] = [new DatabaseServers(options), new PoolerDetector(log)];
     [this.#servers, this.#pooler] = [servers, pooler];
     this.#pool = new pg.Pool({
       Client: class extends Connection {

@@ -1,5 +1,5 @@
 import type { Database } from './database.ts';
-import type { Quotas, Rooms } from './rooms.ts';
+import type { Quotas, QuotaCache } from './quota-cache.ts';
 
 /** The messages of the mailbox. */
 
@@ -76,7 +76,7 @@ const ROWS_AT_A_TIME = 200;
 /**
  * Stores messages, each (recipient, sender, id) once: the copy of one that is there already changes nothing.
  *
- * @param rooms what is known of the mailboxes' room: two instances that store for the same one at the same time may
+ * @param quotaCache what is known of the mailboxes' room: two instances that store for the same one at the same time may
  *   exceed its quota
  * @param beyondQuota whether they are stored in any case
  * @returns those that did not fit
@@ -84,19 +84,21 @@ const ROWS_AT_A_TIME = 200;
 export async function storeMessages(
   db: Database,
   messages: readonly StoredMessage[],
-  rooms: Rooms,
+  quotaCache: QuotaCache,
   beyondQuota = false,
 ): Promise<Refused[]> {
   const refused: Refused[] = [];
   for (let from = 0; from < messages.length; from += ROWS_AT_A_TIME)
-    refused.push(...(await storeSome(db, messages.slice(from, from + ROWS_AT_A_TIME), rooms, beyondQuota)));
+    refused.push(
+      ...(await storeSome(db, messages.slice(from, from + ROWS_AT_A_TIME), quotaCache, beyondQuota)),
+    );
   return refused;
 }
 
 async function storeSome(
   db: Database,
   messages: readonly StoredMessage[],
-  rooms: Rooms,
+  quotaCache: QuotaCache,
   beyondQuota: boolean,
 ): Promise<Refused[]> {
   const asked = performance.now();
@@ -107,15 +109,15 @@ async function storeSome(
     messages.map((m) => m.body),
     messages.map((m) => m.at),
     messages.map((m) => m.seq ?? null),
-    rooms.quotas.mailbox,
-    rooms.quotas.sender,
-    beyondQuota ? messages.map((m) => m.to) : rooms.roomy(messages),
+    quotaCache.quotas.mailbox,
+    quotaCache.quotas.sender,
+    beyondQuota ? messages.map((m) => m.to) : quotaCache.receiversWithRoom(messages),
   ]);
   const refused: Refused[] = [];
   for (const row of rows)
-    if (row.id === null) rooms.counted(row.to, row.from, row.free, asked);
+    if (row.id === null) quotaCache.recordCount(row.to, row.from, row.free, asked);
     else refused.push(row);
-  rooms.used(messages);
+  quotaCache.recordStored(messages);
   return refused;
 }
 

@@ -9,7 +9,7 @@ const UNSUPPORTED = 'unsupported startup parameter';
  * transaction gives the next statement to another session: what was prepared in one is unknown there, or worse, is another
  * version's statement of the same name. So nothing may be prepared by name.
  */
-export class PoolerWatch {
+export class PoolerDetector {
   readonly #log: Logger;
   #seen = false;
   #refused = false;

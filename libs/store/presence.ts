@@ -12,7 +12,7 @@ export interface Session {
   since: number;
 }
 
-export type Where = Pick<Session, 'session' | 'gateway'>;
+export type SessionLocation = Pick<Session, 'session' | 'gateway'>;
 
 const REGISTER = {
   name: 'sessions-register',
@@ -50,7 +50,7 @@ const REGISTER = {
 
 /** What registering came to: who lost their place, and who did not get one. */
 export interface Registered {
-  replaced: Where[];
+  replaced: SessionLocation[];
   /** `since`: when the session that has the place logged in. `full`: the user has as many sessions as may be. */
   late: (Pick<Session, 'session' | 'since'> & { full: boolean })[];
 }
@@ -68,7 +68,7 @@ export async function registerSessions(
 ): Promise<Registered> {
   const outcome: Registered = { replaced: [], late: [] };
   if (sessions.length === 0) return outcome;
-  const rows = await db.query<Where & { since: string | null; full: boolean }>(REGISTER, [
+  const rows = await db.query<SessionLocation & { since: string | null; full: boolean }>(REGISTER, [
     sessions.map((s) => s.user),
     sessions.map((s) => s.device),
     sessions.map((s) => s.session),
@@ -127,27 +127,27 @@ const FIND = {
 };
 
 /** Where a user is, and for how long that holds at least if no session changes: until the first lease ends, milliseconds. */
-export interface Whereabouts {
-  sessions: Where[];
-  holdsMs: number;
+export interface UserLocation {
+  sessions: SessionLocation[];
+  validMs: number;
 }
 
 /** Where each of these users is now; users who are away are not in the map. */
-export async function findWhereabouts(
+export async function findUserLocations(
   db: Database,
   users: Iterable<string>,
   leaseMs: number,
-): Promise<Map<string, Whereabouts>> {
+): Promise<Map<string, UserLocation>> {
   const wanted = [...new Set(users)];
-  const found = new Map<string, Whereabouts>();
+  const found = new Map<string, UserLocation>();
   if (wanted.length === 0) return found;
-  const rows = await db.query<Where & { user: string; leaseMs: number }>(FIND, [wanted, leaseMs]);
-  for (const { user, session, gateway, leaseMs: holdsMs } of rows) {
+  const rows = await db.query<SessionLocation & { user: string; leaseMs: number }>(FIND, [wanted, leaseMs]);
+  for (const { user, session, gateway, leaseMs: validMs } of rows) {
     const known = found.get(user);
-    if (!known) found.set(user, { sessions: [{ session, gateway }], holdsMs });
+    if (!known) found.set(user, { sessions: [{ session, gateway }], validMs });
     else {
       known.sessions.push({ session, gateway });
-      known.holdsMs = Math.min(known.holdsMs, holdsMs);
+      known.validMs = Math.min(known.validMs, validMs);
     }
   }
   return found;
@@ -158,7 +158,7 @@ export async function findSessions(
   db: Database,
   users: Iterable<string>,
   leaseMs: number,
-): Promise<Map<string, Where[]>> {
-  const found = await findWhereabouts(db, users, leaseMs);
+): Promise<Map<string, SessionLocation[]>> {
+  const found = await findUserLocations(db, users, leaseMs);
   return new Map([...found].map(([user, { sessions }]) => [user, sessions]));
 }

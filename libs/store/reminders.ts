@@ -1,5 +1,5 @@
 import type { Database } from './database.ts';
-import type { Where } from './presence.ts';
+import type { SessionLocation } from './presence.ts';
 
 const FORGOTTEN = {
   name: 'mail-forgotten',
@@ -16,6 +16,10 @@ const FORGOTTEN = {
  * Sessions whose mailbox has held something for at least `ageMs`. Whoever stores something tells those who are there;
  * but the server may carry a statement out whose process is dead by then.
  */
-export function findForgotten(db: Database, leaseMs: number, ageMs: number): Promise<Where[]> {
-  return db.query<Where>(FORGOTTEN, [leaseMs, ageMs]);
+export function findSessionsToRemind(
+  db: Database,
+  leaseMs: number,
+  ageMs: number,
+): Promise<SessionLocation[]> {
+  return db.query<SessionLocation>(FORGOTTEN, [leaseMs, ageMs]);
 }

@@ -45,7 +45,12 @@ export interface Expired {
 }
 
 /** Expires up to `limit` messages and as many receipts. */
-export async function expire(db: Database, days: number, limit: number, now: number): Promise<Expired> {
+export async function expireEntries(
+  db: Database,
+  days: number,
+  limit: number,
+  now: number,
+): Promise<Expired> {
   const gone = await db.query<{ sender: string; receipt: boolean }>(EXPIRE_MESSAGES, [days, limit, now]);
   const receipts = await db.query<{ expired: number }>(EXPIRE_RECEIPTS, [days, limit]);
   const told = gone.filter(({ receipt }) => receipt).length;

@@ -1,25 +1,28 @@
 import type { AckEntry } from '#libs/broker/entries.ts';
-import type { Item } from '#libs/broker/batches.ts';
+import type { BatchItem } from '#libs/broker/batch-processor.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
-import { relayReceipts, type Relay } from '#libs/relay/receipts.ts';
+import { messageKey } from '#libs/protocol/names.ts';
+import { relayReceipts, type RelayContext } from '#libs/relay/receipts.ts';
 import { confirmCopies } from '#libs/store/confirm.ts';
 import { findSessions } from '#libs/store/presence.ts';
 
-type AckItem = Item<AckEntry>;
-
-const nameOf = ({ from, id, to }: Pick<AckEntry, 'from' | 'id' | 'to'>) => `${to} ${from} ${id}`;
+type AckItem = BatchItem<AckEntry>;
 
 /**
  * Confirmations by devices, on their way to the senders of the messages: `delivered`. Where a message went to several
  * devices, the others are told that it is settled. Confirmations commute, so any instance may deal with any of them.
  */
-export async function relayConfirmations(relay: Relay, items: readonly AckItem[]): Promise<void> {
+export async function relayConfirmations(relay: RelayContext, items: readonly AckItem[]): Promise<void> {
   for (const { entry, delivery } of items)
     for (const { gateway, session } of entry.others ?? [])
-      relay.live.send(gateway, { kind: 'settled', session, from: entry.from, id: entry.id }, delivery);
+      relay.gatewaySender.send(
+        gateway,
+        { kind: 'settled', session, from: entry.from, id: entry.id },
+        delivery,
+      );
   const settled = await settleCopies(relay, items);
   const receipts = items
-    .filter(({ entry }) => !settled.has(nameOf(entry)))
+    .filter(({ entry }) => !settled.has(messageKey(entry)))
     .map(({ entry: { from, id, to, at, traceparent }, delivery }) => ({
       receipt: { user: from, id, to, state: 'delivered' as const, at },
       delivery,
@@ -34,7 +37,10 @@ export async function relayConfirmations(relay: Relay, items: readonly AckItem[]
  *
  * @returns names of the messages that are dealt with
  */
-async function settleCopies({ db, live, leaseMs }: Relay, items: readonly AckItem[]): Promise<Set<string>> {
+async function settleCopies(
+  { db, gatewaySender, leaseMs }: RelayContext,
+  items: readonly AckItem[],
+): Promise<Set<string>> {
   const shared = items.filter(({ entry: { others } }) => others !== undefined && others.length > 0);
   const copies = await confirmCopies(
     db,
@@ -46,9 +52,9 @@ async function settleCopies({ db, live, leaseMs }: Relay, items: readonly AckIte
     copies.map(({ from }) => from),
     leaseMs,
   );
-  const settled = new Set(copies.map(nameOf));
+  const settled = new Set(copies.map(messageKey));
   // Each confirmation is held by a hint: dealt with once more, it finds no copy, and goes live.
   for (const { entry, delivery } of shared)
-    if (settled.has(nameOf(entry))) live.hint(senders.get(entry.from) ?? [], delivery);
+    if (settled.has(messageKey(entry))) gatewaySender.hint(senders.get(entry.from) ?? [], delivery);
   return settled;
 }

@@ -1,18 +1,18 @@
 import type { ChannelModel } from 'amqplib';
 import type { AckEntry } from '#libs/broker/entries.ts';
-import type { Reader } from '#libs/broker/reader.ts';
-import { Subscription } from '#libs/broker/subscription.ts';
-import { FINISH_WITHIN_MS, type Suspendable } from '#libs/broker/suspension.ts';
+import type { DeliveryBatcher } from '#libs/broker/delivery-batcher.ts';
+import { Consumer } from '#libs/broker/consumer.ts';
+import { FINISH_WITHIN_MS, type SuspendableConsumers } from '#libs/broker/health-gate.ts';
 import { ACK_QUEUE } from '#libs/broker/topology.ts';
 
 /** All that the ack service consumes: the confirmations, which the broker shares out among the instances. */
-export class Consumers implements Suspendable {
-  readonly #reader: Reader<AckEntry>;
+export class Consumers implements SuspendableConsumers {
+  readonly #reader: DeliveryBatcher<AckEntry>;
   readonly #prefetch: number;
   readonly #onLost: () => void;
-  #subscription: Subscription | undefined;
+  #consumer: Consumer | undefined;
 
-  constructor(reader: Reader<AckEntry>, prefetch: number, onLost: () => void) {
+  constructor(reader: DeliveryBatcher<AckEntry>, prefetch: number, onLost: () => void) {
     this.#reader = reader;
     this.#prefetch = prefetch;
     this.#onLost = onLost;
@@ -25,21 +25,21 @@ export class Consumers implements Suspendable {
   readonly open = async (connection: ChannelModel): Promise<void> => {
     const { receive } = this.#reader;
     const options = { queue: ACK_QUEUE, prefetch: this.#prefetch, receive, onLost: this.#onLost };
-    this.#subscription = await Subscription.open(connection, options);
+    this.#consumer = await Consumer.open(connection, options);
   };
 
   readonly close = (): void => {
-    this.#subscription = undefined;
+    this.#consumer = undefined;
   };
 
-  readonly giveBack = async (): Promise<void> => {
-    const subscription = this.#subscription;
-    this.#subscription = undefined;
-    await subscription?.close(FINISH_WITHIN_MS);
+  readonly returnToBroker = async (): Promise<void> => {
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    await consumer?.close(FINISH_WITHIN_MS);
   };
 
   /** Finishes the current batch and returns the rest. */
   async leave(): Promise<void> {
-    await Promise.all([this.#reader.stop(), this.#subscription?.close()]);
+    await Promise.all([this.#reader.stop(), this.#consumer?.close()]);
   }
 }

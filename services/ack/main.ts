@@ -1,12 +1,12 @@
 import { Broker } from '#libs/broker/broker.ts';
 import { DeadLetters } from '#libs/broker/dead-letters.ts';
-import { ACK } from '#libs/broker/formats.ts';
-import { Reader } from '#libs/broker/reader.ts';
-import { Suspension } from '#libs/broker/suspension.ts';
-import { Live } from '#libs/relay/live.ts';
+import { ACK } from '#libs/broker/entry-formats.ts';
+import { DeliveryBatcher } from '#libs/broker/delivery-batcher.ts';
+import { HealthGate } from '#libs/broker/health-gate.ts';
+import { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
 import { Probes } from '#libs/runtime/probes.ts';
-import { isAble } from '#libs/store/ability.ts';
+import { isDatabaseHealthy } from '#libs/store/health-check.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
 import { readAckConfig } from './config.ts';
@@ -30,9 +30,9 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('publishing', () => broker.stopPublishing());
   probes.require('the broker is not connected', () => broker.connected);
 
-  const live = new Live(broker.publisher);
-  const relay = { db, live, leaseMs: config.GATEWAY_LEASE_MS };
-  const reader = new Reader({
+  const gatewaySender = new GatewaySender(broker.publisher);
+  const relay = { db, gatewaySender, leaseMs: config.GATEWAY_LEASE_MS };
+  const reader = new DeliveryBatcher({
     stage: 'acking',
     format: ACK,
     maxEntries: 1_000,
@@ -43,16 +43,16 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
   });
   const { resetConsuming: onLost } = broker;
   const consumers = new Consumers(reader, config.ACK_PREFETCH, onLost);
-  const able = async () => broker.publishes && isAble(db);
-  const suspension = new Suspension({ consumers, able, onLost, log });
-  probes.require('it gave its work back, and waits until it can work', () => !suspension.suspended);
-  broker.consume(suspension);
+  const isHealthy = async () => broker.publishingConnected && isDatabaseHealthy(db);
+  const healthGate = new HealthGate({ consumers, isHealthy, onLost, log });
+  probes.require('it gave its work back, and waits until it can work', () => !healthGate.suspended);
+  broker.consume(healthGate);
   lifecycle.onStop('consuming', async () => {
     await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, consumers.leave());
     await broker.stopConsuming();
   });
-  const stop = suspension.start();
+  const stop = healthGate.start();
   lifecycle.onStop('looking', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stop()));
-  const pruning = setInterval(() => live.prune(), PRUNE_MS);
+  const pruning = setInterval(() => gatewaySender.prune(), PRUNE_MS);
   lifecycle.onStop('pruning', () => clearInterval(pruning));
 });

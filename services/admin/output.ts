@@ -1,5 +1,5 @@
 import type { Look, Outcome } from './dead/commands.ts';
-import type { KnownSession, MailboxCounts } from '#libs/store/inspect.ts';
+import type { KnownSession, MailboxCounts } from '#libs/store/admin-queries.ts';
 import type { Slow } from './slow.ts';
 
 /** What commands say to people; programs take `--json`. */

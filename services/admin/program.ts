@@ -1,8 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { MAX_REPORTED } from '#libs/broker/report.ts';
+import { MAX_REPORTED } from '#libs/broker/slow-sessions-report.ts';
 import { DeviceId, UserId } from '#libs/protocol/names.ts';
 import { ConfigError } from '#libs/runtime/config.ts';
-import { countMailbox, listAlive, listSessions } from '#libs/store/inspect.ts';
+import { countMailbox, listAlive, listSessions } from '#libs/store/admin-queries.ts';
 import { withBroker } from './broker.ts';
 import { readAdminConfig } from './config.ts';
 import { withDatabase } from './database.ts';

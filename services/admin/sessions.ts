@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { gatewayQueue } from '#libs/broker/topology.ts';
 import type { Database } from '#libs/store/database.ts';
-import { type KnownSession, listSessions } from '#libs/store/inspect.ts';
+import { type KnownSession, listSessions } from '#libs/store/admin-queries.ts';
 import type { CommandBroker } from './broker.ts';
 import { AdminError } from './errors.ts';
 

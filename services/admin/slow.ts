@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Channel } from 'amqplib';
-import { Report, reportQueue, type SlowSession } from '#libs/broker/report.ts';
+import { SlowSessionsReport, reportQueue, type SlowSession } from '#libs/broker/slow-sessions-report.ts';
 import { gatewayQueue } from '#libs/broker/topology.ts';
 import type { CommandBroker } from './broker.ts';
 
@@ -26,7 +26,7 @@ export async function askForSlow(broker: CommandBroker, options: SlowOptions): P
   const { gateways, most, waitMs } = options;
   const queue = reportQueue(randomUUID());
   const channel = await broker.connection.createChannel();
-  const reports = new Map<string, Report>();
+  const reports = new Map<string, SlowSessionsReport>();
   const asked = new Set<string>();
   await answersInto(channel, queue, reports);
   for (const gateway of gateways)
@@ -49,14 +49,18 @@ export async function askForSlow(broker: CommandBroker, options: SlowOptions): P
 }
 
 /** A queue that ends with our connection. What does not fit is nobody's answer. */
-async function answersInto(channel: Channel, queue: string, reports: Map<string, Report>): Promise<void> {
+async function answersInto(
+  channel: Channel,
+  queue: string,
+  reports: Map<string, SlowSessionsReport>,
+): Promise<void> {
   channel.on('error', () => undefined); // what is under way fails with it
   const exclusive = { exclusive: true, durable: false, autoDelete: true };
   await channel.assertQueue(queue, { ...exclusive, arguments: { 'x-queue-type': 'classic' } });
   await channel.consume(
     queue,
     (message) => {
-      const read = message && Report.safeParse(safeJson(message.content.toString()));
+      const read = message && SlowSessionsReport.safeParse(safeJson(message.content.toString()));
       if (read?.success) reports.set(read.data.gateway, read.data);
     },
     { noAck: true, exclusive: true },

@@ -11,18 +11,18 @@ const BODY = JSON.stringify('x'.repeat(64 * 1024));
 /** The gateway's queue, as long as its incarnation lasts. */
 class Queue implements DeliverySource {
   readonly queue = 'sixfold.gateway.g.1';
-  gone = false;
+  closed = false;
   closing = false;
-  inHand = 0;
+  unfinished = 0;
   acknowledged = 0;
   started() {
-    this.inHand++;
+    this.unfinished++;
   }
-  dealtWith() {
+  ack() {
     this.acknowledged++;
   }
   finished() {
-    this.inHand--;
+    this.unfinished--;
   }
 }
 
@@ -63,12 +63,12 @@ test('while `sixfold.returned` confirms nothing, what is held is bounded: then t
   const queue = new Queue();
   for (let n = 0; n < 200; n++) receive(queue);
   expect(consumer.unsettledBytes).toBeLessThanOrEqual(MAX_UNSETTLED_BYTES);
-  expect(queue.inHand * BODY.length).toBeLessThanOrEqual(MAX_UNSETTLED_BYTES);
+  expect(queue.unfinished * BODY.length).toBeLessThanOrEqual(MAX_UNSETTLED_BYTES);
   expect(queue.acknowledged).toBe(0);
   expect(asked).toEqual(['pause', 'renew']);
   consumer.incarnationEnded(false);
   expect([consumer.unsettledBytes, asked.at(-1)]).toEqual([0, 'forget returned']);
   const next = new Queue();
   receive(next);
-  expect(next.inHand).toBe(1);
+  expect(next.unfinished).toBe(1);
 });

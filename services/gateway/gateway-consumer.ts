@@ -2,7 +2,7 @@ import type { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { parseEntries } from '#libs/broker/dead-letters.ts';
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { Checked, GatewayEntry, LeaseGranted, Mailbox } from '#libs/broker/entries.ts';
-import { GATEWAY } from '#libs/broker/formats.ts';
+import { GATEWAY } from '#libs/broker/entry-formats.ts';
 import { batchEntries } from '#libs/broker/metrics.ts';
 import { offlineN } from '#libs/protocol/encode.ts';
 import { trace } from '#libs/runtime/trace.ts';
@@ -39,7 +39,7 @@ export class GatewayConsumer implements IncarnationOwner {
     if (!this.#budget.fits(delivery) || !delivery.begin()) return;
     this.#budget.add(delivery);
     const { entries, unreadable } = parseEntries(content, GATEWAY);
-    for (const letter of unreadable) this.#dead.bury(delivery, letter);
+    for (const letter of unreadable) this.#dead.publish(delivery, letter);
     batchEntries.observe({ stage: 'gateway' }, entries.length);
     delivery.hold(entries.length);
     for (const entry of entries) this.#handle(entry, delivery);

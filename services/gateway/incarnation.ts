@@ -1,8 +1,8 @@
 import type { ChannelModel } from 'amqplib';
-import type { Consuming } from '#libs/broker/broker.ts';
+import type { ConnectionSetup } from '#libs/broker/broker.ts';
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { Checked } from '#libs/broker/entries.ts';
-import { Subscription } from '#libs/broker/subscription.ts';
+import { Consumer } from '#libs/broker/consumer.ts';
 import { declareGatewayQueue, GATEWAY_EXCHANGE, gatewayQueue } from '#libs/broker/topology.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { GatewayConfig } from './config.ts';
@@ -36,7 +36,7 @@ const RETRY_MS = 300;
 const WARN_EVERY_MS = 10_000;
 
 /** Begins an incarnation with each connection to the broker, keeps its lease, and ends it; see incarnation-state.ts. */
-export class Incarnation implements Consuming {
+export class Incarnation implements ConnectionSetup {
   readonly lease: Lease;
   readonly #config: GatewayConfig;
   readonly #publishers: Publishers;
@@ -45,7 +45,7 @@ export class Incarnation implements Consuming {
   #owner: IncarnationOwner | undefined;
   #name = '';
   #renewing: NodeJS.Timeout | undefined;
-  #subscription: Subscription | undefined;
+  #subscription: Consumer | undefined;
   #deleted = false;
   /** When the queue is old enough to rely on, milliseconds of performance.now(). */
   #settledAt = 0;
@@ -92,7 +92,7 @@ export class Incarnation implements Consuming {
     await declareGatewayQueue(channel, name, QUEUE_TYPE);
     void channel.close().catch(() => undefined); // nothing depends on it
     this.#deleted = this.#settling = false;
-    const subscription = await Subscription.open(connection, {
+    const consumer = await Consumer.open(connection, {
       queue: gatewayQueue(name),
       prefetch: GATEWAY_PREFETCH,
       receive: (delivery, content) => {
@@ -105,9 +105,9 @@ export class Incarnation implements Consuming {
         this.#owner?.restart();
       },
     });
-    if (subscription.closing) throw new Error('the connection was lost in the meantime');
+    if (consumer.closing) throw new Error('the connection was lost in the meantime');
     this.#name = name;
-    this.#subscription = subscription;
+    this.#subscription = consumer;
     this.#settledAt = performance.now() + this.#config.QUEUE_SETTLE_MS;
     this.#log.info({ incarnation: name }, 'incarnation begins');
     this.lease.begin();

@@ -1,7 +1,7 @@
 import type { AckEntry, RouteEntry } from '#libs/broker/entries.ts';
-import { Outbox } from '#libs/broker/outbox.ts';
+import { BatchPublisher } from '#libs/broker/batch-publisher.ts';
 import type { Publisher } from '#libs/broker/publisher.ts';
-import type { Report } from '#libs/broker/report.ts';
+import type { SlowSessionsReport } from '#libs/broker/slow-sessions-report.ts';
 import {
   ACK_QUEUE,
   GATEWAY_EXCHANGE,
@@ -18,20 +18,25 @@ const NO_ENTRIES = Buffer.from('[]');
 
 /** The gateway's publishers. Entries that a client waits for fail in time; returned entries are kept until confirmed. */
 export class Publishers {
-  readonly returned: Outbox;
-  readonly #ack: Outbox;
-  readonly #route: Outbox[];
+  readonly returned: BatchPublisher;
+  readonly #ack: BatchPublisher;
+  readonly #route: BatchPublisher[];
   readonly #direct: { publisher: Publisher; timeoutMs: number };
 
   constructor(publisher: Publisher, { CONFIRM_TIMEOUT_MS, ROUTE_PARTITIONS }: GatewayConfig) {
     const inTime = { publisher, exchange: '', timeoutMs: CONFIRM_TIMEOUT_MS, maxWaiting: MAX_WAITING };
     this.#route = Array.from(
       { length: ROUTE_PARTITIONS },
-      (_, p) => new Outbox({ ...inTime, routingKey: routeQueue(p), stage: 'route' }),
+      (_, p) => new BatchPublisher({ ...inTime, routingKey: routeQueue(p), stage: 'route' }),
     );
-    this.#ack = new Outbox({ ...inTime, routingKey: ACK_QUEUE, stage: 'ack' });
+    this.#ack = new BatchPublisher({ ...inTime, routingKey: ACK_QUEUE, stage: 'ack' });
     this.#direct = { publisher, timeoutMs: CONFIRM_TIMEOUT_MS };
-    this.returned = new Outbox({ publisher, exchange: '', routingKey: RETURNED_QUEUE, stage: 'returned' });
+    this.returned = new BatchPublisher({
+      publisher,
+      exchange: '',
+      routingKey: RETURNED_QUEUE,
+      stage: 'returned',
+    });
   }
 
   /** To the partition of a user (or of a gateway, for its lease). */
@@ -44,7 +49,7 @@ export class Publishers {
   }
 
   /** Publishes a report to an operator. Never repeated: another report is as good. */
-  report(queue: string, report: Report): void {
+  report(queue: string, report: SlowSessionsReport): void {
     const { publisher, timeoutMs } = this.#direct;
     void publisher
       .publish('', queue, Buffer.from(JSON.stringify(report)), timeoutMs)

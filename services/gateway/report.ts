@@ -1,4 +1,4 @@
-import type { Report, SlowSession } from '#libs/broker/report.ts';
+import type { SlowSessionsReport, SlowSession } from '#libs/broker/slow-sessions-report.ts';
 import type { Session } from './session.ts';
 
 const stateOf = ({ user, device, id, since, window, connection }: Session, now: number): SlowSession => ({
@@ -22,7 +22,7 @@ export function reportOf(
   sessions: Iterable<Session>,
   most: number,
   now = Date.now(),
-): Report {
+): SlowSessionsReport {
   const present = [...sessions].filter(({ registered }) => registered);
   const unsettled = present
     .map((session) => stateOf(session, now))

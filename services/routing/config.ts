@@ -1,7 +1,7 @@
 import { brokerConfig } from '#libs/broker/config.ts';
 import { common, decimal, integer, readConfig } from '#libs/runtime/config.ts';
 import { storeConfig } from '#libs/store/config.ts';
-import type { Quotas } from '#libs/store/rooms.ts';
+import type { Quotas } from '#libs/store/quota-cache.ts';
 
 /** Every setting of the routing service; the unit stands in the name. */
 export const routingConfig = {

@@ -1,27 +1,27 @@
 import type { ChannelModel } from 'amqplib';
 import type { GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
-import type { Reader } from '#libs/broker/reader.ts';
-import { Subscription } from '#libs/broker/subscription.ts';
-import { FINISH_WITHIN_MS, type Suspendable } from '#libs/broker/suspension.ts';
+import type { DeliveryBatcher } from '#libs/broker/delivery-batcher.ts';
+import { Consumer } from '#libs/broker/consumer.ts';
+import { FINISH_WITHIN_MS, type SuspendableConsumers } from '#libs/broker/health-gate.ts';
 import { RETURNED_QUEUE } from '#libs/broker/topology.ts';
 import type { Heirs } from './heirs.ts';
 import type { Partitions } from './partitions.ts';
-import type { Mailboxes } from './mailboxes.ts';
+import type { MailboxWorker } from './mailbox-worker.ts';
 
 export interface ConsumersParts {
   partitions: Partitions;
   heirs: Heirs;
-  router: Reader<RouteEntry>;
-  returned: Reader<GatewayEntry>;
-  mailboxes: Mailboxes;
+  router: DeliveryBatcher<RouteEntry>;
+  returned: DeliveryBatcher<GatewayEntry>;
+  mailboxWorker: MailboxWorker;
   prefetch: number;
   onLost: () => void;
 }
 
 /** All that routing consumes: the route queues, what was returned, and the queues of gateways as their heir. */
-export class Consumers implements Suspendable {
+export class Consumers implements SuspendableConsumers {
   readonly #parts: ConsumersParts;
-  #returned: Subscription | undefined;
+  #returned: Consumer | undefined;
 
   constructor(parts: ConsumersParts) {
     this.#parts = parts;
@@ -31,7 +31,7 @@ export class Consumers implements Suspendable {
     const { partitions, heirs, returned, prefetch, onLost } = this.#parts;
     heirs.open(connection);
     const { receive } = returned;
-    this.#returned = await Subscription.open(connection, {
+    this.#returned = await Consumer.open(connection, {
       queue: RETURNED_QUEUE,
       prefetch,
       receive,
@@ -46,17 +46,17 @@ export class Consumers implements Suspendable {
     this.#returned = undefined;
   };
 
-  readonly giveBack = (): Promise<void> => this.#close(FINISH_WITHIN_MS);
+  readonly returnToBroker = (): Promise<void> => this.#close(FINISH_WITHIN_MS);
 
   get idle(): boolean {
-    const { router, returned, mailboxes } = this.#parts;
-    return router.idle && returned.idle && mailboxes.idle;
+    const { router, returned, mailboxWorker } = this.#parts;
+    return router.idle && returned.idle && mailboxWorker.idle;
   }
 
   /** Finishes the batches in hand, and gives everything else back, in order. */
-  async leave(): Promise<void> {
-    const { router, returned, mailboxes } = this.#parts;
-    await Promise.all([router.stop(), returned.stop(), mailboxes.stop(), this.#close()]);
+  async stop(): Promise<void> {
+    const { router, returned, mailboxWorker } = this.#parts;
+    await Promise.all([router.stop(), returned.stop(), mailboxWorker.stop(), this.#close()]);
   }
 
   async #close(finishWithinMs?: number): Promise<void> {

@@ -2,7 +2,7 @@ import type { Channel, ChannelModel } from 'amqplib';
 import type { DeliverySource } from '#libs/broker/delivery.ts';
 import { BrokerError } from '#libs/broker/errors.ts';
 import type { Publisher } from '#libs/broker/publisher.ts';
-import { Subscription, type Receive } from '#libs/broker/subscription.ts';
+import { Consumer, type Receive } from '#libs/broker/consumer.ts';
 import { GATEWAY_EXCHANGE, gatewayQueue } from '#libs/broker/topology.ts';
 import { pause } from '#libs/runtime/backoff.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
@@ -15,7 +15,7 @@ export interface HeirsOptions {
   prefetch: number;
   receive: Receive;
   /** A gateway's epoch is over, and so are its sessions. */
-  onOver: () => void;
+  onGatewayGone: () => void;
   log: Logger;
 }
 
@@ -23,7 +23,7 @@ export interface HeirsOptions {
 const PUBLISH_TIMEOUT_MS = 3_000;
 const PROBE = Buffer.from('[]');
 /** Between two looks at a queue that does not answer, milliseconds: twice as long each time. */
-const LOOK_AGAIN_MS = { first: 500, longest: 60_000 };
+const RETRY_AFTER_MS = { first: 500, longest: 60_000 };
 const TOMBSTONE = Buffer.from('[{"kind":"tombstone"}]');
 /** After the tombstone: time for publishes that were routed just before the queue was unbound. */
 const GRACE_MS = 1_000;
@@ -40,14 +40,14 @@ const TOMBSTONE_EVERY_MS = 5_000;
  */
 export class Heirs {
   readonly #options: HeirsOptions;
-  readonly #subscriptions = new Map<string, Promise<Subscription | undefined>>();
+  readonly #consumers = new Map<string, Promise<Consumer | undefined>>();
   readonly #tombstones = new Map<string, number>();
-  readonly #burying = new Set<string>();
+  readonly #deleting = new Set<string>();
   /** Queues that do not answer, and for how long they are left alone. */
-  readonly #silent = new Map<string, { ms: number; until: number }>();
+  readonly #unresponsive = new Map<string, { ms: number; until: number }>();
   #connection: ChannelModel | undefined;
   /** Sessions were looked through for epochs without a row, on this connection. */
-  #searched = false;
+  #searchedSessions = false;
 
   constructor(options: HeirsOptions) {
     this.#options = options;
@@ -55,45 +55,46 @@ export class Heirs {
 
   open(connection: ChannelModel): void {
     this.#connection = connection;
-    this.#searched = false;
+    this.#searchedSessions = false;
   }
 
   lost(): void {
     this.#connection = undefined;
-    this.#subscriptions.clear();
+    this.#consumers.clear();
   }
 
   /** @param finishWithinMs after this long what is begun goes back as well */
   async close(finishWithinMs?: number): Promise<void> {
-    const opened = [...this.#subscriptions.values()];
+    const opened = [...this.#consumers.values()];
     this.lost();
-    await Promise.all(opened.map(async (subscription) => (await subscription)?.close(finishWithinMs)));
+    await Promise.all(opened.map(async (consumer) => (await consumer)?.close(finishWithinMs)));
   }
 
   /** Becomes an heir of a gateway's queue, unless it is one already. @returns whether it is one now */
-  readonly adopt = async (gateway: string): Promise<boolean> => {
+  readonly subscribe = async (gateway: string): Promise<boolean> => {
     const connection = this.#connection;
     if (!connection) return false;
-    const subscription = this.#subscriptions.get(gateway) ?? this.#begin(connection, gateway);
-    return (await subscription) !== undefined;
+    const consumer = this.#consumers.get(gateway) ?? this.#startConsumer(connection, gateway);
+    return (await consumer) !== undefined;
   };
 
   /** One round: adopt what is new, and see those to their end that are over. */
-  async tend(now = Date.now()): Promise<void> {
-    const gateways = await this.#list();
-    for (const { gateway } of gateways) void this.adopt(gateway); // one that takes long does not keep the others
+  async reconcile(now = Date.now()): Promise<void> {
+    const gateways = await this.#listIncarnations();
+    for (const { gateway } of gateways) void this.subscribe(gateway); // one that takes long does not keep the others
     const over = new Set(gateways.filter(({ removed }) => removed).map(({ gateway }) => gateway));
     for (const gateway of this.#tombstones.keys()) if (!over.has(gateway)) this.#tombstones.delete(gateway);
     const known = new Set(gateways.map(({ gateway }) => gateway));
-    for (const gateway of this.#silent.keys()) if (!known.has(gateway)) this.#silent.delete(gateway);
+    for (const gateway of this.#unresponsive.keys())
+      if (!known.has(gateway)) this.#unresponsive.delete(gateway);
     for (const gateway of over) {
       // Not into one that is being deleted, which takes seconds while a node is down: that would end the connection (541).
-      if (this.#burying.has(gateway)) continue;
-      if (!this.#tombstones.has(gateway)) this.#options.onOver();
+      if (this.#deleting.has(gateway)) continue;
+      if (!this.#tombstones.has(gateway)) this.#options.onGatewayGone();
       if (now - (this.#tombstones.get(gateway) ?? 0) < TOMBSTONE_EVERY_MS) continue;
       this.#tombstones.set(gateway, now);
       // One queue that cannot be reached does not keep the others from their end.
-      await this.#lay(gateway).catch((error: unknown) => {
+      await this.#putTombstone(gateway).catch((error: unknown) => {
         this.#options.log.warn({ err: error, gateway }, 'no tombstone yet');
       });
     }
@@ -103,13 +104,13 @@ export class Heirs {
    * All epochs that have a queue. A row may have been deleted: an heir of the queue, or a routing that finds its sessions, ends it.
    * Otherwise nobody would look for its queue again once its gateway and its heirs are gone.
    */
-  async #list(): Promise<{ gateway: string; removed: boolean }[]> {
+  async #listIncarnations(): Promise<{ gateway: string; removed: boolean }[]> {
     const { db, log } = this.#options;
-    const adopted = [...this.#subscriptions.keys()]; // before the rows are read: a new epoch has its row first
+    const adopted = [...this.#consumers.keys()]; // before the rows are read: a new epoch has its row first
     const listed = await listGateways(db);
     const known = new Set(listed.map(({ gateway }) => gateway));
-    const unlisted = this.#searched ? [] : await findUnlisted(db);
-    this.#searched = true;
+    const unlisted = this.#searchedSessions ? [] : await findUnlisted(db);
+    this.#searchedSessions = true;
     const lost = [...new Set([...adopted, ...unlisted])].filter((gateway) => !known.has(gateway));
     if (lost.length === 0) return listed;
     log.warn({ gateways: lost }, 'gateways without a row: their epochs end');
@@ -118,32 +119,32 @@ export class Heirs {
   }
 
   /** The tombstone came: everything before it is dealt with or in hand. */
-  readonly bury = (gateway: string, source: DeliverySource): void => {
-    if (this.#burying.has(gateway)) return;
-    this.#burying.add(gateway);
-    void this.#bury(gateway, source)
+  readonly deleteQueue = (gateway: string, source: DeliverySource): void => {
+    if (this.#deleting.has(gateway)) return;
+    this.#deleting.add(gateway);
+    void this.#deleteWhenEmpty(gateway, source)
       .catch((error: unknown) => this.#options.log.warn({ err: error, gateway }, 'queue not removed yet'))
-      .finally(() => this.#burying.delete(gateway));
+      .finally(() => this.#deleting.delete(gateway));
   };
 
-  #begin(connection: ChannelModel, gateway: string): Promise<Subscription | undefined> {
-    const subscription = this.#subscribe(connection, gateway, () => {
-      if (this.#subscriptions.get(gateway) === subscription) this.#subscriptions.delete(gateway);
+  #startConsumer(connection: ChannelModel, gateway: string): Promise<Consumer | undefined> {
+    const consumer = this.#openConsumer(connection, gateway, () => {
+      if (this.#consumers.get(gateway) === consumer) this.#consumers.delete(gateway);
     });
-    this.#subscriptions.set(gateway, subscription);
-    return subscription;
+    this.#consumers.set(gateway, consumer);
+    return consumer;
   }
 
-  async #subscribe(
+  async #openConsumer(
     connection: ChannelModel,
     gateway: string,
     forget: () => void,
-  ): Promise<Subscription | undefined> {
+  ): Promise<Consumer | undefined> {
     const { prefetch, receive, log } = this.#options;
     try {
       // To consume from a queue without a leader would end the whole connection after a minute (RabbitMQ 3.10: 541).
-      if ((await this.#put(gateway, PROBE)) === 'taken')
-        return await Subscription.open(connection, {
+      if ((await this.#publish(gateway, PROBE)) === 'taken')
+        return await Consumer.open(connection, {
           queue: gatewayQueue(gateway),
           prefetch,
           receive,
@@ -157,21 +158,21 @@ export class Heirs {
   }
 
   /** Puts something into a gateway's queue. One that does not answer is left alone for a while. */
-  async #put(gateway: string, content: Buffer): Promise<'taken' | 'missing' | 'silent'> {
+  async #publish(gateway: string, content: Buffer): Promise<'taken' | 'missing' | 'silent'> {
     const { publisher, log } = this.#options;
-    const before = this.#silent.get(gateway);
+    const before = this.#unresponsive.get(gateway);
     if (before && Date.now() < before.until) return 'silent';
     const queue = gatewayQueue(gateway);
     try {
       await publisher.publish('', queue, content, PUBLISH_TIMEOUT_MS);
-      this.#silent.delete(gateway);
+      this.#unresponsive.delete(gateway);
       return 'taken';
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       if (error.code === 'unroutable') return 'missing';
       if (error.code !== 'timeout') throw error;
-      const ms = before ? Math.min(before.ms * 2, LOOK_AGAIN_MS.longest) : LOOK_AGAIN_MS.first;
-      this.#silent.set(gateway, { ms, until: Date.now() + ms });
+      const ms = before ? Math.min(before.ms * 2, RETRY_AFTER_MS.longest) : RETRY_AFTER_MS.first;
+      this.#unresponsive.set(gateway, { ms, until: Date.now() + ms });
       log.warn({ gateway, lookAgainMs: ms }, 'the queue of a gateway does not answer');
       return 'silent';
     } finally {
@@ -179,16 +180,16 @@ export class Heirs {
     }
   }
 
-  async #lay(gateway: string): Promise<void> {
+  async #putTombstone(gateway: string): Promise<void> {
     if (!this.#connection) return; // without the unbind, no tombstone
     await this.#channel((channel) => channel.unbindQueue(gatewayQueue(gateway), GATEWAY_EXCHANGE, gateway));
-    if ((await this.#put(gateway, TOMBSTONE)) === 'missing') await this.#forget(gateway);
+    if ((await this.#publish(gateway, TOMBSTONE)) === 'missing') await this.#forget(gateway);
   }
 
   /** @param source what the tombstone came through: while it is open, this instance is the active heir */
-  async #bury(gateway: string, source: DeliverySource): Promise<void> {
+  async #deleteWhenEmpty(gateway: string, source: DeliverySource): Promise<void> {
     await pause(GRACE_MS);
-    const busy = () => source.closing || source.inHand > 0;
+    const busy = () => source.closing || source.unfinished > 0;
     if (busy()) return; // the next tombstone tries again
     const removed = await this.#channel(async (channel) => {
       const { messageCount } = await channel.checkQueue(gatewayQueue(gateway));

@@ -1,12 +1,12 @@
 import type { Broker } from '#libs/broker/broker.ts';
-import type { Live } from '#libs/relay/live.ts';
+import type { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { Database } from '#libs/store/database.ts';
 import { removeSilentGateways } from '#libs/store/gateways.ts';
 import { mailboxSize } from '#libs/store/mailbox-size.ts';
 import { findSessions } from '#libs/store/presence.ts';
-import { findForgotten } from '#libs/store/reminders.ts';
-import { expire } from '#libs/store/retention.ts';
+import { findSessionsToRemind } from '#libs/store/reminders.ts';
+import { expireEntries } from '#libs/store/retention.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
 import type { RoutingConfig } from './config.ts';
 import type { Heirs } from './heirs.ts';
@@ -17,7 +17,7 @@ export interface HousekeepingParts {
   config: RoutingConfig;
   broker: Broker;
   db: Database;
-  live: Live;
+  gatewaySender: GatewaySender;
   heirs: Heirs;
   partitions: Partitions;
   log: Logger;
@@ -34,7 +34,7 @@ const SILENT_LEASES = 2;
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
   /** Since when the rounds have gone through without a failure, and leases could. */
-  #wellSince: number | undefined;
+  #healthySince: number | undefined;
   #steppedAt = 0;
   #expiredAt = 0;
 
@@ -44,23 +44,24 @@ export class Housekeeping {
 
   /** One round. */
   async step(now = Date.now()): Promise<void> {
-    const { config, broker, db, live, heirs, partitions, log } = this.#parts;
-    if (now - this.#steppedAt >= config.GATEWAY_LEASE_MS) this.#wellSince = undefined; // it hung, or all of them did
+    const { config, broker, db, gatewaySender, heirs, partitions, log } = this.#parts;
+    if (now - this.#steppedAt >= config.GATEWAY_LEASE_MS) this.#healthySince = undefined; // it hung, or all of them did
     this.#steppedAt = now;
     try {
       await this.#endSilentGateways(now);
-      await heirs.tend(now);
+      await heirs.reconcile(now);
       await partitions.balance();
-      live.prune();
+      gatewaySender.prune();
       if (now - this.#expiredAt >= config.RETENTION_SWEEP_MS) {
         this.#expiredAt = now;
-        await expireMailboxes(db, live, config);
-        await remind(db, live, config);
+        await expireMailboxes(db, gatewaySender, config);
+        await remind(db, gatewaySender, config);
         await measureMailboxes(db);
       }
-      this.#wellSince = broker.connected && broker.takes ? (this.#wellSince ?? now) : undefined;
+      this.#healthySince =
+        broker.connected && broker.acceptsPublishes ? (this.#healthySince ?? now) : undefined;
     } catch (error) {
-      this.#wellSince = undefined;
+      this.#healthySince = undefined;
       log.warn({ err: error }, 'housekeeping failed, will try again');
     }
   }
@@ -71,15 +72,19 @@ export class Housekeeping {
    */
   async #endSilentGateways(now: number): Promise<void> {
     const { db, config } = this.#parts;
-    if (this.#wellSince === undefined || now - this.#wellSince < config.GATEWAY_LEASE_MS) return;
+    if (this.#healthySince === undefined || now - this.#healthySince < config.GATEWAY_LEASE_MS) return;
     await removeSilentGateways(db, SILENT_LEASES * config.GATEWAY_LEASE_MS);
   }
 }
 
 /** What nobody came for in time leaves the mailboxes; the senders of messages are told. */
-async function expireMailboxes(db: Database, live: Live, config: RoutingConfig): Promise<void> {
+async function expireMailboxes(
+  db: Database,
+  gatewaySender: GatewaySender,
+  config: RoutingConfig,
+): Promise<void> {
   for (;;) {
-    const { senders, told, receipts } = await expire(
+    const { senders, told, receipts } = await expireEntries(
       db,
       config.MAILBOX_RETENTION_DAYS,
       EXPIRE_AT_A_TIME,
@@ -89,15 +94,15 @@ async function expireMailboxes(db: Database, live: Live, config: RoutingConfig):
     expiredTotal.inc({ what: 'receipt' }, receipts);
     receiptsTotal.inc({ outcome: 'stored' }, told);
     const present = await findSessions(db, senders, config.GATEWAY_LEASE_MS);
-    for (const sessions of present.values()) live.hint(sessions);
+    for (const sessions of present.values()) gatewaySender.hint(sessions);
     if (senders.length < EXPIRE_AT_A_TIME && receipts < EXPIRE_AT_A_TIME) return;
   }
 }
 
 /** Who is there and has mail is told; one that was told already, and does not come for it, hears nothing twice. */
-async function remind(db: Database, live: Live, config: RoutingConfig): Promise<void> {
-  const sessions = await findForgotten(db, config.GATEWAY_LEASE_MS, FORGOTTEN_MS);
-  live.hint(sessions);
+async function remind(db: Database, gatewaySender: GatewaySender, config: RoutingConfig): Promise<void> {
+  const sessions = await findSessionsToRemind(db, config.GATEWAY_LEASE_MS, FORGOTTEN_MS);
+  gatewaySender.hint(sessions);
   remindersTotal.inc(sessions.length);
 }
 

@@ -1,26 +1,26 @@
 import { Broker } from '#libs/broker/broker.ts';
 import { DeadLetters } from '#libs/broker/dead-letters.ts';
-import { GATEWAY, ROUTE } from '#libs/broker/formats.ts';
-import { Reader } from '#libs/broker/reader.ts';
-import { Suspension } from '#libs/broker/suspension.ts';
-import { Live } from '#libs/relay/live.ts';
+import { GATEWAY, ROUTE } from '#libs/broker/entry-formats.ts';
+import { DeliveryBatcher } from '#libs/broker/delivery-batcher.ts';
+import { HealthGate } from '#libs/broker/health-gate.ts';
+import { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { Probes } from '#libs/runtime/probes.ts';
 import { repeat } from '#libs/runtime/repeat.ts';
-import { isAble } from '#libs/store/ability.ts';
+import { isDatabaseHealthy } from '#libs/store/health-check.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
-import { findWhereabouts } from '#libs/store/presence.ts';
-import { Rooms } from '#libs/store/rooms.ts';
+import { findUserLocations } from '#libs/store/presence.ts';
+import { QuotaCache } from '#libs/store/quota-cache.ts';
 import { quotasOf, readRoutingConfig, type RoutingConfig } from './config.ts';
 import { Consumers } from './consumers.ts';
 import { Heirs } from './heirs.ts';
 import { Housekeeping } from './housekeeping.ts';
-import { Mailboxes } from './mailboxes.ts';
+import { MailboxWorker } from './mailbox-worker.ts';
 import { Partitions } from './partitions.ts';
 import { PresenceCache } from './presence-cache.ts';
-import { Returned } from './returned.ts';
+import { ReturnedHandler } from './returned.ts';
 import { Router } from './router.ts';
 
 /**
@@ -41,21 +41,21 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('publishing', () => broker.stopPublishing());
   probes.require('the broker is not connected', () => broker.connected);
 
-  const live = new Live(publisher);
-  const { consumers, heirs, partitions } = consumersOf({ config, log, db, broker, live });
-  const able = async () => broker.publishes && isAble(db);
-  const suspension = new Suspension({ consumers, able, onLost, log });
-  probes.require('it gave its work back, and waits until it can work', () => !suspension.suspended);
-  broker.consume(suspension);
+  const gatewaySender = new GatewaySender(publisher);
+  const { consumers, heirs, partitions } = consumersOf({ config, log, db, broker, gatewaySender });
+  const isHealthy = async () => broker.publishingConnected && isDatabaseHealthy(db);
+  const healthGate = new HealthGate({ consumers, isHealthy, onLost, log });
+  probes.require('it gave its work back, and waits until it can work', () => !healthGate.suspended);
+  broker.consume(healthGate);
   lifecycle.onStop('consuming', async () => {
     // What does not get done in time goes back to the broker, unacknowledged.
-    await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, consumers.leave());
+    await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, consumers.stop());
     await broker.stopConsuming();
   });
-  const stopLooking = suspension.start();
+  const stopLooking = healthGate.start();
   lifecycle.onStop('looking', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stopLooking()));
 
-  const housekeeping = new Housekeeping({ config, broker, db, live, heirs, partitions, log });
+  const housekeeping = new Housekeeping({ config, broker, db, gatewaySender, heirs, partitions, log });
   const stop = repeat(config.HOUSEKEEPING_MS, () => housekeeping.step());
   lifecycle.onStop('housekeeping', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stop()));
 });
@@ -65,38 +65,50 @@ interface Parts {
   log: Logger;
   db: Database;
   broker: Broker;
-  live: Live;
+  gatewaySender: GatewaySender;
 }
 
 /** All that consumes, and what it does with what comes. */
-function consumersOf({ config, log, db, broker, live }: Parts) {
+function consumersOf({ config, log, db, broker, gatewaySender }: Parts) {
   const { publisher, resetConsuming: onLost } = broker;
   const { GATEWAY_LEASE_MS: leaseMs, ROUTING_PREFETCH: prefetch } = config;
-  const rooms = new Rooms(quotasOf(config));
-  const mailbox = { db, live, leaseMs, rooms };
+  const quotaCache = new QuotaCache(quotasOf(config));
+  const mailbox = { db, gatewaySender, leaseMs, quotaCache };
   const presence = new PresenceCache(
-    (users) => findWhereabouts(db, users, leaseMs),
+    (users) => findUserLocations(db, users, leaseMs),
     config.PRESENCE_CACHE_MS,
   );
   const dealing = { isTransient, dead: new DeadLetters(publisher), log };
   const reading = { ...dealing, maxEntries: 1_000 };
-  const mailboxes = new Mailboxes(mailbox, dealing);
+  const mailboxWorker = new MailboxWorker(mailbox, dealing);
 
-  const inherit = new Returned(mailbox, { bury: (...queue) => heirs.bury(...queue) });
-  const returned = new Reader({ ...reading, stage: 'returned', format: GATEWAY, handle: inherit.handle });
+  const inherit = new ReturnedHandler(mailbox, { deleteQueue: (...queue) => heirs.deleteQueue(...queue) });
+  const returned = new DeliveryBatcher({
+    ...reading,
+    stage: 'returned',
+    format: GATEWAY,
+    handle: inherit.handle,
+  });
   const { forgetAll } = presence;
-  const heirs = new Heirs({ db, publisher, prefetch, receive: returned.receive, onOver: forgetAll, log });
-  const ways = { ...mailbox, mailboxes, presence };
-  const { handle } = new Router(ways, config.MAX_SESSIONS_PER_USER, heirs.adopt);
-  const router = new Reader({ ...reading, stage: 'routing', format: ROUTE, handle });
+  const heirs = new Heirs({
+    db,
+    publisher,
+    prefetch,
+    receive: returned.receive,
+    onGatewayGone: forgetAll,
+    log,
+  });
+  const context = { ...mailbox, mailboxWorker, presence };
+  const { handle } = new Router(context, config.MAX_SESSIONS_PER_USER, heirs.subscribe);
+  const router = new DeliveryBatcher({ ...reading, stage: 'routing', format: ROUTE, handle });
   const partitions = new Partitions({
     partitions: config.ROUTE_PARTITIONS,
     prefetch,
     receive: router.receive,
     onLost,
-    onGivenUp: [forgetAll, rooms.forget],
+    onGivenUp: [forgetAll, quotaCache.forget],
     log,
   });
-  const consumers = new Consumers({ partitions, heirs, router, returned, mailboxes, prefetch, onLost });
+  const consumers = new Consumers({ partitions, heirs, router, returned, mailboxWorker, prefetch, onLost });
   return { consumers, heirs, partitions };
 }

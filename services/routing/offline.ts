@@ -1,10 +1,10 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { Confirm, Pull } from '#libs/broker/entries.ts';
-import type { Relay } from '#libs/relay/receipts.ts';
+import type { RelayContext } from '#libs/relay/receipts.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
 import { confirmEntries } from '#libs/store/confirm.ts';
 import { findSessions } from '#libs/store/presence.ts';
-import { pullMailboxes } from '#libs/store/pull.ts';
+import { readMailboxPages } from '#libs/store/mailbox-page.ts';
 import { pulledTotal } from './metrics.ts';
 
 /** Mailboxes read by one query: bounds what is in memory at a time to as many pages. */
@@ -12,12 +12,12 @@ const PULLS_AT_A_TIME = 32;
 
 /** offline:R: a page of the mailbox, to the session that asked. */
 export async function pull(
-  { db, live }: Relay,
+  { db, gatewaySender }: RelayContext,
   items: readonly { entry: Pull; delivery: Delivery }[],
 ): Promise<void> {
   for (let from = 0; from < items.length; from += PULLS_AT_A_TIME) {
     const some = items.slice(from, from + PULLS_AT_A_TIME);
-    const pages = await pullMailboxes(
+    const pages = await readMailboxPages(
       db,
       some.map(({ entry }) => entry),
     );
@@ -26,15 +26,15 @@ export async function pull(
       if (!page) continue; // there is one for each
       pulledTotal.inc(page.messages.length + page.receipts.length);
       const { gateway, session, ask } = entry;
-      live.send(gateway, { kind: 'mailbox', session, ask, ...page }, delivery);
+      gatewaySender.send(gateway, { kind: 'mailbox', session, ask, ...page }, delivery);
     }
-    await live.room(); // pages are large
+    await gatewaySender.waitForCapacity(); // pages are large
   }
 }
 
 /** offline:A: exactly these entries are deleted, and the senders of the messages among them learn `delivered`. */
 export async function confirm(
-  { db, live, leaseMs }: Relay,
+  { db, gatewaySender, leaseMs }: RelayContext,
   items: readonly { entry: Confirm; delivery: Delivery }[],
   again: boolean,
 ): Promise<void> {
@@ -55,5 +55,5 @@ export async function confirm(
   );
   // A hint is held by the confirmation that caused it: if it gets lost, that one is dealt with again.
   const causes = new Map(items.map(({ entry, delivery }) => [entry.user, delivery]));
-  for (const { sender, by } of told) live.hint(present.get(sender) ?? [], causes.get(by));
+  for (const { sender, by } of told) gatewaySender.hint(present.get(sender) ?? [], causes.get(by));
 }

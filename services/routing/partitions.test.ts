@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { share } from './partitions.ts';
+import { fairShare } from './partitions.ts';
 
 test.each([
   [8, 1, 8],
@@ -8,5 +8,5 @@ test.each([
   [8, 9, 1],
   [8, 0, 8],
 ])('of %i partitions, each of %i instances has at most %i', (partitions, instances, most) => {
-  expect(share(partitions, instances)).toBe(most);
+  expect(fairShare(partitions, instances)).toBe(most);
 });

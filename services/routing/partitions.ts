@@ -1,6 +1,6 @@
 import type { ChannelModel } from 'amqplib';
-import type { Receive } from '#libs/broker/subscription.ts';
-import { Subscription } from '#libs/broker/subscription.ts';
+import type { Receive } from '#libs/broker/consumer.ts';
+import { Consumer } from '#libs/broker/consumer.ts';
 import { RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { partitionsActive } from './metrics.ts';
@@ -17,7 +17,7 @@ export interface PartitionsOptions {
 }
 
 /** How many partitions each of `instances` should have, at most. */
-export const share = (partitions: number, instances: number) =>
+export const fairShare = (partitions: number, instances: number) =>
   Math.ceil(partitions / Math.max(1, instances));
 
 /**
@@ -27,7 +27,7 @@ export const share = (partitions: number, instances: number) =>
 export class Partitions {
   readonly #options: PartitionsOptions;
   #connection: ChannelModel | undefined;
-  #subscriptions: Subscription[] = [];
+  #consumers: Consumer[] = [];
 
   constructor(options: PartitionsOptions) {
     this.#options = options;
@@ -37,13 +37,13 @@ export class Partitions {
     this.#connection = connection;
     this.#forget(); // what was learned in between, by work of the connection before, counts for nothing
     const queues = Array.from({ length: this.#options.partitions }, (_, p) => routeQueue(p));
-    this.#subscriptions = await Promise.all(queues.map((queue) => this.#subscribe(connection, queue)));
+    this.#consumers = await Promise.all(queues.map((queue) => this.#subscribe(connection, queue)));
   }
 
   /** The connection is gone, and the consumers with it. */
   lost(): void {
     this.#connection = undefined;
-    this.#subscriptions = [];
+    this.#consumers = [];
     this.#forget();
   }
 
@@ -53,30 +53,30 @@ export class Partitions {
    * @param finishWithinMs after this long what is begun goes back as well
    */
   async close(finishWithinMs?: number): Promise<void> {
-    const subscriptions = this.#subscriptions;
+    const consumers = this.#consumers;
     this.lost();
-    await Promise.all(subscriptions.map((subscription) => subscription.close(finishWithinMs)));
+    await Promise.all(consumers.map((consumer) => consumer.close(finishWithinMs)));
   }
 
   /** Gives up what this instance is active on beyond its share. Idle partitions are nobody's burden: they stay. */
   async balance(): Promise<void> {
     const connection = this.#connection;
     if (!connection) return;
-    const active = this.#subscriptions.filter(({ received }) => received > 0);
+    const active = this.#consumers.filter(({ received }) => received > 0);
     partitionsActive.set(active.length);
     const channel = await connection.createChannel();
     // Every instance has one consumer on this queue. (A quorum queue with a single active consumer counts only that.)
     const { consumerCount } = await channel.checkQueue(RETURNED_QUEUE);
     void channel.close().catch(() => undefined); // nothing depends on it
-    const excess = active.slice(share(this.#options.partitions, consumerCount));
-    for (const subscription of excess) {
-      this.#options.log.info({ queue: subscription.queue, instances: consumerCount }, 'gives a partition up');
-      await subscription.close();
-      if (!this.#subscriptions.includes(subscription)) return; // all were given up meanwhile
+    const excess = active.slice(fairShare(this.#options.partitions, consumerCount));
+    for (const consumer of excess) {
+      this.#options.log.info({ queue: consumer.queue, instances: consumerCount }, 'gives a partition up');
+      await consumer.close();
+      if (!this.#consumers.includes(consumer)) return; // all were given up meanwhile
       this.#forget();
-      const next = await this.#subscribe(connection, subscription.queue);
-      if (!this.#subscriptions.includes(subscription)) return next.close();
-      this.#subscriptions = this.#subscriptions.map((one) => (one === subscription ? next : one));
+      const next = await this.#subscribe(connection, consumer.queue);
+      if (!this.#consumers.includes(consumer)) return next.close();
+      this.#consumers = this.#consumers.map((one) => (one === consumer ? next : one));
     }
   }
 
@@ -84,8 +84,8 @@ export class Partitions {
     for (const forget of this.#options.onGivenUp) forget();
   }
 
-  #subscribe(connection: ChannelModel, queue: string): Promise<Subscription> {
+  #subscribe(connection: ChannelModel, queue: string): Promise<Consumer> {
     const { prefetch, receive, onLost } = this.#options;
-    return Subscription.open(connection, { queue, prefetch, receive, onLost });
+    return Consumer.open(connection, { queue, prefetch, receive, onLost });
   }
 }

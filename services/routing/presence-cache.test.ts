@@ -1,24 +1,24 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Where, Whereabouts } from '#libs/store/presence.ts';
+import type { SessionLocation, UserLocation } from '#libs/store/presence.ts';
 import { MAX_USERS, PresenceCache } from './presence-cache.ts';
 
 const KEEP_MS = 10_000;
-const at = (gateway: string): Where => ({ gateway, session: `session-at-${gateway}` });
+const at = (gateway: string): SessionLocation => ({ gateway, session: `session-at-${gateway}` });
 
-const bobAt = (gateway: string) => new Map([['bob', { sessions: [at(gateway)], holdsMs: 15_000 }]]);
+const bobAt = (gateway: string) => new Map([['bob', { sessions: [at(gateway)], validMs: 15_000 }]]);
 
 /** What the database knows, and whom it was asked for. */
-let sessions: Map<string, Where[]>;
+let sessions: Map<string, SessionLocation[]>;
 /** How long leases last yet. */
-let holdsMs: number;
+let validMs: number;
 let asked: string[][];
 
 const lookUp = (users: Iterable<string>) => {
   asked.push([...users]);
-  const found = new Map<string, Whereabouts>();
+  const found = new Map<string, UserLocation>();
   for (const user of users) {
     const known = sessions.get(user);
-    if (known) found.set(user, { sessions: known, holdsMs });
+    if (known) found.set(user, { sessions: known, validMs });
   }
   return Promise.resolve(found);
 };
@@ -27,7 +27,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
   vi.advanceTimersByTime(1_000); // 0 is no time to lru-cache
   sessions = new Map([['bob', [at('g1')]]]);
-  holdsMs = 15_000;
+  validMs = 15_000;
   asked = [];
 });
 
@@ -58,7 +58,7 @@ test('who is away is asked for every time: the next login may be at another inst
 });
 
 test('when everything is forgotten, an answer that is still under way is not kept', async () => {
-  const answer = Promise.withResolvers<Map<string, Whereabouts>>();
+  const answer = Promise.withResolvers<Map<string, UserLocation>>();
   const answers = [answer.promise, Promise.resolve(bobAt('g2'))];
   const cache = new PresenceCache(() => answers.shift() ?? Promise.reject(new Error()), KEEP_MS);
   const first = cache.find(['bob']);
@@ -70,20 +70,20 @@ test('when everything is forgotten, an answer that is still under way is not kep
 
 test('work that began before everything was forgotten neither adds to what is known since, nor reads it', async () => {
   const cache = new PresenceCache(lookUp, KEEP_MS);
-  const { era } = cache;
+  const { generation } = cache;
   cache.forgetAll();
-  await cache.find(['bob'], era);
+  await cache.find(['bob'], generation);
   sessions.set('bob', [at('g2')]);
   expect((await cache.find(['bob'])).get('bob')).toEqual([at('g2')]);
   sessions.set('bob', [at('g3')]);
-  expect((await cache.find(['bob'], era)).get('bob')).toEqual([at('g3')]);
+  expect((await cache.find(['bob'], generation)).get('bob')).toEqual([at('g3')]);
 });
 
 test.each([
   { until: 'its time is over', leaseMs: 15_000, counts: KEEP_MS },
   { until: 'the lease of a gateway that it names ends', leaseMs: 3_000, counts: 3_000 },
 ])('an answer counts until $until', async ({ leaseMs, counts }) => {
-  holdsMs = leaseMs;
+  validMs = leaseMs;
   const cache = new PresenceCache(lookUp, KEEP_MS);
   await cache.find(['bob']);
   vi.advanceTimersByTime(counts - 500);

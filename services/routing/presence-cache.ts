@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Where, Whereabouts } from '#libs/store/presence.ts';
+import type { SessionLocation, UserLocation } from '#libs/store/presence.ts';
 import { presenceLookups } from './metrics.ts';
 
 /** Users that are remembered; those looked up longest ago are forgotten first. About 300 bytes each. */
@@ -8,7 +8,7 @@ export const MAX_USERS = 50_000;
 const CLOCK_MS = 100;
 
 /** Asks the database where users are; who is away is not in its answer. */
-export type LookUp = (users: Iterable<string>) => Promise<Map<string, Whereabouts>>;
+export type LookUp = (users: Iterable<string>) => Promise<Map<string, UserLocation>>;
 
 /**
  * Where users are, as the database said a moment ago. All changes of a user's sessions come through the user's partition,
@@ -23,8 +23,8 @@ export type LookUp = (users: Iterable<string>) => Promise<Map<string, Whereabout
 export class PresenceCache {
   readonly #lookUp: LookUp;
   readonly #keepMs: number;
-  readonly #known: LRUCache<string, Where[]>;
-  #era = 0;
+  readonly #known: LRUCache<string, SessionLocation[]>;
+  #generation = 0;
 
   /** @param keepMs how long an answer counts at most, milliseconds; 0: the database is asked every time */
   constructor(lookUp: LookUp, keepMs: number) {
@@ -38,30 +38,33 @@ export class PresenceCache {
    * Begins anew each time that everything is forgotten. A batch takes it down when it begins: a batch of an earlier era
    * neither reads the answers of this one nor adds to them, since its users may be another instance's by now.
    */
-  get era(): number {
-    return this.#era;
+  get generation(): number {
+    return this.#generation;
   }
 
   /**
    * Where each of these users is; users who are away are not in the map.
    *
-   * @param era in which the work began that asks
+   * @param generation in which the work began that asks
    */
-  async find(users: Iterable<string>, era = this.#era): Promise<Map<string, Where[]>> {
-    const found = new Map<string, Where[]>();
+  async find(
+    users: Iterable<string>,
+    generation = this.#generation,
+  ): Promise<Map<string, SessionLocation[]>> {
+    const found = new Map<string, SessionLocation[]>();
     const unknown = new Set<string>();
     for (const user of new Set(users)) {
-      const where = era === this.#era ? this.#known.get(user) : undefined;
+      const where = generation === this.#generation ? this.#known.get(user) : undefined;
       if (where) found.set(user, where);
       else unknown.add(user);
     }
     presenceLookups.inc({ answered: 'cache' }, found.size);
     if (unknown.size === 0) return found;
     presenceLookups.inc({ answered: 'database' }, unknown.size);
-    for (const [user, { sessions, holdsMs }] of await this.#lookUp(unknown)) {
+    for (const [user, { sessions, validMs }] of await this.#lookUp(unknown)) {
       found.set(user, sessions);
-      const ttl = Math.min(holdsMs, this.#keepMs);
-      if (ttl > 0 && era === this.#era) this.#known.set(user, sessions, { ttl });
+      const ttl = Math.min(validMs, this.#keepMs);
+      if (ttl > 0 && generation === this.#generation) this.#known.set(user, sessions, { ttl });
     }
     return found;
   }
@@ -73,7 +76,7 @@ export class PresenceCache {
 
   /** Changes may go to another instance from now on, or a gateway is gone with all its sessions. */
   readonly forgetAll = (): void => {
-    this.#era++;
+    this.#generation++;
     this.#known.clear();
   };
 }

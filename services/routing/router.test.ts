@@ -1,40 +1,43 @@
 import { expect, test } from 'vitest';
-import type { Item } from '#libs/broker/batches.ts';
+import type { BatchItem } from '#libs/broker/batch-processor.ts';
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { RouteEntry } from '#libs/broker/entries.ts';
-import type { Live } from '#libs/relay/live.ts';
+import type { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import type { Database, Statement } from '#libs/store/database.ts';
-import type { Where } from '#libs/store/presence.ts';
-import type { Mailboxes } from './mailboxes.ts';
+import type { SessionLocation } from '#libs/store/presence.ts';
+import type { MailboxWorker } from './mailbox-worker.ts';
 import { PresenceCache } from './presence-cache.ts';
 import { Router } from './router.ts';
 
 /** A batch that waits for the database, while its connection to the broker is lost and comes back. */
 
 const delivery = {} as unknown as Delivery;
-const logOut: Item<RouteEntry> = { delivery, entry: { kind: 'session-down', user: 'ann', session: 's0' } };
-const message = (id: string): Item<RouteEntry> => ({
+const logOut: BatchItem<RouteEntry> = {
+  delivery,
+  entry: { kind: 'session-down', user: 'ann', session: 's0' },
+};
+const message = (id: string): BatchItem<RouteEntry> => ({
   delivery,
   entry: { kind: 'message', from: 'alice', to: 'bob', id, body: '1', at: 1 },
 });
 
 function routerWith(removal: Promise<unknown>) {
   const sent: string[] = [];
-  const database = { where: { gateway: 'old.1', session: 'old' } satisfies Where };
+  const database = { where: { gateway: 'old.1', session: 'old' } satisfies SessionLocation };
   const db = {
     query: async ({ name }: Statement) => {
       if (name === 'sessions-remove') await removal;
       return [];
     },
   } as unknown as Database;
-  const live = { send: (gateway: string) => sent.push(gateway) } as unknown as Live;
+  const gatewaySender = { send: (gateway: string) => sent.push(gateway) } as unknown as GatewaySender;
   const presence = new PresenceCache(
-    () => Promise.resolve(new Map([['bob', { sessions: [database.where], holdsMs: 15_000 }]])),
+    () => Promise.resolve(new Map([['bob', { sessions: [database.where], validMs: 15_000 }]])),
     10_000,
   );
-  const mailboxes = { has: () => false, add: () => undefined } as unknown as Mailboxes;
-  const ways = { db, live, leaseMs: 15_000, mailboxes, presence };
-  const { handle } = new Router(ways, 32, () => Promise.resolve(true));
+  const mailboxWorker = { has: () => false, add: () => undefined } as unknown as MailboxWorker;
+  const context = { db, gatewaySender, leaseMs: 15_000, mailboxWorker, presence };
+  const { handle } = new Router(context, 32, () => Promise.resolve(true));
   return { handle, presence, database, sent };
 }
 

@@ -1,6 +1,6 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { SessionDown, SessionUp } from '#libs/broker/entries.ts';
-import type { Live } from '#libs/relay/live.ts';
+import type { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import type { Database } from '#libs/store/database.ts';
 import { withMail } from '#libs/store/messages.ts';
 import { registerSessions, removeSessions } from '#libs/store/presence.ts';
@@ -22,9 +22,9 @@ interface LateItem extends UpItem {
 }
 
 /** What sessions are registered with. */
-export interface Presence {
+export interface PresenceContext {
   db: Database;
-  live: Live;
+  gatewaySender: GatewaySender;
   /** Most of one user. */
   maxSessions: number;
 }
@@ -66,7 +66,7 @@ export function summarize(items: readonly SessionItem[]): SessionChanges {
  * Brings presence up to date. A gateway is told `registered` only after the commit: from then on its login:A is true.
  */
 export async function changeSessions(
-  { db, live, maxSessions }: Presence,
+  { db, gatewaySender, maxSessions }: PresenceContext,
   items: readonly SessionItem[],
 ): Promise<void> {
   const { ups, replaced, late, downs } = summarize(items);
@@ -78,18 +78,18 @@ export async function changeSessions(
   );
   const [first] = ups;
   for (const { gateway, session } of outcome.replaced)
-    live.send(gateway, { kind: 'replaced', session }, first?.delivery);
+    gatewaySender.send(gateway, { kind: 'replaced', session }, first?.delivery);
   for (const { entry, delivery } of replaced)
-    live.send(entry.gateway, { kind: 'replaced', session: entry.session }, delivery);
-  for (const item of late) tellLate(live, item);
+    gatewaySender.send(entry.gateway, { kind: 'replaced', session: entry.session }, delivery);
+  for (const item of late) tellLate(gatewaySender, item);
   const again = ups.filter(({ entry }) => entry.again).map(({ entry }) => entry.user);
   const mail = await withMail(db, again);
   const lost = new Map(outcome.late.map((one) => [one.session, one]));
   for (const { entry, delivery } of ups) {
     const { session, gateway, user } = entry;
     const late = lost.get(session);
-    if (late) tellLate(live, { entry, delivery, than: late.since, full: late.full });
-    else live.send(gateway, { kind: 'registered', session, mail: mail.has(user) }, delivery);
+    if (late) tellLate(gatewaySender, { entry, delivery, than: late.since, full: late.full });
+    else gatewaySender.send(gateway, { kind: 'registered', session, mail: mail.has(user) }, delivery);
   }
 }
 
@@ -97,9 +97,9 @@ export async function changeSessions(
  * A session that goes on elsewhere is over here. A login may be the later one all the same, since clocks differ: its
  * client is asked to send it again. One that its client has given up meanwhile is not sent again, and stays out.
  */
-function tellLate(live: Live, { entry, delivery, than, full = false }: LateItem): void {
+function tellLate(gatewaySender: GatewaySender, { entry, delivery, than, full = false }: LateItem): void {
   const { gateway, session, again } = entry;
-  live.send(
+  gatewaySender.send(
     gateway,
     again && !full
       ? { kind: 'replaced', session }

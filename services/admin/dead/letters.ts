@@ -117,13 +117,13 @@ function namesOf(entry: unknown): EntryNames {
   const { kind, from, to, user, id } = objectOf(entry);
   const names: Partial<EntryNames> = {};
   for (const [field, value] of Object.entries({ from, to, user, id })) {
-    const name = nameOf(value);
+    const name = identifierOf(value);
     if (name !== undefined) names[field as keyof EntryNames] = name;
   }
-  return { kind: nameOf(kind) ?? '?', ...names };
+  return { kind: identifierOf(kind) ?? '?', ...names };
 }
 
-const nameOf = (value: unknown) =>
+const identifierOf = (value: unknown) =>
   typeof value === 'string' && /^[\w.:@-]{1,128}$/.test(value) ? value : undefined;
 const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
 const objectOf = (value: unknown) =>

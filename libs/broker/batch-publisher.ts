@@ -1,10 +1,10 @@
 import { GroupCommit, type Pending } from '#libs/runtime/group-commit.ts';
 import { BrokerError } from './errors.ts';
-import { InOrder } from './in-order.ts';
+import { OrderedPublisher } from './ordered-publisher.ts';
 import { batchEntries } from './metrics.ts';
 import type { Publisher } from './publisher.ts';
 
-export interface OutboxOptions {
+export interface BatchPublisherOptions {
   publisher: Publisher;
   /** '' is the default exchange: the routing key names the queue. */
   exchange: string;
@@ -49,20 +49,20 @@ class Entry implements Pending {
 /**
  * Group commit towards one queue: entries added while a confirm is under way share the next AMQP message.
  *
- * Order: entries arrive as they were added. Without `timeoutMs` that holds across failures (in-order.ts). With it, no
+ * Order: entries arrive as they were added. Without `timeoutMs` that holds across failures (ordered-publisher.ts). With it, no
  * entry that was taken overtakes another one that was: with the first of a channel that fails, all behind it on that
  * channel fail too, and it is for those who are told to add them again in order. What failed may arrive all the same,
  * late.
  */
-export class Outbox {
-  readonly #options: OutboxOptions;
-  readonly #inOrder: InOrder;
+export class BatchPublisher {
+  readonly #options: BatchPublisherOptions;
+  readonly #ordered: OrderedPublisher;
   readonly #groups: GroupCommit<Entry>;
   #expiring: NodeJS.Timeout | undefined;
 
-  constructor(options: OutboxOptions) {
+  constructor(options: BatchPublisherOptions) {
     this.#options = options;
-    this.#inOrder = new InOrder(options);
+    this.#ordered = new OrderedPublisher(options);
     this.#groups = new GroupCommit<Entry>({
       concurrency: CONCURRENCY,
       maxEntries: MAX_ENTRIES,
@@ -115,44 +115,45 @@ export class Outbox {
     const { publisher, stage, timeoutMs, exchange, routingKey } = this.#options;
     const content = Buffer.from(`[${group.map((entry) => entry.text).join(',')}]`);
     batchEntries.observe({ stage }, group.length);
-    if (timeoutMs === undefined) return this.#inOrder.send(content);
+    if (timeoutMs === undefined) return this.#ordered.send(content);
     const left = Math.max(1, (group.at(-1)?.deadline ?? 0) - performance.now());
     return publisher.publish(exchange, routingKey, content, left);
   }
 }
 
-/** The outboxes of destinations that come and go, such as the queues of gateways. */
-export class Outboxes {
-  readonly #open = new Map<string, Outbox>();
-  readonly #options: Omit<OutboxOptions, 'routingKey'>;
+/** The batch publishers of destinations that come and go, such as the queues of gateways. */
+export class BatchPublishers {
+  readonly #open = new Map<string, BatchPublisher>();
+  readonly #options: Omit<BatchPublisherOptions, 'routingKey'>;
 
-  constructor(options: Omit<OutboxOptions, 'routingKey'>) {
+  constructor(options: Omit<BatchPublisherOptions, 'routingKey'>) {
     this.#options = options;
   }
 
-  to(routingKey: string): Outbox {
-    let outbox = this.#open.get(routingKey);
-    if (!outbox) this.#open.set(routingKey, (outbox = new Outbox({ ...this.#options, routingKey })));
-    return outbox;
+  to(routingKey: string): BatchPublisher {
+    let publisher = this.#open.get(routingKey);
+    if (!publisher)
+      this.#open.set(routingKey, (publisher = new BatchPublisher({ ...this.#options, routingKey })));
+    return publisher;
   }
 
   get waitingWeight(): number {
     let sum = 0;
-    for (const outbox of this.#open.values()) sum += outbox.waitingWeight;
+    for (const publisher of this.#open.values()) sum += publisher.waitingWeight;
     return sum;
   }
 
-  /** Forgets the outboxes that have nothing to send. */
+  /** Forgets the batch publishers that have nothing to send. */
   prune(): void {
     const { publisher, exchange } = this.#options;
-    for (const [key, outbox] of this.#open) {
-      if (!outbox.idle) continue;
+    for (const [key, batches] of this.#open) {
+      if (!batches.idle) continue;
       this.#open.delete(key);
       publisher.release(exchange, key);
     }
   }
 
   async drained(): Promise<void> {
-    await Promise.all([...this.#open.values()].map((outbox) => outbox.drained()));
+    await Promise.all([...this.#open.values()].map((publisher) => publisher.drained()));
   }
 }

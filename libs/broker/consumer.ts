@@ -1,25 +1,25 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { within } from '#libs/runtime/backoff.ts';
-import { Acks } from './acks.ts';
+import { AckBatcher } from './ack-batcher.ts';
 import { Delivery, type DeliverySource } from './delivery.ts';
-import { consuming } from './metrics.ts';
+import { openConsumers } from './metrics.ts';
 
 /** Takes deliveries; must not throw. */
 export type Receive = (delivery: Delivery, content: Buffer) => void;
 
-export interface SubscribeOptions {
+export interface ConsumerOptions {
   queue: string;
   /** Most unacknowledged deliveries. Acks out of order cost the broker time in proportion to it. */
   prefetch: number;
   receive: Receive;
-  /** A delivery that was begun is dealt with; it is acknowledged within a moment (acks.ts). */
+  /** A delivery that was begun is dealt with; it is acknowledged within a moment (ack-batcher.ts). */
   onFinished?: (delivery: Delivery) => void;
   /** The consumer is gone though nobody closed it: cancelled, since the queue was deleted, or with its channel. */
   onLost: (why: 'cancelled' | 'closed') => void;
 }
 
 /** A consumer on a channel of its own, so that it can be given up without touching the others. */
-export class Subscription implements DeliverySource {
+export class Consumer implements DeliverySource {
   readonly queue: string;
   /** Deliveries that somebody has begun to work on and not finished. */
   #started = 0;
@@ -29,29 +29,29 @@ export class Subscription implements DeliverySource {
   readonly #idle = Promise.withResolvers<undefined>();
   #closed: Promise<void> | undefined;
   readonly #channel: Channel;
-  readonly #acks: Acks;
-  readonly #onFinished: SubscribeOptions['onFinished'];
+  readonly #acks: AckBatcher;
+  readonly #onFinished: ConsumerOptions['onFinished'];
 
-  private constructor({ queue, prefetch, onFinished }: SubscribeOptions, channel: Channel) {
+  private constructor({ queue, prefetch, onFinished }: ConsumerOptions, channel: Channel) {
     this.queue = queue;
     this.#channel = channel;
-    this.#acks = new Acks(channel, prefetch);
+    this.#acks = new AckBatcher(channel, prefetch);
     this.#onFinished = onFinished;
   }
 
-  static async open(connection: ChannelModel, options: SubscribeOptions): Promise<Subscription> {
+  static async open(connection: ChannelModel, options: ConsumerOptions): Promise<Consumer> {
     const channel = await connection.createChannel();
-    const subscription = new Subscription(options, channel);
+    const consumer = new Consumer(options, channel);
     const lost = (why: 'cancelled' | 'closed') => {
-      if (subscription.#state === 'open') options.onLost(why);
-      subscription.#state = 'closed';
-      consuming.delete(subscription);
-      subscription.#acks.drop();
-      subscription.#idle.resolve(undefined);
+      if (consumer.#state === 'open') options.onLost(why);
+      consumer.#state = 'closed';
+      openConsumers.delete(consumer);
+      consumer.#acks.drop();
+      consumer.#idle.resolve(undefined);
     };
     channel.on('error', () => undefined); // a 'close' follows; that is what counts
     channel.on('close', () => lost('closed'));
-    consuming.add(subscription);
+    openConsumers.add(consumer);
     await channel.prefetch(options.prefetch);
     await channel.consume(options.queue, (message) => {
       if (message === null) {
@@ -59,11 +59,11 @@ export class Subscription implements DeliverySource {
         void channel.close().catch(() => undefined); // nothing more comes through it
         return;
       }
-      if (subscription.#state !== 'open') return;
-      subscription.#received++;
-      options.receive(new Delivery(subscription, message), message.content);
+      if (consumer.#state !== 'open') return;
+      consumer.#received++;
+      options.receive(new Delivery(consumer, message), message.content);
     });
-    return subscription;
+    return consumer;
   }
 
   /** Nothing that was received and not begun may be begun now: somebody else will have it. */
@@ -71,7 +71,7 @@ export class Subscription implements DeliverySource {
     return this.#state !== 'open';
   }
 
-  get gone(): boolean {
+  get closed(): boolean {
     return this.#state === 'closed';
   }
 
@@ -81,7 +81,7 @@ export class Subscription implements DeliverySource {
   }
 
   /** Deliveries received and not finished, begun or not. */
-  get inHand(): number {
+  get unfinished(): number {
     return this.#received - this.#finished;
   }
 
@@ -89,7 +89,7 @@ export class Subscription implements DeliverySource {
     this.#started++;
   }
 
-  dealtWith(tag: number): void {
+  ack(tag: number): void {
     this.#acks.add(tag);
   }
 
@@ -107,7 +107,7 @@ export class Subscription implements DeliverySource {
    * @param finishWithinMs after this long what is begun goes back as well: somebody else does it (again)
    */
   async close(finishWithinMs?: number): Promise<void> {
-    if (this.gone) return;
+    if (this.closed) return;
     this.#state = 'closing';
     if (this.#started > 0) {
       const { promise } = this.#idle;
@@ -118,7 +118,7 @@ export class Subscription implements DeliverySource {
   }
 
   async #closeChannel(): Promise<void> {
-    if (this.gone) return;
+    if (this.closed) return;
     this.#acks.flush();
     // amqplib answers a close only if the broker does; the event comes in any case.
     const closed = new Promise<void>((resolve) => this.#channel.once('close', () => resolve()));

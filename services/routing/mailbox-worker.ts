@@ -1,6 +1,12 @@
-import { Batches, giveUp, type BatchesOptions, type Item } from '#libs/broker/batches.ts';
+import {
+  BatchProcessor,
+  returnToBroker,
+  type BatchProcessorOptions,
+  type BatchItem,
+} from '#libs/broker/batch-processor.ts';
 import type { Confirm, Pull, RouteMessage } from '#libs/broker/entries.ts';
-import { nameOf, storeAway, type Mailbox } from './away.ts';
+import { messageKey } from '#libs/protocol/names.ts';
+import { storeOffline, type MailboxContext } from './store-offline.ts';
 import { confirm, pull } from './offline.ts';
 import { select } from './select.ts';
 
@@ -14,23 +20,26 @@ const MAX_BATCH = 500;
  * All that is done to mailboxes, in order, beside the live traffic: to store takes a hundred times as long as a look at
  * presence, and who is there must not wait for what is stored for others.
  */
-export class Mailboxes {
-  readonly #batches: Batches<MailboxEntry>;
-  #waiting: Item<MailboxEntry>[] = [];
+export class MailboxWorker {
+  readonly #batches: BatchProcessor<MailboxEntry>;
+  #waiting: BatchItem<MailboxEntry>[] = [];
   /** Copies of a message that wait or are being stored, by its name. */
   readonly #storing = new Map<string, number>();
   #running: Promise<void> | undefined;
 
-  constructor(mailbox: Mailbox, options: Pick<BatchesOptions<MailboxEntry>, 'isTransient' | 'dead' | 'log'>) {
+  constructor(
+    mailbox: MailboxContext,
+    options: Pick<BatchProcessorOptions<MailboxEntry>, 'isTransient' | 'dead' | 'log'>,
+  ) {
     const stored = new WeakSet<MailboxEntry>(); // a batch that is tried again stores and counts no message twice
-    const handle = async (items: readonly Item<MailboxEntry>[], again: boolean) => {
+    const handle = async (items: readonly BatchItem<MailboxEntry>[], again: boolean) => {
       await confirm(mailbox, select(items, 'confirm'), again); // before the pulls that may follow them
       const messages = select(items, 'message').filter(({ entry }) => !stored.has(entry));
-      await storeAway(mailbox, messages);
+      await storeOffline(mailbox, messages);
       for (const { entry } of messages) stored.add(entry);
       await pull(mailbox, select(items, 'pull'));
     };
-    this.#batches = new Batches({ ...options, stage: 'mailbox', handle });
+    this.#batches = new BatchProcessor({ ...options, stage: 'mailbox', handle });
   }
 
   /** Nothing is being worked on. */
@@ -40,42 +49,42 @@ export class Mailboxes {
 
   /** A copy of it is on its way: another one must not be delivered meanwhile, and its sender be told `stored` after that. */
   has(message: RouteMessage): boolean {
-    return this.#storing.size > 0 && this.#storing.has(nameOf(message));
+    return this.#storing.size > 0 && this.#storing.has(messageKey(message));
   }
 
   /** The deliveries are held until the mailbox has it. */
-  add(items: readonly Item<MailboxEntry>[]): void {
+  add(items: readonly BatchItem<MailboxEntry>[]): void {
     for (const { entry, delivery } of items) {
       delivery.hold();
       if (entry.kind === 'message') this.#count(entry, 1);
     }
     this.#waiting.push(...items);
-    if (this.#batches.stopped) this.#giveUp();
+    if (this.#batches.stopped) this.#returnToBroker();
     else if (this.#waiting.length > 0) this.#running ??= this.#run();
   }
 
   /** Finishes the batch in hand, unless that waits for the database; the rest goes back to the broker. */
   async stop(): Promise<void> {
     this.#batches.stop();
-    this.#giveUp();
+    this.#returnToBroker();
     await this.#running;
   }
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MAX_BATCH);
-      await this.#batches.deal(batch);
+      await this.#batches.process(batch);
       for (const { entry } of batch) if (entry.kind === 'message') this.#count(entry, -1);
     }
     this.#running = undefined;
   }
 
-  #giveUp(): void {
-    giveUp(this.#waiting.splice(0));
+  #returnToBroker(): void {
+    returnToBroker(this.#waiting.splice(0));
   }
 
   #count(message: RouteMessage, change: 1 | -1): void {
-    const name = nameOf(message);
+    const name = messageKey(message);
     const copies = (this.#storing.get(name) ?? 0) + change;
     if (copies > 0) this.#storing.set(name, copies);
     else this.#storing.delete(name);

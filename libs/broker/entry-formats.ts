@@ -15,24 +15,24 @@ import {
  * How the entries of each queue are read. Those that every message takes are read without their schema, for less and
  * with the same result. `undefined` is no verdict: what is of another kind, traced, or off has the schema.
  */
-export const ROUTE: EntryFormat<RouteEntry> = { schema: RouteEntry, usual: usualRoute };
-export const ACK: EntryFormat<AckEntry> = { schema: AckEntry, usual: usualAck };
-export const GATEWAY: EntryFormat<GatewayEntry> = { schema: GatewayEntry, usual: usualLive };
+export const ROUTE: EntryFormat<RouteEntry> = { schema: RouteEntry, fastPath: fastRoute };
+export const ACK: EntryFormat<AckEntry> = { schema: AckEntry, fastPath: fastAck };
+export const GATEWAY: EntryFormat<GatewayEntry> = { schema: GatewayEntry, fastPath: fastLive };
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function usualRoute(fields: Fields): RouteMessage | undefined {
+function fastRoute(fields: Fields): RouteMessage | undefined {
   return fields['kind'] === 'message' ? stored(fields) : undefined;
 }
 
-function usualAck({ kind, from, id, to, at, others, traceparent }: Fields): AckEntry | undefined {
+function fastAck({ kind, from, id, to, at, others, traceparent }: Fields): AckEntry | undefined {
   if (kind !== 'ack' || others !== undefined || traceparent !== undefined) return undefined;
   return isUserId(from) && isMessageId(id) && isUserId(to) && isAt(at)
     ? { kind, from, id, to, at }
     : undefined;
 }
 
-function usualLive(fields: Fields): LiveMessage | LiveReceipt | undefined {
+function fastLive(fields: Fields): LiveMessage | LiveReceipt | undefined {
   const { kind, session, others, returned } = fields;
   if (typeof session !== 'string' || !SESSION.test(session)) return undefined;
   if (others !== undefined || returned !== undefined) return undefined;

@@ -1,8 +1,8 @@
-import { Batches, type BatchesOptions, type Item } from './batches.ts';
+import { BatchProcessor, type BatchProcessorOptions, type BatchItem } from './batch-processor.ts';
 import { type EntryFormat, parseEntries } from './dead-letters.ts';
 import type { Delivery } from './delivery.ts';
 
-export interface ReaderOptions<E> extends BatchesOptions<E> {
+export interface DeliveryBatcherOptions<E> extends BatchProcessorOptions<E> {
   format: EntryFormat<E>;
   /** About how many entries to handle in one go. */
   maxEntries: number;
@@ -17,15 +17,15 @@ interface Received {
  * Works through the deliveries of one or many queues, batch after batch: whatever has arrived while one batch was
  * handled forms the next. While the database is away it holds its batch and takes no more: the broker keeps the rest.
  */
-export class Reader<E> {
-  readonly #options: ReaderOptions<E>;
-  readonly #batches: Batches<E>;
+export class DeliveryBatcher<E> {
+  readonly #options: DeliveryBatcherOptions<E>;
+  readonly #processor: BatchProcessor<E>;
   #backlog: Received[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(options: ReaderOptions<E>) {
+  constructor(options: DeliveryBatcherOptions<E>) {
     this.#options = options;
-    this.#batches = new Batches(options);
+    this.#processor = new BatchProcessor(options);
   }
 
   /** Nothing is being worked on. */
@@ -40,7 +40,7 @@ export class Reader<E> {
 
   /** Finishes the batch in hand, unless that waits for the database; the rest goes back to the broker. */
   async stop(): Promise<void> {
-    this.#batches.stop();
+    this.#processor.stop();
     this.#backlog = [];
     await this.#running;
   }
@@ -48,23 +48,23 @@ export class Reader<E> {
   async #run(): Promise<void> {
     // Deliveries come one by one; a turn of the event loop brings the others that were sent with this one.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#backlog.length > 0 && !this.#batches.stopped) {
+    while (this.#backlog.length > 0 && !this.#processor.stopped) {
       const items = this.#take();
-      if (items.length > 0) await this.#batches.deal(items);
+      if (items.length > 0) await this.#processor.process(items);
     }
     this.#running = undefined;
   }
 
-  #take(): Item<E>[] {
+  #take(): BatchItem<E>[] {
     const { format, dead, maxEntries } = this.#options;
-    const items: Item<E>[] = [];
+    const items: BatchItem<E>[] = [];
     let taken = 0;
     for (const { delivery, content } of this.#backlog) {
       if (items.length >= maxEntries) break;
       taken++;
       if (!delivery.begin()) continue;
       const { entries, unreadable } = parseEntries(content, format);
-      for (const letter of unreadable) dead.bury(delivery, letter);
+      for (const letter of unreadable) dead.publish(delivery, letter);
       delivery.hold(entries.length);
       for (const entry of entries) items.push({ entry, delivery });
       delivery.settled(); // the reader's own hold: the entries hold it from here on

@@ -5,11 +5,11 @@ export interface Quotas {
 }
 
 /** How long a count is good for, milliseconds: until then another instance may store, too (what came back from a gateway). */
-const GOOD_FOR_MS = 5_000;
+const VALID_MS = 5_000;
 /** Most counts to keep. */
-const KEEP = 20_000;
+const MAX_COUNTS = 20_000;
 
-interface Room {
+interface CachedCount {
   free: number;
   /** Milliseconds of performance.now() */
   until: number;
@@ -21,20 +21,20 @@ type Addressed = readonly { to: string; from: string }[];
  * For how many more messages mailboxes had room when they were last counted, less what was stored since. To count thousands
  * takes milliseconds. A mailbox that is near its quota is counted each time, so that nobody is refused who need not be.
  */
-export class Rooms {
+export class QuotaCache {
   readonly quotas: Quotas;
-  readonly #goodForMs: number;
-  readonly #rooms = new Map<string, Room>();
+  readonly #validMs: number;
+  readonly #counts = new Map<string, CachedCount>();
   /** Milliseconds of performance.now() */
   #forgottenAt = -Infinity;
 
-  constructor(quotas: Quotas, goodForMs = GOOD_FOR_MS) {
+  constructor(quotas: Quotas, goodForMs = VALID_MS) {
     this.quotas = quotas;
-    this.#goodForMs = goodForMs;
+    this.#validMs = goodForMs;
   }
 
   /** Those of the receivers that have room for all of these messages, as far as is known. */
-  roomy(messages: Addressed): string[] {
+  receiversWithRoom(messages: Addressed): string[] {
     const tight = new Set<string>();
     for (const [name, { to, count }] of this.#needs(messages)) if (!this.#has(name, count)) tight.add(to);
     return [...new Set(messages.map(({ to }) => to))].filter((to) => !tight.has(to));
@@ -44,28 +44,28 @@ export class Rooms {
    * @param from whose part of the mailbox was counted; null: all of it
    * @param asked when the count was asked for, milliseconds of performance.now(): the answer may have taken long
    */
-  counted(to: string, from: string | null, free: number, asked: number): void {
+  recordCount(to: string, from: string | null, free: number, asked: number): void {
     if (asked <= this.#forgottenAt) return;
-    if (this.#rooms.size >= KEEP) this.#rooms.clear();
-    this.#rooms.set(nameOf(to, from), { free, until: asked + this.#goodForMs });
+    if (this.#counts.size >= MAX_COUNTS) this.#counts.clear();
+    this.#counts.set(quotaKey(to, from), { free, until: asked + this.#validMs });
   }
 
   /** From now on another instance may store for any of them: no count so far is good, nor one that is under way. */
   readonly forget = (): void => {
     this.#forgottenAt = performance.now();
-    this.#rooms.clear();
+    this.#counts.clear();
   };
 
   /** They were stored, or were there already. */
-  used(messages: Addressed): void {
+  recordStored(messages: Addressed): void {
     for (const [name, { count }] of this.#needs(messages)) {
-      const room = this.#rooms.get(name);
+      const room = this.#counts.get(name);
       if (room) room.free -= count;
     }
   }
 
   #has(name: string, count: number): boolean {
-    const room = this.#rooms.get(name);
+    const room = this.#counts.get(name);
     return room !== undefined && room.until > performance.now() && room.free >= count;
   }
 
@@ -74,7 +74,7 @@ export class Rooms {
     const perSender = this.quotas.sender < this.quotas.mailbox;
     const needs = new Map<string, { to: string; count: number }>();
     for (const { to, from } of messages)
-      for (const name of perSender ? [nameOf(to, null), nameOf(to, from)] : [nameOf(to, null)]) {
+      for (const name of perSender ? [quotaKey(to, null), quotaKey(to, from)] : [quotaKey(to, null)]) {
         const need = needs.get(name);
         if (need) need.count++;
         else needs.set(name, { to, count: 1 });
@@ -83,4 +83,4 @@ export class Rooms {
   }
 }
 
-const nameOf = (to: string, from: string | null) => (from === null ? to : `${to} ${from}`);
+const quotaKey = (to: string, from: string | null) => (from === null ? to : `${to} ${from}`);

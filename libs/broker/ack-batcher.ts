@@ -7,7 +7,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 export const LINGER_MS = 20;
 
 /** Those that have something to acknowledge. One timer for all channels of a process: it wakes, and the broker, once. */
-const waiting = new Set<Acks>();
+const waiting = new Set<AckBatcher>();
 let timer: NodeJS.Timeout | undefined;
 
 /** Acknowledges what has gathered on all channels: before their connection is ended. */
@@ -21,7 +21,7 @@ export function flushAcks(): void {
  * Acknowledges the deliveries of one channel, in groups. Those up to the first that is not dealt with go as one
  * (AMQP 0-9-1: basic.ack, `multiple`), those behind it one by one.
  */
-export class Acks {
+export class AckBatcher {
   readonly #channel: Channel;
   readonly #most: number;
   /** Tags of deliveries to acknowledge. */

@@ -1,42 +1,40 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
-import { relayReceipts, type Relay } from '#libs/relay/receipts.ts';
+import { messageKey } from '#libs/protocol/names.ts';
+import { relayReceipts, type RelayContext } from '#libs/relay/receipts.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import { type Refused, storeMessages, type StoredMessage } from '#libs/store/messages.ts';
 import { findSessions } from '#libs/store/presence.ts';
-import type { Rooms } from '#libs/store/rooms.ts';
+import type { QuotaCache } from '#libs/store/quota-cache.ts';
 import { mailboxFullTotal, routedTotal } from './metrics.ts';
 
 /** A message for somebody who cannot be reached live, and the delivery that it comes from. */
-export interface AwayItem {
+export interface OfflineItem {
   entry: StoredMessage & { traceparent?: string | undefined };
   delivery: Delivery;
   /** Its receiver may have confirmed it: it must not be rejected. */
   maybeConfirmed?: boolean;
 }
 
-export interface Mailbox extends Relay {
-  rooms: Rooms;
+export interface MailboxContext extends RelayContext {
+  quotaCache: QuotaCache;
 }
-
-/** Tells messages apart. */
-export const nameOf = ({ from, id, to }: Pick<StoredMessage, 'from' | 'id' | 'to'>) => `${to} ${from} ${id}`;
 
 /**
  * Puts messages into mailboxes, and tells their senders so: `stored`, or `rejected` when a mailbox is full. The
  * receivers are looked up once more after the insert has committed, and hinted at if they are there: in every
  * interleaving with a login, either the login's pull finds the message or this look finds the session.
  */
-export async function storeAway(
-  mailbox: Mailbox,
-  items: readonly AwayItem[],
+export async function storeOffline(
+  mailbox: MailboxContext,
+  items: readonly OfflineItem[],
   now = Date.now(),
 ): Promise<void> {
   if (items.length === 0) return;
-  const { db, live, leaseMs } = mailbox;
+  const { db, gatewaySender, leaseMs } = mailbox;
   const entries = items.map(({ entry }) => entry);
   const refusals = await store(mailbox, items);
-  const refused = new Set(refusals.map(nameOf));
+  const refused = new Set(refusals.map(messageKey));
   const presence = await findSessions(
     db,
     entries.flatMap(({ to, from }) => [to, from]),
@@ -45,13 +43,13 @@ export async function storeAway(
   const hinted = new Set<string>();
   const receipts = items.map(({ entry, delivery }) => {
     const { from: user, id, to } = entry;
-    const full = refused.has(nameOf(entry));
+    const full = refused.has(messageKey(entry));
     trace(full ? 'mailbox full' : 'stored', user, id, { to });
     const span = nextSpan('store', entry.traceparent, user, id, now);
     span?.end(full ? 'rejected' : 'stored');
     const traceparent = span?.traceparent ?? entry.traceparent;
     if (!full && !hinted.has(to)) {
-      live.hint(presence.get(to) ?? [], delivery);
+      gatewaySender.hint(presence.get(to) ?? [], delivery);
       hinted.add(to);
     }
     const outcome = full
@@ -71,10 +69,10 @@ export async function storeAway(
  *
  * @returns those that did not fit
  */
-async function store({ db, rooms }: Mailbox, items: readonly AwayItem[]): Promise<Refused[]> {
+async function store({ db, quotaCache }: MailboxContext, items: readonly OfflineItem[]): Promise<Refused[]> {
   const [kept, others] = [true, false].map((kept) =>
     items.filter(({ maybeConfirmed = false }) => maybeConfirmed === kept).map(({ entry }) => entry),
   ) as [StoredMessage[], StoredMessage[]];
-  await storeMessages(db, kept, rooms, true); // first: they were ahead of the others
-  return storeMessages(db, others, rooms);
+  await storeMessages(db, kept, quotaCache, true); // first: they were ahead of the others
+  return storeMessages(db, others, quotaCache);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { BrokerError } from './errors.ts';
-import { Outbox } from './outbox.ts';
+import { BatchPublisher } from './batch-publisher.ts';
 import type { Publisher } from './publisher.ts';
 
 /** An entry that fills a group: no two share an AMQP message. */
@@ -36,10 +36,10 @@ test.each([1, 2, 3])(
   'after %i lost connections the groups of one destination arrive in order',
   async (times) => {
     const { publisher, taken } = losing(times);
-    const outbox = new Outbox({ publisher, exchange: '', routingKey: 'q', stage: 'test' });
+    const batches = new BatchPublisher({ publisher, exchange: '', routingKey: 'q', stage: 'test' });
     const settled: number[] = [];
-    for (const name of names) outbox.add(large(name), { settled: () => settled.push(name) });
-    await outbox.drained();
+    for (const name of names) batches.add(large(name), { settled: () => settled.push(name) });
+    await batches.drained();
     expect(taken).toEqual(names);
     expect(settled).toEqual(names);
   },
@@ -47,11 +47,17 @@ test.each([1, 2, 3])(
 
 test('with a time limit nothing is published again: who waits is told, and what follows keeps its order', async () => {
   const { publisher, taken } = losing(1);
-  const outbox = new Outbox({ publisher, exchange: '', routingKey: 'q', stage: 'test', timeoutMs: 60_000 });
+  const batches = new BatchPublisher({
+    publisher,
+    exchange: '',
+    routingKey: 'q',
+    stage: 'test',
+    timeoutMs: 60_000,
+  });
   const settled: string[] = [];
   for (const name of names)
-    outbox.add(large(name), { settled: (error) => settled.push(`${name} ${error ? 'failed' : 'taken'}`) });
-  await outbox.drained();
+    batches.add(large(name), { settled: (error) => settled.push(`${name} ${error ? 'failed' : 'taken'}`) });
+  await batches.drained();
   expect(settled).toEqual(names.map((name) => `${name} ${name < 4 ? 'failed' : 'taken'}`));
   expect(taken).toEqual(names.slice(4));
 });

@@ -16,7 +16,7 @@ export function wantsWrites(address: string): boolean {
  * The servers that DATABASE_URL names (`postgres://user:password@one:5432,two:5432/name`): a primary and its standbys,
  * whichever is which. They are tried in turn, and the one that was of use last is tried first.
  */
-export class Servers {
+export class DatabaseServers {
   readonly #addresses: readonly string[];
   #turn = 0;
 

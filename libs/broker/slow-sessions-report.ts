@@ -26,7 +26,7 @@ export const SlowSession = z.object({
 });
 export type SlowSession = z.infer<typeof SlowSession>;
 
-export const Report = z.object({
+export const SlowSessionsReport = z.object({
   /** `<gateway id>.<epoch>` */
   gateway: z.string(),
   /** Logged in, slow or not. */
@@ -35,4 +35,4 @@ export const Report = z.object({
   unsettled: z.number(),
   slow: z.array(SlowSession),
 });
-export type Report = z.infer<typeof Report>;
+export type SlowSessionsReport = z.infer<typeof SlowSessionsReport>;

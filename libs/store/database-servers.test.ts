@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { readConfig } from '#libs/runtime/config.ts';
 import { storeConfig } from './config.ts';
-import { Servers } from './servers.ts';
+import { DatabaseServers } from './database-servers.ts';
 
 /** What pg would be told, server by server. */
 function addresses(DATABASE_URL: string): string[] {
-  const servers = new Servers({ DATABASE_URL });
+  const servers = new DatabaseServers({ DATABASE_URL });
   return Array.from({ length: servers.count }, () => {
     const { address, turn } = servers.current;
     servers.leave(turn);
@@ -39,7 +39,7 @@ test('every one of several servers has to prove its own name', () => {
 });
 
 test('one that was of no use is left once, by however many connections; after the last comes the first again', () => {
-  const servers = new Servers({ DATABASE_URL: 'postgres://one,two/x' });
+  const servers = new DatabaseServers({ DATABASE_URL: 'postgres://one,two/x' });
   const { turn } = servers.current;
   servers.leave(turn);
   servers.leave(turn);

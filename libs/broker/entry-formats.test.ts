@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { EntryFormat } from './dead-letters.ts';
-import { ACK, GATEWAY, ROUTE } from './formats.ts';
+import { ACK, GATEWAY, ROUTE } from './entry-formats.ts';
 
 const names = { from: 'alice', id: 'm1', to: 'bob', at: 1 };
 const message = { kind: 'message', ...names, body: '"hi"' };
@@ -34,8 +34,8 @@ const odd = fc.oneof(
 );
 const more = fc.constantFrom('seq', 'traceparent', 'others', 'returned', 'reason', 'new', '__proto__');
 
-test.each(USUAL)('%s needs no schema', (_what, { schema, usual }, entry) => {
-  expect(usual?.(entry)).toEqual(schema.parse(entry));
+test.each(USUAL)('%s needs no schema', (_what, { schema, fastPath }, entry) => {
+  expect(fastPath?.(entry)).toEqual(schema.parse(entry));
 });
 
 test.each(USUAL)(
@@ -45,7 +45,7 @@ test.each(USUAL)(
     fc.assert(
       fc.property(field, odd, (name, value) => {
         const changed = { ...entry, [name]: value };
-        const quick = format.usual?.(changed);
+        const quick = format.fastPath?.(changed);
         if (quick !== undefined) expect(quick).toEqual(format.schema.parse(changed));
       }),
       { numRuns: 2_000 },

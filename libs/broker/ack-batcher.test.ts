@@ -1,7 +1,7 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Acks, flushAcks, LINGER_MS } from './acks.ts';
+import { AckBatcher, flushAcks, LINGER_MS } from './ack-batcher.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => {
@@ -29,7 +29,7 @@ class Unacked {
 
 test('what is settled within a moment is acknowledged with one frame', () => {
   const broker = new Unacked(4);
-  const acks = new Acks(broker.channel, 100);
+  const acks = new AckBatcher(broker.channel, 100);
   for (const tag of [2, 1, 3]) acks.add(tag);
   vi.advanceTimersByTime(LINGER_MS - 1);
   expect(broker.frames).toEqual([]);
@@ -39,7 +39,7 @@ test('what is settled within a moment is acknowledged with one frame', () => {
 
 test('behind one that is not settled they go one by one, then together again', () => {
   const broker = new Unacked(6);
-  const acks = new Acks(broker.channel, 100);
+  const acks = new AckBatcher(broker.channel, 100);
   for (const tag of [1, 3, 4]) acks.add(tag);
   vi.advanceTimersByTime(LINGER_MS);
   expect(broker.frames).toEqual(['1 and before', '3', '4']);
@@ -52,14 +52,14 @@ test('behind one that is not settled they go one by one, then together again', (
 
 test('a quarter of the prefetch is not held up', () => {
   const broker = new Unacked(8);
-  const acks = new Acks(broker.channel, 32);
+  const acks = new AckBatcher(broker.channel, 32);
   for (let tag = 1; tag <= 8; tag++) acks.add(tag);
   expect(broker.frames).toEqual(['8 and before']);
 });
 
 test('each channel has its own, and one timer serves them', () => {
   const brokers = [new Unacked(1), new Unacked(1)];
-  for (const { channel } of brokers) new Acks(channel, 100).add(1);
+  for (const { channel } of brokers) new AckBatcher(channel, 100).add(1);
   expect(vi.getTimerCount()).toBe(1);
   vi.advanceTimersByTime(LINGER_MS);
   expect(brokers.map(({ frames }) => frames)).toEqual([['1 and before'], ['1 and before']]);
@@ -67,7 +67,7 @@ test('each channel has its own, and one timer serves them', () => {
 
 test('before a connection is ended, nothing waits any longer', () => {
   const brokers = [new Unacked(1), new Unacked(1)];
-  for (const { channel } of brokers) new Acks(channel, 100).add(1);
+  for (const { channel } of brokers) new AckBatcher(channel, 100).add(1);
   flushAcks();
   expect(brokers.map(({ frames }) => frames)).toEqual([['1 and before'], ['1 and before']]);
   expect(vi.getTimerCount()).toBe(0);
@@ -75,10 +75,10 @@ test('before a connection is ended, nothing waits any longer', () => {
 
 test('of a channel that is gone nothing is acknowledged, and one that is closing is no mistake', () => {
   const broker = new Unacked(1);
-  const gone = new Acks(broker.channel, 100);
+  const gone = new AckBatcher(broker.channel, 100);
   gone.add(1);
   gone.drop();
-  const closing = new Acks(
+  const closing = new AckBatcher(
     {
       ack: () => {
         throw Object.assign(new Error('Channel closing'), { name: 'IllegalOperationError' });
@@ -96,7 +96,7 @@ test('in any order: all that is settled is acknowledged, nothing else, and nothi
   fc.assert(
     fc.property(order, fc.array(fc.boolean(), { maxLength: 40 }), (tags, moments) => {
       const broker = new Unacked(40);
-      const acks = new Acks(broker.channel, 60);
+      const acks = new AckBatcher(broker.channel, 60);
       for (const [n, tag] of tags.entries()) {
         acks.add(tag);
         if (moments[n] === true) vi.advanceTimersByTime(LINGER_MS);

@@ -2,11 +2,11 @@ import type { ChannelModel } from 'amqplib';
 import type { Duplex } from 'node:stream';
 
 /** amqplib does not tell its socket's type. */
-export const streamOf = ({ connection }: ChannelModel) =>
+export const socketOf = ({ connection }: ChannelModel) =>
   (connection as unknown as { stream: Duplex }).stream;
 
 /** What is written in one turn of the event loop leaves in one system call: amqplib writes each frame by itself. */
-export function gatherWrites(stream: Duplex): void {
+export function coalesceWrites(stream: Duplex): void {
   const write: Duplex['write'] = stream.write.bind(stream);
   let gathering = false;
   stream.write = ((...args: Parameters<Duplex['write']>) => {
@@ -29,7 +29,7 @@ export function gatherWrites(stream: Duplex): void {
  *
  * @returns pauses, or goes on
  */
-export function pausable(stream: Duplex): (paused: boolean) => void {
+export function pausableReads(stream: Duplex): (paused: boolean) => void {
   const read: Duplex['read'] = stream.read.bind(stream);
   let isPaused = false;
   stream.read = (size?: number): unknown => (isPaused ? null : read(size));

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Backoff } from '#libs/runtime/backoff.ts';
 import { BrokerError, type BrokerFailure } from './errors.ts';
-import { InOrder, type InOrderOptions } from './in-order.ts';
+import { OrderedPublisher, type OrderedPublisherOptions } from './ordered-publisher.ts';
 
 /** A publisher whose publishes are settled by hand. */
 class ByHand {
@@ -40,9 +40,15 @@ class ByHand {
 const turns = () => new Promise((resolve) => setTimeout(resolve, 20));
 const backoff = () => new Backoff({ baseMs: 0, maxMs: 0 });
 
-function start(count: number, options: Partial<InOrderOptions> = {}) {
+function start(count: number, options: Partial<OrderedPublisherOptions> = {}) {
   const publisher = new ByHand();
-  const inOrder = new InOrder({ publisher, exchange: '', routingKey: 'q', backoff: backoff(), ...options });
+  const inOrder = new OrderedPublisher({
+    publisher,
+    exchange: '',
+    routingKey: 'q',
+    backoff: backoff(),
+    ...options,
+  });
   const done: string[] = [];
   const send = (name: string) =>
     void inOrder.send(Buffer.from(name)).then(
@@ -167,7 +173,7 @@ test('whatever fails, and whenever: the first copies arrive in order, and all of
   await fc.assert(
     fc.asyncProperty(fc.array(loss, { maxLength: 6 }), async (losses) => {
       const publisher = new Lossy(losses);
-      const inOrder = new InOrder({ publisher, exchange: '', routingKey: 'q', backoff: backoff() });
+      const inOrder = new OrderedPublisher({ publisher, exchange: '', routingKey: 'q', backoff: backoff() });
       const names = Array.from({ length: 12 }, (_, n) => n);
       for (let n = 0; n < names.length; n += 4)
         await Promise.all(names.slice(n, n + 4).map((name) => inOrder.send(Buffer.from(String(name)))));

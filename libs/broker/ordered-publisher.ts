@@ -2,7 +2,7 @@ import { Backoff, pause } from '#libs/runtime/backoff.ts';
 import { BrokerError } from './errors.ts';
 import type { Publisher } from './publisher.ts';
 
-export interface InOrderOptions {
+export interface OrderedPublisherOptions {
   publisher: Pick<Publisher, 'publish' | 'ready' | 'stopped'>;
   exchange: string;
   routingKey: string;
@@ -30,8 +30,8 @@ interface Group {
  * come twice, and late, but each channel carries them in order from the oldest unconfirmed one on: whatever of an old
  * channel still arrives, the first copies keep their order.
  */
-export class InOrder {
-  readonly #options: InOrderOptions;
+export class OrderedPublisher {
+  readonly #options: OrderedPublisherOptions;
   readonly #backoff: Backoff;
   /** Not confirmed, or behind one that is not; oldest first. */
   readonly #groups: Group[] = [];
@@ -41,7 +41,7 @@ export class InOrder {
   #patienceMs = AGAIN_AFTER_MS.first;
   #unconfirmedMs = 0;
 
-  constructor(options: InOrderOptions) {
+  constructor(options: OrderedPublisherOptions) {
     this.#options = options;
     this.#backoff = options.backoff ?? new Backoff({ baseMs: 50, maxMs: 1_000 });
   }

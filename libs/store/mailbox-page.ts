@@ -63,7 +63,7 @@ const BODY = {
  * @param pulls whose, and how many at most
  * @returns a page for each, in the same order
  */
-export async function pullMailboxes(
+export async function readMailboxPages(
   db: Database,
   pulls: readonly { user: string; limit: number }[],
 ): Promise<Page[]> {

@@ -4,9 +4,9 @@ import type { ConnectionOptions } from 'node:tls';
 import { connect, type ChannelModel } from 'amqplib';
 import { Backoff, pause } from '#libs/runtime/backoff.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
-import { gatherWrites, pausable, streamOf } from './stream.ts';
+import { coalesceWrites, pausableReads, socketOf } from './amqp-socket.ts';
 
-export interface LinkOptions {
+export interface ReconnectingConnectionOptions {
   /** What the connection is for; its name in RabbitMQ's management pages. */
   name: string;
   /** Addresses of the cluster's nodes, tried in turn. */
@@ -34,8 +34,8 @@ const CLOSE_TIMEOUT_MS = 1_000;
  * One connection to the broker that comes back by itself. Nothing survives a connection: channels, consumers and
  * unconfirmed messages are made anew in onUp. (amqplib's own recovery knows a single address only.)
  */
-export class Link {
-  readonly #options: LinkOptions;
+export class ReconnectingConnection {
+  readonly #options: ReconnectingConnectionOptions;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #connection: ChannelModel | undefined;
@@ -43,7 +43,7 @@ export class Link {
   #up = false;
   #blocked = false;
 
-  constructor(options: LinkOptions) {
+  constructor(options: ReconnectingConnectionOptions) {
     this.#options = options;
     this.#running = this.#run();
   }
@@ -95,8 +95,8 @@ export class Link {
     const address = new URL(url);
     address.searchParams.set('heartbeat', String(heartbeatS));
     const connection = await this.#connect(address.href);
-    gatherWrites(streamOf(connection));
-    this.#pause = pausable(streamOf(connection));
+    coalesceWrites(socketOf(connection));
+    this.#pause = pausableReads(socketOf(connection));
     const closed = this.#watch(connection);
     try {
       if (this.#stop.signal.aborted) return;
@@ -173,7 +173,7 @@ async function inTime(setUp: Promise<void>): Promise<void> {
  * no leader answers a close late or never, and amqplib waits for that with the socket half-open.
  */
 function endConnection(connection: ChannelModel): void {
-  const stream = streamOf(connection);
+  const stream = socketOf(connection);
   void connection.close().catch(() => undefined); // closed already in many cases, and then it says so
   const late = setTimeout(
     () => stream.destroy(new Error('the broker did not answer the close')),

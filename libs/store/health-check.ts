@@ -8,7 +8,7 @@ const ANSWER_WITHIN_MS = 2_000;
  * Needs what all work needs: every table, and a database that takes writes (one that was just demoted answers, and does
  * not). The row is there in all but the first case, so that nothing is written.
  */
-const ABILITY = {
+const HEALTH_CHECK = {
   name: 'ability',
   timeoutMs: ANSWER_WITHIN_MS,
   text: `
@@ -17,8 +17,8 @@ const ABILITY = {
 };
 
 /** Whether the database does what an instance needs of it, now. */
-export async function isAble(db: Database): Promise<boolean> {
-  const asked = db.query(ABILITY).then(
+export async function isDatabaseHealthy(db: Database): Promise<boolean> {
+  const asked = db.query(HEALTH_CHECK).then(
     () => true,
     () => false,
   );

@@ -11,15 +11,15 @@ export interface Publish {
 type Settle = (error?: BrokerError) => void;
 
 /** What a lane asks of its publisher. */
-export interface LaneOwner {
+export interface DestinationChannelOwner {
   /** Whether the channel's connection is there. */
   readonly connected: boolean;
   /** The broker does not confirm, or there is no channel: everything that was published on the lane has failed. */
-  lost(lane: Lane): void;
+  lost(channel: DestinationChannel): void;
 }
 
 /** The channel of one destination, and the messages on it that wait for their confirm. */
-export class Lane {
+export class DestinationChannel {
   /** Nothing more is published on it; it closes with its last confirm. */
   retired = false;
   readonly #channel: Promise<ConfirmChannel>;
@@ -27,10 +27,10 @@ export class Lane {
   /** In order of publishing. */
   readonly #unconfirmed = new Set<Settle>();
   readonly #returned = new Set<string>();
-  readonly #owner: LaneOwner;
+  readonly #owner: DestinationChannelOwner;
   #count = 0;
 
-  constructor(connection: ChannelModel, owner: LaneOwner) {
+  constructor(connection: ChannelModel, owner: DestinationChannelOwner) {
     this.#owner = owner;
     this.#channel = openChannel(connection, (message) =>
       this.#returned.add(String(message.properties.messageId)),

@@ -1,13 +1,13 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { pausable } from './stream.ts';
+import { pausableReads } from './amqp-socket.ts';
 
 const read = (stream: PassThrough) => stream.read() as Buffer | null;
 
 /** Reads as amqplib does. */
 function reader() {
   const stream = new PassThrough({ highWaterMark: 1024 });
-  const pause = pausable(stream);
+  const pause = pausableReads(stream);
   const received: string[] = [];
   stream.on('readable', () => {
     for (let chunk = read(stream); chunk; chunk = read(stream)) received.push(chunk.toString());

@@ -2,32 +2,32 @@ import type { ChannelModel } from 'amqplib';
 import { within } from '#libs/runtime/backoff.ts';
 import { repeat } from '#libs/runtime/repeat.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
-import type { Consuming } from './broker.ts';
+import type { ConnectionSetup } from './broker.ts';
 import { suspensionsTotal } from './metrics.ts';
 
 /** Consumers that can be given up, and opened anew on the same connection. */
-export interface Suspendable extends Consuming {
+export interface SuspendableConsumers extends ConnectionSetup {
   /** Closes them; what cannot be finished within a moment goes back to the broker, in order. */
-  giveBack: () => Promise<void>;
+  returnToBroker: () => Promise<void>;
   /** Nothing that they took is still being worked on. */
   readonly idle: boolean;
 }
 
-export interface SuspensionOptions {
-  consumers: Suspendable;
+export interface HealthGateOptions {
+  consumers: SuspendableConsumers;
   /** Whether the instance can do its work now. Answers within seconds, and does not reject. */
-  able: () => Promise<boolean>;
+  isHealthy: () => Promise<boolean>;
   /** The consumers could not be opened: the connection has to be set up anew. */
   onLost: () => void;
   log: Logger;
   /** How long the broker may take to get everything back, milliseconds; then the connection is ended, to the same effect. */
-  giveBackWithinMs?: number;
+  returnWithinMs?: number;
 }
 
 /** Between two looks, milliseconds: while all is well, and while it is not. */
-const LOOK_MS = { well: 2_000, ill: 250 };
+const CHECK_EVERY_MS = { well: 2_000, ill: 250 };
 /** An instance that could not work for this long, at two looks in a row, gives its work back, milliseconds. */
-const UNABLE_MS = 2_000;
+const UNHEALTHY_MS = 2_000;
 /** How long it may take to consume: a queue may be without a leader at this moment, milliseconds. */
 const OPEN_WITHIN_MS = 15_000;
 /** After this long what was begun is given back as well, milliseconds. */
@@ -42,16 +42,16 @@ export const FINISH_WITHIN_MS = 1_000;
  *
  * It need not know whether others are well: when none is, nobody consumes, the broker keeps everything, and nothing circles.
  */
-export class Suspension implements Consuming {
-  readonly #options: SuspensionOptions;
+export class HealthGate implements ConnectionSetup {
+  readonly #options: HealthGateOptions;
   #suspended = true;
   #connection: ChannelModel | undefined;
   #opening: Promise<void> = Promise.resolve();
   /** Looks in a row that found it unable, and when the first of them began, milliseconds of performance.now(). */
   #failures = 0;
-  #unableSince = 0;
+  #unhealthySince = 0;
 
-  constructor(options: SuspensionOptions) {
+  constructor(options: HealthGateOptions) {
     this.#options = options;
   }
 
@@ -72,34 +72,34 @@ export class Suspension implements Consuming {
   /** Looks from now on. @returns stops; resolves when the look under way is over */
   start(): () => Promise<void> {
     return repeat(
-      () => (this.#suspended || this.#failures > 0 ? LOOK_MS.ill : LOOK_MS.well),
-      () => this.look(),
+      () => (this.#suspended || this.#failures > 0 ? CHECK_EVERY_MS.ill : CHECK_EVERY_MS.well),
+      () => this.check(),
     );
   }
 
   /** One look. */
-  async look(): Promise<void> {
+  async check(): Promise<void> {
     const began = performance.now();
-    if (await this.#options.able()) {
+    if (await this.#options.isHealthy()) {
       this.#failures = 0;
       if (this.#suspended && this.#options.consumers.idle) await this.#resume();
       return;
     }
-    if (this.#failures++ === 0) this.#unableSince = began;
-    const unableMs = performance.now() - this.#unableSince;
-    if (!this.#suspended && this.#failures > 1 && unableMs >= UNABLE_MS) await this.#suspend();
+    if (this.#failures++ === 0) this.#unhealthySince = began;
+    const unableMs = performance.now() - this.#unhealthySince;
+    if (!this.#suspended && this.#failures > 1 && unableMs >= UNHEALTHY_MS) await this.#suspend();
   }
 
   async #suspend(): Promise<void> {
-    const { consumers, onLost, log, giveBackWithinMs = 5_000 } = this.#options;
+    const { consumers, onLost, log, returnWithinMs = 5_000 } = this.#options;
     log.warn('cannot work: gives everything back to the broker');
     suspensionsTotal.inc();
     this.#suspended = true;
     const given = this.#opening
       .catch(() => undefined) // what is half open is closed as well
-      .then(() => consumers.giveBack())
+      .then(() => consumers.returnToBroker())
       .then(() => true);
-    if (!(await within(giveBackWithinMs, given))) onLost();
+    if (!(await within(returnWithinMs, given))) onLost();
   }
 
   async #resume(): Promise<void> {
