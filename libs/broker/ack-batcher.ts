@@ -1,16 +1,19 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 
 /**
- * How long a delivery that is dealt with may wait for others to be acknowledged with, milliseconds. A quorum queue writes
- * each acknowledgement to its log, and syncs it, as it does a message: together they cost a third less of both.
+ * How long a settled delivery may wait so that several are acknowledged together, milliseconds. A quorum queue writes
+ * and syncs each acknowledgement like a message: batching saves a third of both.
  */
 export const LINGER_MS = 20;
 
-/** Those that have something to acknowledge. One timer for all channels of a process: it wakes, and the broker, once. */
+/**
+ * Batchers with pending acknowledgements. All channels of a process share one timer, so that process and broker wake
+ * once.
+ */
 const waiting = new Set<AckBatcher>();
 let timer: NodeJS.Timeout | undefined;
 
-/** Acknowledges what has gathered on all channels: before their connection is ended. */
+/** Sends the pending acknowledgements of all channels. Call it before their connection ends. */
 export function flushAcks(): void {
   clearTimeout(timer);
   timer = undefined;
@@ -18,26 +21,26 @@ export function flushAcks(): void {
 }
 
 /**
- * Acknowledges the deliveries of one channel, in groups. Those up to the first that is not dealt with go as one
- * (AMQP 0-9-1: basic.ack, `multiple`), those behind it one by one.
+ * Acknowledges the deliveries of one channel in batches. All up to the first unsettled delivery take one frame (AMQP
+ * 0-9-1: basic.ack, `multiple`); those behind it take one frame each.
  */
 export class AckBatcher {
   readonly #channel: Channel;
   readonly #most: number;
   /** Tags of deliveries to acknowledge. */
   readonly #settled = new Set<number>();
-  /** Acknowledged though one before them is not: at most what comes in while a user does not answer (ACK_TIMEOUT_MS). */
+  /** Acknowledged out of order. Bounded by what arrives while one user does not answer (ACK_TIMEOUT_MS). */
   readonly #ahead = new Set<number>();
   /** Everything up to this tag is acknowledged. A channel counts its deliveries from 1. */
   #through = 0;
 
-  /** @param prefetch what the channel takes at most: before much of that is held up, the group goes */
+  /** @param prefetch of the channel: a quarter of it pending triggers a flush */
   constructor(channel: Channel, prefetch: number) {
     this.#channel = channel;
     this.#most = prefetch / 4;
   }
 
-  /** The delivery is dealt with. */
+  /** The delivery is settled. */
   add(tag: number): void {
     this.#settled.add(tag);
     if (this.#settled.size >= this.#most) this.flush();
@@ -47,16 +50,16 @@ export class AckBatcher {
     }
   }
 
-  /** Acknowledges what has gathered. */
+  /** Sends the pending acknowledgements. */
   flush(): void {
     waiting.delete(this);
     const last = this.#advance();
     try {
-      // Never by a tag that is acknowledged already: RabbitMQ would take that for a mistake, and close the channel (406).
+      // Never repeat a tag: RabbitMQ closes the channel on an unknown one (406).
       if (last !== undefined) this.#ack(last, true);
       for (const tag of this.#settled) this.#ack(tag, false);
     } catch (error) {
-      // The channel is closing: there is nothing to acknowledge, the broker gives the messages to somebody else.
+      // The channel is closing: the broker redelivers its messages, nothing is left to acknowledge.
       if (!(error instanceof Error) || error.name !== 'IllegalOperationError') throw error;
     }
     for (const tag of this.#settled) this.#ahead.add(tag);
@@ -68,7 +71,7 @@ export class AckBatcher {
     waiting.delete(this);
   }
 
-  /** Takes what follows without a gap. @returns the last tag of it that is not acknowledged yet */
+  /** Advances over settled tags without a gap. @returns the last one that is not acknowledged yet */
   #advance(): number | undefined {
     let last: number | undefined;
     for (;;) {

@@ -1,11 +1,11 @@
 import type { ChannelModel } from 'amqplib';
 import type { Duplex } from 'node:stream';
 
-/** amqplib does not tell its socket's type. */
+/** The AMQP connection's socket; amqplib does not type it. */
 export const socketOf = ({ connection }: ChannelModel) =>
   (connection as unknown as { stream: Duplex }).stream;
 
-/** What is written in one turn of the event loop leaves in one system call: amqplib writes each frame by itself. */
+/** Coalesces the writes of one event loop turn into one system call: amqplib writes each frame separately. */
 export function coalesceWrites(stream: Duplex): void {
   const write: Duplex['write'] = stream.write.bind(stream);
   let gathering = false;
@@ -23,11 +23,10 @@ export function coalesceWrites(stream: Duplex): void {
 }
 
 /**
- * Lets the reading be paused, so that the broker holds what is not taken: AMQP has no way to ask for that (RabbitMQ:
- * channel.flow is not implemented). amqplib reads with `read()` when the stream is `readable`. It takes a silent peer for
- * gone after two heartbeats: a longer pause ends the connection.
+ * Makes reads pausable, so that unread deliveries stay in the broker; RabbitMQ does not implement channel.flow.
+ * amqplib calls `read()` when the stream is `readable`. A pause longer than two heartbeats ends the connection.
  *
- * @returns pauses, or goes on
+ * @returns a function that pauses or resumes
  */
 export function pausableReads(stream: Duplex): (paused: boolean) => void {
   const read: Duplex['read'] = stream.read.bind(stream);

@@ -4,7 +4,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import type { Delivery } from './delivery.ts';
 import { batchEntries } from './metrics.ts';
 
-/** An entry and the delivery that is acknowledged when it is dealt with. */
+/** An entry, and the delivery that is acknowledged once all its entries are settled. */
 export interface BatchItem<E> {
   readonly entry: E;
   readonly delivery: Delivery;
@@ -14,17 +14,17 @@ export interface BatchProcessorOptions<E> {
   /** Label of the batch_entries metric. */
   stage: string;
   /**
-   * Deals with a batch, in order. What it publishes holds the deliveries; when it resolves, the next batch follows.
-   * It must be safe to call again with the same items. `again`: it may have been, here or elsewhere.
+   * Handles a batch in order. What it publishes holds the deliveries; the next batch starts when it resolves. It must
+   * be idempotent. `again`: these items may have been handled before, here or elsewhere.
    */
   handle: (items: readonly BatchItem<E>[], again: boolean) => Promise<void>;
-  /** Whether a failure of handle passes by itself (the database is away), so that trying again helps. */
+  /** Whether a retry can help after this failure of `handle` (for example: the database is unreachable). */
   isTransient: (error: unknown) => boolean;
   dead: DeadLetters;
   log: Logger;
 }
 
-/** Deals with batches until it works; each item holds its delivery, and is settled at the end. */
+/** Handles batches and retries transient failures. Each item holds its delivery and is settled at the end. */
 export class BatchProcessor<E> {
   readonly #options: BatchProcessorOptions<E>;
   readonly #stop = new AbortController();
@@ -37,12 +37,15 @@ export class BatchProcessor<E> {
     return this.#stop.signal.aborted;
   }
 
-  /** A batch that waits for the database goes back to the broker; so does what was given up on before it began. */
+  /** A batch that waits for a retry goes back to the broker. */
   stop(): void {
     this.#stop.abort();
   }
 
-  /** Tries until it works; a batch that fails for a reason of its own is tried entry by entry, and the culprits buried. */
+  /**
+   * Retries transient failures. After a permanent one it handles the entries one by one and dead-letters those that
+   * fail.
+   */
   async process(items: readonly BatchItem<E>[]): Promise<void> {
     const { handle, isTransient, stage, log } = this.#options;
     batchEntries.observe({ stage }, items.length);
@@ -59,7 +62,7 @@ export class BatchProcessor<E> {
           await this.#isolateFailures(items, error);
           return;
         }
-        log.warn({ err: error, stage, entries: live.length }, 'will try again');
+        log.warn({ err: error, stage, entries: live.length }, 'handling failed, will retry');
         await pause(backoff.next(), this.#stop.signal).catch(() => undefined);
         if (this.stopped) {
           returnToBroker(items);
@@ -80,8 +83,8 @@ export class BatchProcessor<E> {
   }
 }
 
-/** The broker gives them to somebody else. */
+/** Leaves the items unacknowledged: the broker redelivers them. */
 export function returnToBroker(items: readonly BatchItem<unknown>[]): void {
-  const stopped = new Error('stopped before the entry was dealt with');
+  const stopped = new Error('stopped before the entry was handled');
   for (const { delivery } of items) delivery.settled(stopped);
 }

@@ -12,17 +12,17 @@ export interface BatchPublisherOptions {
   /** Label of the batch_entries metric. */
   stage: string;
   /**
-   * How long an entry may take until its confirm, milliseconds; then it fails, and it is for the caller to say so.
-   * Without it an entry is published again and again until the broker has it, in order.
+   * Confirm timeout of an entry, milliseconds; the caller handles the failure. Without a timeout, entries are retried
+   * in order until the broker confirms them.
    */
   timeoutMs?: number;
-  /** How much text may wait, UTF-16 units; further entries fail at once. */
+  /** Most waiting text, UTF-16 units; further entries fail at once. */
   maxWaiting?: number;
-  /** Where a group goes that its queue does not confirm within `afterMs`: one queue must not hold up the others. */
+  /** Queue for groups that stay unconfirmed for `afterMs`: one queue must not block the others. */
   fallback?: { afterMs: number; routingKey: string };
 }
 
-/** Groups on their way to the broker at a time, for one destination. Publishes on one channel keep their order. */
+/** Unconfirmed groups for one destination. Publishes on one channel keep their order. */
 const CONCURRENCY = 4;
 const MAX_ENTRIES = 500;
 /** Weight of a group, UTF-16 units of its text. */
@@ -49,10 +49,9 @@ class Entry implements Pending {
 /**
  * Group commit towards one queue: entries added while a confirm is under way share the next AMQP message.
  *
- * Order: entries arrive as they were added. Without `timeoutMs` that holds across failures (ordered-publisher.ts). With it, no
- * entry that was taken overtakes another one that was: with the first of a channel that fails, all behind it on that
- * channel fail too, and it is for those who are told to add them again in order. What failed may arrive all the same,
- * late.
+ * Order: entries arrive in the order of add(). Without `timeoutMs` this holds across failures (ordered-publisher.ts).
+ * With it, confirmed entries never overtake each other: when one fails, all later ones on its channel fail too, and
+ * callers retry in order. A failed entry may still arrive late.
  */
 export class BatchPublisher {
   readonly #options: BatchPublisherOptions;
@@ -74,7 +73,7 @@ export class BatchPublisher {
 
   /**
    * @param text the entry as JSON
-   * @param pending told when the broker has the entry, or that it cannot be known
+   * @param pending settled when the broker has confirmed the entry, or with an error if the outcome is unknown
    */
   add(text: string, pending?: Pending): void {
     const { maxWaiting, timeoutMs = Infinity } = this.#options;
@@ -85,7 +84,7 @@ export class BatchPublisher {
       this.#expiring = setTimeout(() => this.#expire(), timeoutMs).unref();
   }
 
-  /** One timer for all that wait: it goes by the oldest. */
+  /** One timer, set for the oldest waiting entry. */
   #expire(): void {
     const now = performance.now();
     this.#groups.expire(({ deadline }) => deadline <= now, new BrokerError('timeout'));
@@ -97,12 +96,12 @@ export class BatchPublisher {
     return this.#groups.idle;
   }
 
-  /** Text that waits for its turn, UTF-16 units. */
+  /** Waiting text, UTF-16 units. */
   get waitingWeight(): number {
     return this.#groups.waitingWeight;
   }
 
-  /** Gives up on what waits for its turn. */
+  /** Fails all waiting entries. */
   forget(why: Error): void {
     this.#groups.expire(() => true, why);
   }

@@ -8,7 +8,7 @@ import { Publisher } from './publisher.ts';
 import { declareTopology, type QueueType, type Topology } from './topology.ts';
 
 export interface BrokerOptions {
-  /** Who connects; shown in RabbitMQ's management pages. */
+  /** Connection name, shown in RabbitMQ's management UI. */
   name: string;
   config: {
     AMQP_URL: string[];
@@ -20,15 +20,15 @@ export interface BrokerOptions {
   log: Logger;
 }
 
-/** What lives on the consuming connection, and ends with it. */
+/** Sets up and tears down what lives on one connection. */
 export interface ConnectionSetup {
   open: (connection: ChannelModel) => Promise<void>;
   close: () => void;
 }
 
 /**
- * A service's connections to RabbitMQ: one that publishes and one that consumes. An alarm blocks connections that
- * publish, and acknowledgements sent on them.
+ * A service's connections to RabbitMQ: one that publishes and one that consumes. A resource alarm blocks publishing
+ * connections, including acknowledgements sent on them.
  */
 export class Broker {
   readonly publisher: Publisher;
@@ -63,20 +63,20 @@ export class Broker {
       open: async (connection) => {
         const channel = await connection.createChannel();
         await declareTopology(channel, this.topology);
-        void channel.close().catch(() => undefined); // nothing depends on it
-        await this.publisher.ready(); // who consumes will have something to publish
+        void channel.close().catch(() => undefined); // best effort
+        await this.publisher.ready(); // consumers publish
         await consuming.open(connection);
       },
       close: consuming.close,
     });
   }
 
-  /** The broker takes what is published: no alarm. */
+  /** The broker accepts publishes: connected, no resource alarm. */
   get acceptsPublishes(): boolean {
     return this.#publishing.up && !this.#publishing.blocked;
   }
 
-  /** What is published finds a connection. An alarm (`takes`) is another matter: it blocks everybody alike. */
+  /** The publishing connection is up. A resource alarm does not count here: it blocks all instances alike. */
   get publishingConnected(): boolean {
     return this.#publishing.up;
   }
@@ -92,7 +92,7 @@ export class Broker {
     this.#consuming?.reset();
   };
 
-  /** Reads nothing more from the consuming connection, or goes on; for seconds at most (amqp-socket.ts). */
+  /** Pauses or resumes reading from the consuming connection; for seconds at most (amqp-socket.ts). */
   readonly pauseConsuming = (paused: boolean): void => {
     this.#consuming?.pause(paused);
   };

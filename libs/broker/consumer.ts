@@ -12,16 +12,16 @@ export interface ConsumerOptions {
   /** Most unacknowledged deliveries. Acks out of order cost the broker time in proportion to it. */
   prefetch: number;
   receive: Receive;
-  /** A delivery that was begun is dealt with; it is acknowledged within a moment (ack-batcher.ts). */
+  /** A started delivery is settled; its ack follows shortly (ack-batcher.ts). */
   onFinished?: (delivery: Delivery) => void;
-  /** The consumer is gone though nobody closed it: cancelled, since the queue was deleted, or with its channel. */
+  /** The consumer ended without close(): cancelled by the broker (queue deleted), or its channel closed. */
   onLost: (why: 'cancelled' | 'closed') => void;
 }
 
-/** A consumer on a channel of its own, so that it can be given up without touching the others. */
+/** A consumer on its own channel, so that it can be closed without touching the others. */
 export class Consumer implements DeliverySource {
   readonly queue: string;
-  /** Deliveries that somebody has begun to work on and not finished. */
+  /** Deliveries started and not finished. */
   #started = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #received = 0;
@@ -49,7 +49,7 @@ export class Consumer implements DeliverySource {
       consumer.#acks.drop();
       consumer.#idle.resolve(undefined);
     };
-    channel.on('error', () => undefined); // a 'close' follows; that is what counts
+    channel.on('error', () => undefined); // a 'close' follows, handled below
     channel.on('close', () => lost('closed'));
     openConsumers.add(consumer);
     await channel.prefetch(options.prefetch);
@@ -66,7 +66,7 @@ export class Consumer implements DeliverySource {
     return consumer;
   }
 
-  /** Nothing that was received and not begun may be begun now: somebody else will have it. */
+  /** Deliveries that are not started must not be started: the broker redelivers them. */
   get closing(): boolean {
     return this.#state !== 'open';
   }
@@ -75,12 +75,12 @@ export class Consumer implements DeliverySource {
     return this.#state === 'closed';
   }
 
-  /** Deliveries received so far: with a single active consumer, any at all means that this one is active. */
+  /** Deliveries received so far. On a single-active-consumer queue, any delivery means that this consumer is active. */
   get received(): number {
     return this.#received;
   }
 
-  /** Deliveries received and not finished, begun or not. */
+  /** Deliveries received and not finished, started or not. */
   get unfinished(): number {
     return this.#received - this.#finished;
   }
@@ -100,11 +100,11 @@ export class Consumer implements DeliverySource {
   }
 
   /**
-   * Gives the queue up in order: what is begun is finished first, then the channel is closed, which returns the rest
-   * to its place at the head of the queue before the next consumer becomes active. (A basic.cancel would activate
-   * that one at once, and later messages would overtake those in hand.)
+   * Stops consuming in order: finishes started deliveries, then closes the channel, which requeues the rest at the
+   * head of the queue before the next consumer becomes active. (A basic.cancel would activate that consumer at once,
+   * and later messages would overtake unfinished ones.)
    *
-   * @param finishWithinMs after this long what is begun goes back as well: somebody else does it (again)
+   * @param finishWithinMs after this long started deliveries are requeued too, and handled again elsewhere
    */
   async close(finishWithinMs?: number): Promise<void> {
     if (this.closed) return;
@@ -120,7 +120,7 @@ export class Consumer implements DeliverySource {
   async #closeChannel(): Promise<void> {
     if (this.closed) return;
     this.#acks.flush();
-    // amqplib answers a close only if the broker does; the event comes in any case.
+    // amqplib settles close() only if the broker answers; the event always comes.
     const closed = new Promise<void>((resolve) => this.#channel.once('close', () => resolve()));
     void this.#channel.close().catch(() => undefined); // it is closing by itself
     await closed;

@@ -5,17 +5,17 @@ import { BatchPublisher } from './batch-publisher.ts';
 import type { Publisher } from './publisher.ts';
 import { DEAD_QUEUE } from './topology.ts';
 
-/** Something that could not be read or dealt with, and why. */
+/** Something that could not be parsed or handled, with the reason. */
 export interface DeadLetter {
   reason: string;
   /** The entry, or the whole AMQP message, as text. */
   content: string;
 }
 
-/** More than any service writes into one message (a group, or one entry with the largest body), bytes and entries. */
+/** Limits above what any service writes into one message (a batch, or one entry with the largest body). */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 export const MAX_MESSAGE_ENTRIES = 10_000;
-/** What is kept of a content that no version of ours can have written, UTF-16 units. */
+/** Longest prefix kept of content that no version of Sixfold can have written, bytes. */
 const KEPT_OF_GARBAGE = 256 * 1024;
 
 export interface Parsed<E> {
@@ -23,16 +23,16 @@ export interface Parsed<E> {
   unreadable: DeadLetter[];
 }
 
-/** Reads the entries of a queue: by the schema, and before that the usual ones in a way that costs less. */
+/** How to parse the entries of a queue: by schema, with an optional cheaper path for the common kinds. */
 export interface EntryFormat<E> {
   schema: z.ZodType<E>;
-  /** @returns what the schema makes of it, or undefined if that is left to the schema */
+  /** @returns the same result as the schema, or undefined to fall back to the schema */
   fastPath?: (fields: Readonly<Record<string, unknown>>) => E | undefined;
 }
 
 /**
- * Splits an AMQP message into entries. One that does not fit its schema does not take the others with it. Never throws,
- * whatever the content: who did would end with it in hand, and so would everybody that it is given to next.
+ * Splits an AMQP message into entries. An invalid entry does not affect the others. Never throws: an exception would
+ * crash the process, and then each process that the message is redelivered to.
  */
 export function parseEntries<E>(content: Buffer, { schema, fastPath }: EntryFormat<E>): Parsed<E> {
   if (content.length > MAX_MESSAGE_BYTES) return garbage(`larger than ${MAX_MESSAGE_BYTES} bytes`, content);
@@ -59,7 +59,7 @@ export function parseEntries<E>(content: Buffer, { schema, fastPath }: EntryForm
       else parsed.unreadable.push({ reason, content });
     }
   }
-  // Once for all of them: the whole message may be large, and they may be many.
+  // One letter for all of them: the message may be large.
   if (tooDeep) parsed.unreadable.push({ reason: 'entries nested too deep, in all of this', content: text });
   return parsed;
 }
@@ -74,7 +74,7 @@ function garbage(reason: string, content: Buffer) {
   return unreadable(start.length < content.length ? `${reason} (${content.length} bytes)` : reason, start);
 }
 
-/** Undefined for what can be parsed and not be written: it is nested too deep. */
+/** Undefined if the element is nested too deep to serialize. */
 function textOf(element: unknown): string | undefined {
   try {
     return JSON.stringify(element);
@@ -83,7 +83,7 @@ function textOf(element: unknown): string | undefined {
   }
 }
 
-/** The way to `sixfold.dead`: kept with its reason, counted, never in the way of others. */
+/** Publishes to `sixfold.dead`, with the reason, and counts. */
 export class DeadLetters {
   readonly #publisher: BatchPublisher;
 

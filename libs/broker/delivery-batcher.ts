@@ -4,7 +4,7 @@ import type { Delivery } from './delivery.ts';
 
 export interface DeliveryBatcherOptions<E> extends BatchProcessorOptions<E> {
   format: EntryFormat<E>;
-  /** About how many entries to handle in one go. */
+  /** Approximate entries of a batch. */
   maxEntries: number;
 }
 
@@ -14,8 +14,8 @@ interface Received {
 }
 
 /**
- * Works through the deliveries of one or many queues, batch after batch: whatever has arrived while one batch was
- * handled forms the next. While the database is away it holds its batch and takes no more: the broker keeps the rest.
+ * Groups the deliveries of one or more queues into batches, handled one after the other: what arrives during one
+ * batch forms the next. While the database is unreachable it keeps its batch; prefetch leaves the rest in the broker.
  */
 export class DeliveryBatcher<E> {
   readonly #options: DeliveryBatcherOptions<E>;
@@ -28,7 +28,7 @@ export class DeliveryBatcher<E> {
     this.#processor = new BatchProcessor(options);
   }
 
-  /** Nothing is being worked on. */
+  /** No batch is being handled. */
   get idle(): boolean {
     return this.#running === undefined;
   }
@@ -38,7 +38,7 @@ export class DeliveryBatcher<E> {
     this.#running ??= this.#run();
   };
 
-  /** Finishes the batch in hand, unless that waits for the database; the rest goes back to the broker. */
+  /** Finishes the current batch, unless it waits for a retry; the rest goes back to the broker. */
   async stop(): Promise<void> {
     this.#processor.stop();
     this.#backlog = [];
@@ -46,7 +46,7 @@ export class DeliveryBatcher<E> {
   }
 
   async #run(): Promise<void> {
-    // Deliveries come one by one; a turn of the event loop brings the others that were sent with this one.
+    // Deliveries arrive one by one: wait one turn of the event loop for those sent together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#backlog.length > 0 && !this.#processor.stopped) {
       const items = this.#take();
@@ -67,7 +67,7 @@ export class DeliveryBatcher<E> {
       for (const letter of unreadable) dead.publish(delivery, letter);
       delivery.hold(entries.length);
       for (const entry of entries) items.push({ entry, delivery });
-      delivery.settled(); // the reader's own hold: the entries hold it from here on
+      delivery.settled(); // the initial hold: the entries hold it from here on
     }
     this.#backlog.splice(0, taken);
     return items;

@@ -1,25 +1,24 @@
 import type { ConsumeMessage, ConsumeMessageFields } from 'amqplib';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 
-/** What a delivery reports to the subscription that it came through. */
+/** What a delivery reports to its consumer. */
 export interface DeliverySource {
   readonly queue: string;
-  /** The channel is gone or about to be: the broker gives its unacknowledged messages to somebody else. */
+  /** The channel is closed: the broker redelivers its unacknowledged messages. */
   readonly closed: boolean;
-  /** Nothing further may be begun. */
+  /** No further delivery may be started. */
   readonly closing: boolean;
-  /** Deliveries received through it and not finished, begun or not. */
+  /** Deliveries received and not finished, started or not. */
   readonly unfinished: number;
   started(): void;
-  /** To acknowledge. @param tag of the delivery */
+  /** Acknowledges. @param tag of the delivery */
   ack(tag: number): void;
   finished(delivery: Delivery): void;
 }
 
 /**
- * One AMQP message in hand. It is acknowledged when everything that it caused is settled: each hold() is undone by
- * one settled(), and the reader itself holds it once from the start. What fails leaves it unacknowledged, and the
- * broker gives it to somebody again.
+ * One unacknowledged AMQP message, with a reference count: each hold() needs one settled(), and the count starts at
+ * 1. At 0 it is acknowledged, unless something failed: then it stays unacknowledged, and the broker redelivers it.
  */
 export class Delivery implements Pending {
   readonly source: DeliverySource;
@@ -35,12 +34,12 @@ export class Delivery implements Pending {
     this.#fields = fields;
   }
 
-  /** Somebody may have worked on it before. */
+  /** An earlier delivery of it may have been handled. */
   get redelivered(): boolean {
     return this.#fields.redelivered;
   }
 
-  /** What it was published to: an exchange, and a routing key. */
+  /** The exchange that it was published to. */
   get exchange(): string {
     return this.#fields.exchange;
   }
@@ -49,7 +48,7 @@ export class Delivery implements Pending {
     return this.#fields.routingKey;
   }
 
-  /** Work on it begins. False if it is somebody else's by now; then leave it alone. */
+  /** Marks it as started. False if the broker redelivers it to another consumer: then ignore it. */
   begin(): boolean {
     if (this.source.closing) return false;
     this.source.started();

@@ -10,17 +10,17 @@ export interface Publish {
 
 type Settle = (error?: BrokerError) => void;
 
-/** What a lane asks of its publisher. */
+/** What a channel needs from its publisher. */
 export interface DestinationChannelOwner {
-  /** Whether the channel's connection is there. */
+  /** Whether the channel's connection is up. */
   readonly connected: boolean;
-  /** The broker does not confirm, or there is no channel: everything that was published on the lane has failed. */
+  /** The broker does not confirm, or the channel did not open: everything published on it has failed. */
   lost(channel: DestinationChannel): void;
 }
 
-/** The channel of one destination, and the messages on it that wait for their confirm. */
+/** The confirm channel of one destination, with its unconfirmed messages. */
 export class DestinationChannel {
-  /** Nothing more is published on it; it closes with its last confirm. */
+  /** Takes no further publishes; closes after its last confirm. */
   retired = false;
   readonly #channel: Promise<ConfirmChannel>;
   #open: ConfirmChannel | undefined;
@@ -45,7 +45,7 @@ export class DestinationChannel {
     return this.#unconfirmed.size === 0;
   }
 
-  /** @param settled told once: confirmed, or why not */
+  /** @param settled called once: without an error when confirmed */
   publish(message: Publish, timeoutMs: number, settled: Settle): void {
     const settle = (error?: BrokerError) => {
       if (!this.#unconfirmed.delete(settle)) return;
@@ -54,7 +54,7 @@ export class DestinationChannel {
     };
     const late = setTimeout(() => this.#lose(settle, new BrokerError('timeout')), timeoutMs);
     this.#unconfirmed.add(settle);
-    // What fails before the channel is open still goes out then: its outcome is unknown, like that of any other.
+    // A message that times out before the channel opens is still sent then: its outcome is unknown.
     if (this.#open) this.#send(this.#open, message, settle);
     else
       this.#channel.then(
@@ -83,9 +83,9 @@ export class DestinationChannel {
     }
   }
 
-  /** What was published later waits no longer either; each is told, in order of publishing. */
+  /** Fails the first message and all later unconfirmed ones, in order of publishing. */
   #lose(first: Settle, error: BrokerError): void {
-    if (!this.#unconfirmed.has(first)) return; // lost with another one
+    if (!this.#unconfirmed.has(first)) return; // failed already
     first(error);
     for (const settle of this.#unconfirmed) settle(new BrokerError(error.code, { cause: error.cause }));
     this.#owner.lost(this);
@@ -97,7 +97,7 @@ async function openChannel(
   onReturn: (message: Message) => void,
 ): Promise<ConfirmChannel> {
   const channel = await connection.createConfirmChannel();
-  // A channel error closes the connection's whole set-up: simpler to reason about than a half-open link.
+  // A channel error closes the whole connection: simpler than a half-open one.
   channel.on('error', () => void connection.close().catch(() => undefined));
   channel.on('return', onReturn);
   return channel;

@@ -5,28 +5,31 @@ import { MAX_REPORTED, REPORT_QUEUE } from './slow-sessions-report.ts';
 import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } from '#libs/protocol/names.ts';
 
 /**
- * What travels in the queues. An AMQP message is a JSON array of entries for one queue. The schemas are also the
- * guard against what somebody else may have put there: what does not fit goes to `sixfold.dead`.
- * Two versions can run side by side: fields that this one does not know are dropped, kinds are dead.
+ * The entries that travel in the queues. An AMQP message is a JSON array of entries for one queue. The schemas also
+ * protect against foreign data: invalid entries go to `sixfold.dead`. Two versions can run side by side: unknown
+ * fields are dropped, unknown kinds are dead-lettered.
  */
 
-/** `<gateway id>.<epoch>` */
+/** `<gateway id>.<incarnation>` */
 export const GATEWAY_INCARNATION = /^[A-Za-z0-9_-]{1,64}\.[0-9a-z]{1,16}$/;
 const Gateway = z.string().regex(GATEWAY_INCARNATION);
 /** A session's id. */
 export const SESSION = /^[A-Za-z0-9-]{1,64}$/;
 const Session = z.string().regex(SESSION);
 
-/** Names a mailbox entry; a gateway writes it into a packet as it is. */
+/** Names a mailbox entry. A gateway copies it into a packet unescaped. */
 const Key = z.string().regex(new RegExp(`^[A-Za-z0-9_-]{1,${MAX_KEY_LENGTH}}$`));
 
-/** Clocks differ by less than this, milliseconds. A login that is later still would keep its place for as long. */
+/** Largest clock difference accepted, milliseconds. A login from the future would win for as long. */
 const MAX_CLOCK_DIFFERENCE_MS = 86_400_000;
 const Since = At.refine((since) => since < Date.now() + MAX_CLOCK_DIFFERENCE_MS, {
   error: 'is in the future',
 });
 
-/** The step of the message's distributed trace that this follows, if it is traced (W3C Trace Context); one that is off is none. */
+/**
+ * The step of the message's distributed trace that this follows, if it is traced (W3C Trace Context). An invalid one
+ * is ignored.
+ */
 const traced = {
   traceparent: z
     .string()
@@ -37,15 +40,15 @@ const traced = {
 
 /** A message as accepted; `body` is the text of the JSON value that the sender wrote. */
 const message = { from: UserId, id: MessageId, to: UserId, body: z.string(), at: At, seq: Seq.optional() };
-/** On its last way: the gateway writes the body into a packet as it is, and one forged text would spoil that for ever. */
+/** On the last hop: the gateway copies the body into a packet unescaped, so it must be valid JSON. */
 const checked = { ...message, body: z.string().refine(isJson, { error: 'is not JSON' }) };
 const receipt = { id: MessageId, to: UserId, state: DeliveryState, at: At, reason: RejectReason.optional() };
 
-/** Where else a message went: the receiver's other devices. The first one that confirms settles it for all. */
+/** The other sessions that a message was sent to. The first confirmation settles it for all. */
 const Target = z.object({ gateway: Gateway, session: Session });
 export type Target = z.infer<typeof Target>;
 
-/** Numbers the pulls of a session; the page brings it back. */
+/** Sequence number of a session's pulls; the page echoes it. */
 const question = { ask: z.int().min(0).optional() };
 
 /** A session that presence should know. */
@@ -61,9 +64,9 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     device: DeviceId,
     session: Session,
     gateway: Gateway,
-    /** When it logged in, milliseconds since the epoch; what comes later takes the place of what came before. */
+    /** Time of the login, milliseconds since the Unix epoch. The latest login on a device wins. */
     since: Since,
-    /** Not a login but a session that goes on: its client does not ask for its mailbox by itself. */
+    /** Not a login, but a session announced again: its client will not pull its mailbox unasked. */
     again: z.boolean(),
   }),
   z.object({ kind: z.literal('session-down'), user: UserId, session: Session }),
@@ -77,8 +80,8 @@ export const RouteEntry = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('confirm'), user: UserId, keys: z.array(z.string()).max(MAX_PULL) }),
   /**
-   * A gateway's heartbeat; `first` registers a new epoch. `asked`: when, by a clock of the gateway's; the answer says it
-   * again. `check`: some of its sessions; the answer names those that presence does not have.
+   * A gateway's heartbeat; `first` registers a new incarnation. `asked`: time on the gateway's clock, echoed in the
+   * answer. `check`: some of its sessions; the answer names those missing from presence.
    */
   z.object({
     kind: z.literal('lease'),
@@ -87,7 +90,7 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     asked: z.number().optional(),
     check: z.array(Checked).optional(),
   }),
-  /** An epoch is over, in order. */
+  /** An incarnation ended in an orderly way. */
   z.object({ kind: z.literal('leave'), gateway: Gateway }),
 ]);
 export type RouteEntry = z.infer<typeof RouteEntry>;
@@ -113,12 +116,12 @@ export const ReturnReason = z.enum([
   'gateway_full',
   'draining',
   'queue_deleted',
-  /** One that another version gives, and this one does not know. */
+  /** A reason of another version that this one does not know. */
   'other',
 ]);
 export type ReturnReason = z.infer<typeof ReturnReason>;
 
-/** It only names a counter: no message is given up for it. */
+/** Only a metric label: an unknown value must not make the entry invalid. */
 const returned = { returned: ReturnReason.catch('other').optional() };
 
 /** routing, ack, an operator -> gateway; and what could not be handed over live, in `sixfold.returned`. */
@@ -128,7 +131,7 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     session: Session,
     ...checked,
     others: z.array(Target).optional(),
-    /** It comes back though its user confirmed it: whether the broker has taken that is not known. */
+    /** Returned though the user confirmed it: the confirmation's publisher confirm is missing. */
     answered: z.literal(true).optional().catch(undefined),
     ...traced,
     ...returned,
@@ -146,8 +149,8 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
   /** Another session took this one's place. */
   z.object({ kind: z.literal('replaced'), session: Session }),
   /**
-   * Answer to session-up: whoever has its place logged in later, at `since`. A login that still waits is `unavailable`.
-   * `full`: there is no place, the user has as many sessions as may be.
+   * Answer to session-up: a later login, at `since`, holds the device. A login that still waits gets `unavailable`.
+   * `full`: the user has the maximum number of sessions.
    */
   z.object({ kind: z.literal('late'), session: Session, since: Since, full: z.literal(true).optional() }),
   /** Another device of the user confirmed the message. */
@@ -164,25 +167,25 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     more: z.boolean(),
   }),
   /**
-   * Answer to lease. `presence` names the time without a gap in which the gateway's sessions count: when it changes,
-   * they were lost or had lapsed, and the gateway announces them again. `asked` as in the lease.
+   * Answer to lease. `presence` names an uninterrupted period of presence. When it changes, sessions were lost or had
+   * lapsed, and the gateway announces all of them again. `asked` as in the lease.
    */
   z.object({
     kind: z.literal('lease-granted'),
     presence: z.string(),
     asked: z.number().optional(),
-    /** Sessions that it asked about and that presence does not have. */
+    /** Sessions of `check` that are missing from presence. */
     missing: z.array(Session).optional(),
   }),
-  /** From an operator: this session has to connect anew. */
+  /** From an operator: end this session; its client reconnects. */
   z.object({ kind: z.literal('disconnect'), session: Session }),
-  /** From an operator: who is slow? The answer goes to the queue `to`, and names up to `most` sessions. */
+  /** From an operator: report slow sessions, up to `most`, to the queue `to`. */
   z.object({
     kind: z.literal('report'),
     to: z.string().regex(REPORT_QUEUE),
     most: z.int().min(1).max(MAX_REPORTED),
   }),
-  /** Nothing comes behind it: the epoch is over and the queue can be removed. */
+  /** Last entry of a queue: the incarnation ended, and the queue can be deleted. */
   z.object({ kind: z.literal('tombstone') }),
 ]);
 export type GatewayEntry = z.infer<typeof GatewayEntry>;

@@ -12,8 +12,8 @@ import {
 } from './entries.ts';
 
 /**
- * How the entries of each queue are read. Those that every message takes are read without their schema, for less and
- * with the same result. `undefined` is no verdict: what is of another kind, traced, or off has the schema.
+ * How the entries of each queue are parsed. The common kinds have a fast path without the schema, with the same
+ * result. It returns undefined for all other entries (another kind, traced, invalid): the schema decides.
  */
 export const ROUTE: EntryFormat<RouteEntry> = { schema: RouteEntry, fastPath: fastRoute };
 export const ACK: EntryFormat<AckEntry> = { schema: AckEntry, fastPath: fastAck };

@@ -1,6 +1,6 @@
 /**
  * Why a publish was not confirmed. `unknown` outcomes (timeout, closed, nacked) may still have reached the queue:
- * publish again, and let the reader dedupe.
+ * publish again, and let the consumer deduplicate.
  */
 export type BrokerFailure =
   'not_connected' | 'blocked' | 'full' | 'timeout' | 'closed' | 'nacked' | 'unroutable' | 'stopped';

@@ -5,49 +5,49 @@ import type { Logger } from '#libs/runtime/logger.ts';
 import type { ConnectionSetup } from './broker.ts';
 import { suspensionsTotal } from './metrics.ts';
 
-/** Consumers that can be given up, and opened anew on the same connection. */
+/** Consumers that can be closed and reopened on the same connection. */
 export interface SuspendableConsumers extends ConnectionSetup {
-  /** Closes them; what cannot be finished within a moment goes back to the broker, in order. */
+  /** Closes them; what does not finish within FINISH_WITHIN_MS goes back to the broker, in order. */
   returnToBroker: () => Promise<void>;
-  /** Nothing that they took is still being worked on. */
+  /** No earlier delivery is still being handled. */
   readonly idle: boolean;
 }
 
 export interface HealthGateOptions {
   consumers: SuspendableConsumers;
-  /** Whether the instance can do its work now. Answers within seconds, and does not reject. */
+  /** Whether the instance can work now. Resolves within seconds, and does not reject. */
   isHealthy: () => Promise<boolean>;
-  /** The consumers could not be opened: the connection has to be set up anew. */
+  /** The consumers could not be opened: reset the connection. */
   onLost: () => void;
   log: Logger;
-  /** How long the broker may take to get everything back, milliseconds; then the connection is ended, to the same effect. */
+  /** How long the return may take, milliseconds; then the connection is reset, with the same effect. */
   returnWithinMs?: number;
 }
 
-/** Between two looks, milliseconds: while all is well, and while it is not. */
+/** Interval of checks, milliseconds: while healthy, and while not. */
 const CHECK_EVERY_MS = { well: 2_000, ill: 250 };
-/** An instance that could not work for this long, at two looks in a row, gives its work back, milliseconds. */
+/** An instance that is unhealthy for this long, in two checks in a row, returns its work, milliseconds. */
 const UNHEALTHY_MS = 2_000;
-/** How long it may take to consume: a queue may be without a leader at this moment, milliseconds. */
+/** How long it may take to start consuming, milliseconds: a queue may have no leader for a while. */
 const OPEN_WITHIN_MS = 15_000;
-/** After this long what was begun is given back as well, milliseconds. */
+/** After this long started deliveries are returned as well, milliseconds. */
 export const FINISH_WITHIN_MS = 1_000;
 
 /**
- * Consumes for as long as the instance can work. One that cannot (its database is out of reach, or it cannot publish)
- * would keep its deliveries, and everything in its partitions, from the others.
+ * Consumes only while the instance is healthy. An unhealthy one (no database, or no publishing connection) would keep
+ * its deliveries and partitions from healthy instances.
  *
- * - `suspended`, at first: no consumers. As soon as the instance can work, and is done with what it took before: `working`.
- * - `working`: consumers. When it cannot work for UNABLE_MS, it gives everything back: `suspended`.
+ * - `suspended` (initial): no consumers. When healthy, and done with its earlier deliveries: `working`.
+ * - `working`: consumes. When unhealthy for UNHEALTHY_MS, it returns everything: `suspended`.
  *
- * It need not know whether others are well: when none is, nobody consumes, the broker keeps everything, and nothing circles.
+ * It does not depend on other instances: when none is healthy, nobody consumes, and the broker keeps everything.
  */
 export class HealthGate implements ConnectionSetup {
   readonly #options: HealthGateOptions;
   #suspended = true;
   #connection: ChannelModel | undefined;
   #opening: Promise<void> = Promise.resolve();
-  /** Looks in a row that found it unable, and when the first of them began, milliseconds of performance.now(). */
+  /** Failed checks in a row, and when the first of them began, milliseconds of performance.now(). */
   #failures = 0;
   #unhealthySince = 0;
 
@@ -69,7 +69,7 @@ export class HealthGate implements ConnectionSetup {
     this.#options.consumers.close();
   };
 
-  /** Looks from now on. @returns stops; resolves when the look under way is over */
+  /** Starts the checks. @returns stops them; resolves when the current check ends */
   start(): () => Promise<void> {
     return repeat(
       () => (this.#suspended || this.#failures > 0 ? CHECK_EVERY_MS.ill : CHECK_EVERY_MS.well),
@@ -77,7 +77,7 @@ export class HealthGate implements ConnectionSetup {
     );
   }
 
-  /** One look. */
+  /** One health check. */
   async check(): Promise<void> {
     const began = performance.now();
     if (await this.#options.isHealthy()) {
@@ -92,11 +92,11 @@ export class HealthGate implements ConnectionSetup {
 
   async #suspend(): Promise<void> {
     const { consumers, onLost, log, returnWithinMs = 5_000 } = this.#options;
-    log.warn('cannot work: gives everything back to the broker');
+    log.warn('unhealthy: returns all deliveries to the broker');
     suspensionsTotal.inc();
     this.#suspended = true;
     const given = this.#opening
-      .catch(() => undefined) // what is half open is closed as well
+      .catch(() => undefined) // partly opened consumers are closed as well
       .then(() => consumers.returnToBroker())
       .then(() => true);
     if (!(await within(returnWithinMs, given))) onLost();
@@ -104,13 +104,13 @@ export class HealthGate implements ConnectionSetup {
 
   async #resume(): Promise<void> {
     const { onLost, log } = this.#options;
-    log.info('can work: consumes');
+    log.info('healthy: consumes');
     this.#suspended = false;
     const connection = this.#connection;
-    if (!connection) return; // its set-up opens them
+    if (!connection) return; // its setup opens them
     try {
       const opened = this.#open(connection).then(() => true);
-      if (!(await within(OPEN_WITHIN_MS, opened))) throw new Error('the set-up takes too long');
+      if (!(await within(OPEN_WITHIN_MS, opened))) throw new Error('the setup timed out');
     } catch (error) {
       log.warn({ err: error }, 'cannot consume');
       if (this.#connection === connection) onLost();

@@ -19,7 +19,7 @@ export const deadTotal = new Counter({
 
 export const channelsLost = new Counter({
   name: 'sixfold_channels_lost_total',
-  help: 'Channels that were given up because RabbitMQ did not confirm what was published on them',
+  help: 'Channels abandoned because RabbitMQ did not confirm a publish',
 });
 
 export const closingChannels = new Gauge({
@@ -29,15 +29,15 @@ export const closingChannels = new Gauge({
 
 export const suspensionsTotal = new Counter({
   name: 'sixfold_suspensions_total',
-  help: 'Times that an instance could not work (database out of reach, or nothing can be published) and gave its work back',
+  help: 'Times that an unhealthy instance (no database, or no publishing connection) returned its work to the broker',
 });
 
-/** Open subscriptions. */
+/** Open consumers. */
 export const openConsumers = new Set<{ readonly unfinished: number }>();
 
 new Gauge({
   name: 'sixfold_unacked_deliveries',
-  help: 'Deliveries received from RabbitMQ and not dealt with yet',
+  help: 'Deliveries received from RabbitMQ and not settled yet',
   collect() {
     this.set(openConsumers.values().reduce((sum, { unfinished }) => sum + unfinished, 0));
   },

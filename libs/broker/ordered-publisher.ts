@@ -6,12 +6,12 @@ export interface OrderedPublisherOptions {
   publisher: Pick<Publisher, 'publish' | 'ready' | 'stopped'>;
   exchange: string;
   routingKey: string;
-  /** Where goes what its queue does not confirm within `afterMs`: one queue must not hold up the others. */
+  /** Queue for groups that stay unconfirmed for `afterMs`: one queue must not block the others. */
   fallback?: { afterMs: number; routingKey: string } | undefined;
   backoff?: Backoff;
 }
 
-/** What the broker does not confirm is published again, at first after this long, milliseconds. */
+/** Confirm timeouts before a retry, milliseconds. */
 const AGAIN_AFTER_MS = { first: 1_500, longest: 12_000 };
 
 interface Group {
@@ -19,23 +19,22 @@ interface Group {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
   confirmed: boolean;
-  /** Its queue is given up. */
+  /** It goes to the fallback queue. */
   elsewhere: boolean;
 }
 
 /**
- * Publishes to one destination, each group again and again until the broker has it, and keeps their order: "go back N".
- * While nothing fails, groups are published as they come. When one fails, the oldest that is not confirmed is published
- * alone until it is confirmed; then all behind it follow again, in order, also those that were confirmed. So copies may
- * come twice, and late, but each channel carries them in order from the oldest unconfirmed one on: whatever of an old
- * channel still arrives, the first copies keep their order.
+ * Publishes to one destination, in order, and retries until the broker confirms ("go back N"). Normally groups are
+ * pipelined. After a failure the oldest unconfirmed group is published alone until it is confirmed; then all groups
+ * behind it are published again in order, confirmed or not. So duplicates may arrive late, but every channel carries
+ * the groups in order from the oldest unconfirmed one: the first copies keep their order.
  */
 export class OrderedPublisher {
   readonly #options: OrderedPublisherOptions;
   readonly #backoff: Backoff;
-  /** Not confirmed, or behind one that is not; oldest first. */
+  /** Unconfirmed, or behind an unconfirmed group; oldest first. */
   readonly #groups: Group[] = [];
-  /** What comes of a publish from before the last failure says nothing any more. */
+  /** Counts failures: the outcome of a publish from before the last failure is ignored. */
   #failures = 0;
   #repairing = false;
   #patienceMs = AGAIN_AFTER_MS.first;
@@ -46,7 +45,7 @@ export class OrderedPublisher {
     this.#backoff = options.backoff ?? new Backoff({ baseMs: 50, maxMs: 1_000 });
   }
 
-  /** Resolves when the broker has it, and everything before it. @throws Error when the publisher is stopped */
+  /** Resolves when the broker has confirmed it and everything before it. @throws Error when the publisher is stopped */
   send(content: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       const group = { content, resolve, reject, confirmed: false, elsewhere: false };
@@ -95,7 +94,7 @@ export class OrderedPublisher {
     await pause(this.#backoff.next());
     await publisher.ready();
     const [oldest] = this.#groups;
-    if (!oldest) return undefined; // there is one: it failed
+    if (!oldest) return undefined; // cannot happen: the failed group is there
     try {
       await this.#publish(oldest);
     } catch (error) {
@@ -112,7 +111,7 @@ export class OrderedPublisher {
     return publisher.publish(exchange, routingKey, content, this.#patienceMs);
   }
 
-  /** Nothing came in time. What has waited for too long, and all behind it that waits as well, goes elsewhere. */
+  /** A confirm timed out. After `afterMs` all waiting groups go to the fallback queue. */
   #unconfirmed(): void {
     const { fallback } = this.#options;
     this.#unconfirmedMs += this.#patienceMs;
@@ -122,7 +121,7 @@ export class OrderedPublisher {
     this.#calm();
   }
 
-  /** From here on a failure is a new one. */
+  /** Resets the timeouts: the next failure is a new one. */
   #calm(): void {
     this.#patienceMs = AGAIN_AFTER_MS.first;
     this.#unconfirmedMs = 0;

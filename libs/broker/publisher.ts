@@ -4,30 +4,30 @@ import { DestinationChannel } from './destination-channel.ts';
 import { channelsLost, closingChannels } from './metrics.ts';
 
 /**
- * Channels of one connection whose close the broker has not answered, at most. At this bound a destination goes on with
- * the channel that it has. A connection has at most 2,047 channels (RabbitMQ: channel_max).
+ * Most channels with an unanswered close on one connection. At this limit a destination keeps its channel. A
+ * connection has at most 2,047 channels (RabbitMQ: channel_max).
  */
 export const MAX_CLOSING_CHANNELS = 64;
 /**
- * A broker that does not answer the close of a channel for so long needs a new connection, milliseconds. RabbitMQ 3.10
- * lets a channel wait for a minute where a queue has no leader, and answers its close after that.
+ * An unanswered channel close resets the connection after this long, milliseconds. RabbitMQ 3.10 blocks a channel for
+ * a minute if a queue has no leader, and answers the close after that.
  */
 export const CLOSE_ANSWER_MS = 150_000;
-/** What is shared is declared again at most this often, milliseconds. */
+/** Shortest interval between two declarations of the shared topology, milliseconds. */
 export const PREPARE_AGAIN_MS = 1_000;
 
 /**
- * Publishes with confirms. Every message is persistent and mandatory: it is confirmed only when a queue has it.
+ * Publishes with confirms. Every message is persistent and mandatory: the confirm means that a queue has it.
  * (RabbitMQ: an unroutable message is confirmed too, but its basic.return arrives before that.)
  *
- * Each destination has a channel of its own, and another one when something was not confirmed. RabbitMQ 3.10 lets a
- * channel wait for a minute that publishes to a quorum queue while that has no leader (its node was killed), also when
- * there is a new leader at once, and everything else on that channel waits with it. A channel whose first publish goes
- * to a leader that was just killed nacks that and all that follow, for as long as it lives.
+ * Each destination has its own channel, and gets a new one after a failed confirm. RabbitMQ 3.10 blocks a channel
+ * that publishes to a quorum queue without a leader for a minute, even if a new leader is elected at once, and
+ * everything else on that channel waits. A channel whose first publish goes to a leader that was just killed nacks
+ * that publish and all later ones.
  *
- * A message on the new channel could overtake those on the old one. So what waits on the old one fails with the first
- * that does, and that channel is closed: whoever publishes again begins with the oldest (ordered-publisher.ts), whoever does not
- * has told its clients.
+ * Messages on the new channel could overtake those on the old one. So when one publish fails, all unconfirmed ones on
+ * the channel fail, and it is closed. Callers retry from the oldest (ordered-publisher.ts) or report the failure to
+ * their clients.
  */
 export class Publisher {
   #connection: ChannelModel | undefined;
@@ -36,13 +36,13 @@ export class Publisher {
   readonly #blocked: () => boolean;
   readonly #reset: () => void;
   #prepare: () => Promise<void> = () => Promise.resolve();
-  /** When that was last done because of a message, milliseconds of performance.now(). */
+  /** Last declaration caused by a message, milliseconds of performance.now(). */
   #preparedAt = -Infinity;
   #waiting: (() => void)[] = [];
   #stopped = false;
 
   /**
-   * @param blocked whether the broker refuses publishes at the moment
+   * @param blocked whether the broker blocks publishes at the moment
    * @param reset drops the connection; a new one may follow
    */
   constructor(blocked: () => boolean, reset: () => void = () => undefined) {
@@ -50,13 +50,13 @@ export class Publisher {
     this.#reset = reset;
   }
 
-  /** @param prepare what must be there before the first publish */
+  /** @param prepare declares what the first publish needs */
   async open(connection: ChannelModel, prepare: (channel: ConfirmChannel) => Promise<void>): Promise<void> {
     this.#prepare = async () => {
       const channel = await connection.createConfirmChannel();
       channel.on('error', () => undefined); // prepare fails with it
       await prepare(channel);
-      void channel.close().catch(() => undefined); // nothing depends on it
+      void channel.close().catch(() => undefined); // best effort
     };
     await this.#prepare();
     this.#connection = connection;
@@ -70,7 +70,7 @@ export class Publisher {
     closingChannels.set(0);
   }
 
-  /** Nothing is published any more; who waits for a connection is told. */
+  /** Fails all later publishes, and wakes those that wait for a connection. */
   stop(): void {
     this.#stopped = true;
     this.#connection = undefined;
@@ -81,15 +81,15 @@ export class Publisher {
     return this.#stopped;
   }
 
-  /** Resolves when there is a connection again, or nothing to wait for. */
+  /** Resolves when connected or stopped. */
   async ready(): Promise<void> {
     if (this.#connection || this.#stopped) return;
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /**
-   * Resolves when the broker has confirmed the message. Messages to one destination keep their order. One that failed
-   * may still arrive, behind later ones; those that were published after it and are not confirmed fail with it.
+   * Resolves when the broker has confirmed the message. Messages to one destination keep their order. A failed
+   * message may still arrive, after later ones; all unconfirmed messages behind it fail too.
    *
    * @param timeoutMs give up waiting after this long
    * @throws BrokerError
@@ -110,27 +110,27 @@ export class Publisher {
     });
   }
 
-  /** Nothing more goes there for now. */
+  /** Closes the channel of an idle destination. */
   release(exchange: string, routingKey: string): void {
     const destination = destinationKey(exchange, routingKey);
     const channel = this.#channels.get(destination);
     if (channel) this.#retire(destination, channel);
   }
 
-  /** No queue took a message: somebody may have deleted it, or what leads to it. What is shared is declared again. */
+  /** A message was unroutable: a queue or binding may be deleted. Declares the shared topology again. */
   #prepareAgain(): void {
     if (performance.now() - this.#preparedAt < PREPARE_AGAIN_MS) return;
     this.#preparedAt = performance.now();
-    void this.#prepare().catch(() => undefined); // the next one that comes back tries again
+    void this.#prepare().catch(() => undefined); // the next unroutable message retries
   }
 
-  /** The next message takes a fresh channel, which finds the queue's leader if there is one by then. */
+  /** The next message takes a new channel, which finds the queue's current leader. */
   #lost(destination: string, channel: DestinationChannel): void {
     channelsLost.inc();
     if (channel.retired || this.#closing.size < MAX_CLOSING_CHANNELS) this.#retire(destination, channel);
   }
 
-  /** Others may still wait for confirms on it: a close would lose those. */
+  /** Closes it once idle: closing earlier would lose outstanding confirms. */
   #retire(destination: string, channel: DestinationChannel): void {
     channel.retired = true;
     if (this.#channels.get(destination) === channel) this.#channels.delete(destination);

@@ -7,32 +7,32 @@ import type { Logger } from '#libs/runtime/logger.ts';
 import { coalesceWrites, pausableReads, socketOf } from './amqp-socket.ts';
 
 export interface ReconnectingConnectionOptions {
-  /** What the connection is for; its name in RabbitMQ's management pages. */
+  /** Connection name in RabbitMQ's management UI. */
   name: string;
   /** Addresses of the cluster's nodes, tried in turn. */
   urls: readonly string[];
-  /** Path of a PEM file: the CAs that a node's certificate must come from, instead of those that Node knows. */
+  /** Path of a PEM file: CAs to trust instead of Node's own. */
   ca?: string | undefined;
   /** AMQP heartbeat, seconds: a silent peer is given up after two to three. */
   heartbeatS: number;
   log: Logger;
-  /** Sets everything up that lives on the connection. A failure closes it, and the next attempt follows. */
+  /** Sets up what lives on the connection. A failure closes it, and a retry follows. */
   onUp: (connection: ChannelModel) => Promise<void>;
-  /** The connection is gone, or could not be set up. */
+  /** The connection closed, or its setup failed. */
   onDown?: () => void;
   onChange?: () => void;
 }
 
 /** How long a TCP connect plus AMQP handshake may take, milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** How long the set-up may take: what is declared or consumed may be without a leader at this moment, milliseconds. */
+/** How long the setup may take, milliseconds: a queue may have no leader for a while. */
 const SET_UP_TIMEOUT_MS = 15_000;
 /** How long the broker may take to answer the close of a connection, milliseconds. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
- * One connection to the broker that comes back by itself. Nothing survives a connection: channels, consumers and
- * unconfirmed messages are made anew in onUp. (amqplib's own recovery knows a single address only.)
+ * A connection to the broker that reconnects with backoff. Channels, consumers and unconfirmed messages do not
+ * survive a connection: onUp creates them again. (amqplib's own recovery supports one address only.)
  */
 export class ReconnectingConnection {
   readonly #options: ReconnectingConnectionOptions;
@@ -53,18 +53,18 @@ export class ReconnectingConnection {
     return this.#up;
   }
 
-  /** The broker takes nothing from publishers (RabbitMQ: connection.blocked, a memory or disk alarm). */
+  /** The broker blocks publishers (RabbitMQ: connection.blocked, a memory or disk alarm). */
   get blocked(): boolean {
     return this.#blocked;
   }
 
-  /** Drops the connection; a new one, with a new set-up, follows. */
+  /** Closes the connection; a new one follows. */
   reset(): void {
     if (this.#connection) endConnection(this.#connection);
-    this.#connection = undefined; // once is enough: each consumer of a lost connection says so
+    this.#connection = undefined; // every lost consumer may call this: close once
   }
 
-  /** Takes nothing more from the broker, or goes on. A new connection is not paused. */
+  /** Pauses or resumes reading. A new connection is not paused. */
   pause(paused: boolean): void {
     this.#pause?.(paused);
   }
@@ -102,10 +102,7 @@ export class ReconnectingConnection {
       if (this.#stop.signal.aborted) return;
       this.#connection = connection;
       await inTime(
-        Promise.race([
-          onUp(connection),
-          closed.then(() => Promise.reject(new Error('closed during set-up'))),
-        ]),
+        Promise.race([onUp(connection), closed.then(() => Promise.reject(new Error('closed during setup')))]),
       );
       this.#up = true;
       whenUp();
@@ -116,7 +113,7 @@ export class ReconnectingConnection {
       this.#up = this.#blocked = false;
       onDown?.();
       onChange?.();
-      // Not the close is awaited but the event: amqplib never answers a close that the broker did not.
+      // Wait for the event, not for close(): amqplib never settles a close that the broker did not answer.
       endConnection(connection);
       await closed;
     }
@@ -127,7 +124,7 @@ export class ReconnectingConnection {
     const connecting = new AbortController();
     const giveUp = () => connecting.abort();
     const { ca, name } = this.#options;
-    // amqplib hands them on to the socket. The file is read each time: a new CA needs no restart.
+    // amqplib passes them to the socket. Read the file each time: a new CA needs no restart.
     const socket = { signal: connecting.signal } satisfies SocketConstructorOpts;
     const tls = { ...(ca !== undefined && { ca: readFileSync(ca) }) } satisfies ConnectionOptions;
     this.#stop.signal.addEventListener('abort', giveUp);
@@ -149,32 +146,32 @@ export class ReconnectingConnection {
     connection.on('error', (error: Error) => log.warn({ err: error, link: name }, 'broker connection error'));
     connection.on('blocked', (reason: string) => {
       this.#blocked = true;
-      log.warn({ link: name, reason }, 'broker refuses publishes');
+      log.warn({ link: name, reason }, 'broker blocks publishes');
     });
     connection.on('unblocked', () => {
       this.#blocked = false;
-      log.info({ link: name }, 'broker takes publishes again');
+      log.info({ link: name }, 'broker accepts publishes again');
     });
     return new Promise((resolve) => connection.once('close', () => resolve()));
   }
 }
 
-/** @throws Error when the set-up takes too long */
+/** @throws Error when the setup times out */
 async function inTime(setUp: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('the set-up takes too long')), SET_UP_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new Error('the setup timed out')), SET_UP_TIMEOUT_MS);
   });
   await Promise.race([setUp, late]).finally(() => clearTimeout(timer));
 }
 
 /**
- * Closes a connection, if need be without the broker: one that is frozen, out of reach, or busy with a queue that has
- * no leader answers a close late or never, and amqplib waits for that with the socket half-open.
+ * Closes a connection, and destroys its socket if the broker does not answer. A broker that hangs, is unreachable, or
+ * waits for a queue leader answers late or never, and amqplib would keep the socket half-open.
  */
 function endConnection(connection: ChannelModel): void {
   const stream = socketOf(connection);
-  void connection.close().catch(() => undefined); // closed already in many cases, and then it says so
+  void connection.close().catch(() => undefined); // rejects if it is closed already
   const late = setTimeout(
     () => stream.destroy(new Error('the broker did not answer the close')),
     CLOSE_TIMEOUT_MS,

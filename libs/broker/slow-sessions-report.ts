@@ -1,25 +1,25 @@
 import { z } from 'zod';
 
-/** What a gateway answers when an operator asks who is slow: a state of one moment, through a queue of the operator's own. */
+/** A gateway's answer to an operator who asks for slow sessions: a snapshot, sent to the operator's own queue. */
 
-/** Queues that a report may be sent to; each lasts as long as the connection of who asked. */
+/** Queues that a report may be sent to; each lasts as long as the operator's connection. */
 export const REPORT_QUEUE = /^sixfold\.admin\.[0-9a-f-]{36}$/;
 export const reportQueue = (name: string) => `sixfold.admin.${name}`;
 /** Most sessions that one gateway names. */
 export const MAX_REPORTED = 1_000;
 
-/** A session that has not settled all that it was sent. */
+/** A session with unconfirmed messages. */
 export const SlowSession = z.object({
   user: z.string(),
   device: z.string(),
   session: z.string(),
-  /** When it logged in, milliseconds since the epoch. */
+  /** Time of the login, milliseconds since the Unix epoch. */
   since: z.number(),
   /** Messages with the client or waiting for it, unconfirmed. */
   messages: z.number(),
   /** Length of the bodies that wait behind the receive window. */
   waitingBytes: z.number(),
-  /** For how long the oldest message that it was sent has been unanswered, milliseconds; null: none is. */
+  /** Age of the oldest unconfirmed message sent to it, milliseconds; null if none. */
   unansweredMs: z.number().nullable(),
   /** Bytes that the client has not read. */
   sendBufferBytes: z.number(),
@@ -27,11 +27,11 @@ export const SlowSession = z.object({
 export type SlowSession = z.infer<typeof SlowSession>;
 
 export const SlowSessionsReport = z.object({
-  /** `<gateway id>.<epoch>` */
+  /** `<gateway id>.<incarnation>` */
   gateway: z.string(),
   /** Logged in, slow or not. */
   sessions: z.number(),
-  /** How many sessions have something unsettled; the worst of them are named. */
+  /** Number of sessions with unconfirmed messages; `slow` names the worst. */
   unsettled: z.number(),
   slow: z.array(SlowSession),
 });

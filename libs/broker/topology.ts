@@ -6,7 +6,7 @@ export type QueueType = 'quorum' | 'classic';
 
 export interface Topology {
   queueType: QueueType;
-  /** Number of route queues. All that concerns one user goes through one of them, in order. */
+  /** Number of route queues. Everything about one user goes through one of them, in order. */
   partitions: number;
 }
 
@@ -18,7 +18,9 @@ export const RETURNED_EXCHANGE = 'sixfold.returned';
 
 export const routeQueue = (partition: number) => `sixfold.route.${partition}`;
 
-/** `gateway` is `<id>.<epoch>`: one queue per gateway process and broker connection. It is the routing key as well. */
+/**
+ * `gateway` is `<id>.<incarnation>`: one queue per gateway process and broker connection. It is also the routing key.
+ */
 export const gatewayQueue = (gateway: string) => `sixfold.gateway.${gateway}`;
 
 /** The gateway whose queue this is; undefined if it is another queue. */
@@ -36,7 +38,7 @@ export function partitionOf(user: string, partitions: number): number {
   return ((hash ^ (hash >>> 13)) >>> 0) % partitions;
 }
 
-/** FNV-1a of 32 bits, with a step of MurmurHash3's finaliser: a digest costs more than all else that a gateway does to route. */
+/** FNV-1a of 32 bits, with a step of MurmurHash3's finaliser: a digest would cost more than the rest of the routing. */
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 const MIX = 0x85ebca6b;
@@ -62,7 +64,7 @@ function queueOptions(type: QueueType, singleActiveConsumer: boolean): Options.A
   };
 }
 
-/** Declares what all services share; each service does it at every connection, so that any start order works. */
+/** Declares the shared topology. Each service does so on every connection: any start order works. */
 export async function declareTopology(channel: Channel, { queueType, partitions }: Topology): Promise<void> {
   await channel.assertQueue(DEAD_QUEUE, { durable: true, arguments: { 'x-queue-type': queueType } });
   await channel.assertQueue(RETURNED_QUEUE, queueOptions(queueType, false));
@@ -75,8 +77,8 @@ export async function declareTopology(channel: Channel, { queueType, partitions 
 }
 
 /**
- * Declares the queue of one gateway epoch. No TTL and no expiry: both drop messages in silence. Single active
- * consumer: the gateway subscribes first, routing instances wait behind it as heirs.
+ * Declares the queue of one gateway incarnation. No TTL or expiry: both drop messages silently. Single active
+ * consumer: the gateway consumes first, and routing instances stand by as heirs.
  */
 export async function declareGatewayQueue(channel: Channel, gateway: string, type: QueueType): Promise<void> {
   await channel.assertQueue(gatewayQueue(gateway), queueOptions(type, true));

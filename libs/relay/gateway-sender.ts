@@ -5,14 +5,14 @@ import type { Publisher } from '#libs/broker/publisher.ts';
 import { GATEWAY_EXCHANGE, RETURNED_QUEUE } from '#libs/broker/topology.ts';
 import type { SessionLocation } from '#libs/store/presence.ts';
 
-/** A gateway's queue that confirms nothing for this long (its node is down) is as good as gone, milliseconds. */
+/** A gateway's queue that confirms nothing for this long (its node is down) counts as gone, milliseconds. */
 const CONFIRM_TIMEOUT_MS = 10_000;
 /** Text that may wait for all gateways together before the next large piece is read, UTF-16 units. */
 const MAX_WAITING = 16 * 1024 * 1024;
 
 /**
- * The way to sessions, through the queues of their gateways. What is sent to a queue that is gone takes the alternate
- * exchange to `sixfold.returned`; nothing vanishes.
+ * Sends entries to sessions, through the queues of their gateways. If a queue is gone, entries take the alternate
+ * exchange to `sixfold.returned`: nothing is lost.
  */
 export class GatewaySender {
   readonly #publishers: BatchPublishers;
@@ -27,7 +27,7 @@ export class GatewaySender {
     });
   }
 
-  /** @param cause the delivery that this comes from; it is held until the broker has the entry */
+  /** @param cause the delivery that caused it; held until the broker has confirmed the entry */
   send(gateway: string, entry: GatewayEntry, cause?: Delivery): void {
     cause?.hold();
     this.#publishers.to(gateway).add(JSON.stringify(entry), cause);
@@ -38,12 +38,12 @@ export class GatewaySender {
     for (const { gateway, session } of sessions) this.send(gateway, { kind: 'hint', session }, cause);
   }
 
-  /** Forgets the ways that are not used at the moment; gateways come and go. */
+  /** Closes idle publishers: gateways come and go. */
   prune(): void {
     this.#publishers.prune();
   }
 
-  /** Resolves at once, or, when too much waits for the broker, when it has taken that. */
+  /** Backpressure: waits until the broker has confirmed everything, if too much is waiting. */
   async waitForCapacity(): Promise<void> {
     if (this.#publishers.waitingWeight > MAX_WAITING) await this.#publishers.drained();
   }

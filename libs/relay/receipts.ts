@@ -22,9 +22,9 @@ export interface ReceiptItem {
 }
 
 /**
- * Tells senders what became of their messages: live where they are connected, else through their mailbox.
+ * Sends receipts to senders: live if connected, else to their mailbox.
  *
- * @param presence where the senders are, if that was just looked up
+ * @param presence locations of the senders, if already known
  */
 export async function relayReceipts(
   relay: RelayContext,
@@ -63,8 +63,8 @@ export async function relayReceipts(
 }
 
 /**
- * Into the mailbox, and then a second look: insert-then-look against register-then-pull, so that one side always
- * sees the other, and nothing is left lying for a sender who came back in between.
+ * Stores receipts in mailboxes, then looks the senders up and hints. Insert-then-look meets register-then-pull: one
+ * side always sees the other, so no sender who comes back meanwhile misses a receipt.
  */
 export async function storeAndHintReceipts(
   { db, gatewaySender, leaseMs }: RelayContext,

@@ -13,8 +13,8 @@ export function wantsWrites(address: string): boolean {
 }
 
 /**
- * The servers that DATABASE_URL names (`postgres://user:password@one:5432,two:5432/name`): a primary and its standbys,
- * whichever is which. They are tried in turn, and the one that was of use last is tried first.
+ * The servers of DATABASE_URL (`postgres://user:password@one:5432,two:5432/name`): a primary and its standbys, in any
+ * order. They are tried in turn, starting with the one that worked last.
  */
 export class DatabaseServers {
   readonly #addresses: readonly string[];
@@ -37,7 +37,7 @@ export class DatabaseServers {
     return { address, turn: this.#turn };
   }
 
-  /** The server of this turn was of no use. Whoever else finds that out at the same time changes nothing. */
+  /** The server of this turn failed. Concurrent calls for the same turn have no further effect. */
   leave(turn: number): void {
     if (turn === this.#turn) this.#turn += 1;
   }

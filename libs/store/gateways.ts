@@ -1,6 +1,6 @@
 import type { Database } from './database.ts';
 
-/** The leases of gateway epochs. All times are the database's: nobody compares two clocks. */
+/** The leases of gateway incarnations. All times are the database's: no two clocks are compared. */
 
 const KEEP_PRESENCE = {
   name: 'presence-keep',
@@ -25,9 +25,9 @@ const RENEW = {
 /**
  * Renews a gateway's lease; `first` makes it.
  *
- * @returns a name for the time in which the gateway's sessions were present without a gap: when it changes, they
- *   must be announced again. Undefined when the epoch is over. That it is, too, when its row is gone (somebody deleted
- *   it, or the database is older than it): sessions and messages went wrong meanwhile, and nobody else may know its queue.
+ * @returns a name for the time in which the gateway's sessions were present without a gap: when it changes, they must
+ *   be announced again. Undefined when the incarnation ended. A missing row (deleted, or the database was restored)
+ *   ends it too: sessions and messages may be wrong, and no heir may know its queue.
  */
 export async function renewLease(
   db: Database,
@@ -49,7 +49,7 @@ const REMOVE = {
     ON CONFLICT (gateway) DO UPDATE SET removed = true WHERE NOT gateways.removed`,
 };
 
-/** Ends epochs, known or not: from here on their sessions do not count, and the queues are to be removed. */
+/** Ends incarnations, known or not: their sessions no longer count, and their queues are to be deleted. */
 export async function removeGateways(db: Database, gateways: readonly string[]): Promise<void> {
   await db.query(REMOVE, [gateways]);
 }
@@ -61,14 +61,14 @@ const REMOVE_LAPSED = {
     WHERE NOT removed AND last_seen < now() - $1::integer * interval '1 millisecond'`,
 };
 
-/** Ends the epochs that were silent for longer than this. */
+/** Ends the incarnations that were silent for longer than this. */
 export async function removeSilentGateways(db: Database, silentMs: number): Promise<void> {
   await db.query(REMOVE_LAPSED, [silentMs]);
 }
 
 const LIST = { name: 'gateways-list', text: 'SELECT gateway, removed FROM gateways' };
 
-/** Every epoch that still has a queue. */
+/** Every incarnation that still has a queue. */
 export function listGateways(db: Database): Promise<{ gateway: string; removed: boolean }[]> {
   return db.query(LIST);
 }
@@ -78,7 +78,7 @@ const FIND_UNLISTED = {
   text: 'SELECT DISTINCT gateway FROM sessions EXCEPT SELECT gateway FROM gateways',
 };
 
-/** Epochs that have sessions, and no row: somebody deleted it, or the database is older than it. Reads all sessions. */
+/** Incarnations with sessions but no row (deleted, or the database was restored). Reads all sessions. */
 export async function findUnlisted(db: Database): Promise<string[]> {
   return (await db.query<{ gateway: string }>(FIND_UNLISTED)).map(({ gateway }) => gateway);
 }
@@ -93,7 +93,7 @@ const FORGET_SESSIONS = {
   text: 'DELETE FROM sessions WHERE gateway = $1',
 };
 
-/** The queue of an epoch is gone: nothing is left to remember. */
+/** Deletes the rows of an incarnation whose queue is deleted. */
 export async function forgetGateway(db: Database, gateway: string): Promise<void> {
   await db.query(FORGET_SESSIONS, [gateway]);
   await db.query(FORGET, [gateway]);

@@ -5,8 +5,8 @@ import type { Database } from './database.ts';
 const ANSWER_WITHIN_MS = 2_000;
 
 /**
- * Needs what all work needs: every table, and a database that takes writes (one that was just demoted answers, and does
- * not). The row is there in all but the first case, so that nothing is written.
+ * Checks every table, and that the database accepts writes (a demoted primary answers, but does not). The row
+ * normally exists, so nothing is written.
  */
 const HEALTH_CHECK = {
   name: 'ability',
@@ -16,7 +16,7 @@ const HEALTH_CHECK = {
     SELECT FROM sessions, gateways, offline_messages, offline_receipts LIMIT 0`,
 };
 
-/** Whether the database does what an instance needs of it, now. */
+/** Whether the database can serve an instance now. */
 export async function isDatabaseHealthy(db: Database): Promise<boolean> {
   const asked = db.query(HEALTH_CHECK).then(
     () => true,

@@ -6,9 +6,9 @@ export interface Session {
   user: string;
   device: string;
   session: string;
-  /** `<gateway id>.<epoch>` */
+  /** `<gateway id>.<incarnation>` */
   gateway: string;
-  /** When it logged in, milliseconds since the epoch. */
+  /** Time of the login, milliseconds since the Unix epoch. */
   since: number;
 }
 
@@ -48,7 +48,7 @@ const REGISTER = {
     WHERE i.session NOT IN (SELECT session FROM written)`,
 };
 
-/** What registering came to: who lost their place, and who did not get one. */
+/** Result of a registration: replaced sessions, and refused ones. */
 export interface Registered {
   replaced: SessionLocation[];
   /** `since`: when the session that has the place logged in. `full`: the user has as many sessions as may be. */
@@ -56,8 +56,8 @@ export interface Registered {
 }
 
 /**
- * Registers sessions; each (user, device) at most once in a call. Who logged in later has the place, whatever the order
- * of the calls: one that was overtaken (its process hung with it in hand) cannot take the place from its successor.
+ * Registers sessions; each (user, device) at most once in a call. The latest login wins, regardless of processing
+ * order: a delayed older one cannot replace its successor.
  *
  * @param most sessions of one user. One that takes the place of another on its device always may.
  */
@@ -126,7 +126,7 @@ const FIND = {
       AND NOT g.removed AND g.last_seen > now() - $2::integer * interval '1 millisecond'`,
 };
 
-/** Where a user is, and for how long that holds at least if no session changes: until the first lease ends, milliseconds. */
+/** A user's sessions, and how long they are valid if none changes: until the first lease ends, milliseconds. */
 export interface UserLocation {
   sessions: SessionLocation[];
   validMs: number;

@@ -4,9 +4,9 @@ export interface Quotas {
   sender: number;
 }
 
-/** How long a count is good for, milliseconds: until then another instance may store, too (what came back from a gateway). */
+/** How long a count is valid, milliseconds: another instance may store returned messages meanwhile. */
 const VALID_MS = 5_000;
-/** Most counts to keep. */
+/** Most cached counts. */
 const MAX_COUNTS = 20_000;
 
 interface CachedCount {
@@ -18,8 +18,8 @@ interface CachedCount {
 type Addressed = readonly { to: string; from: string }[];
 
 /**
- * For how many more messages mailboxes had room when they were last counted, less what was stored since. To count thousands
- * takes milliseconds. A mailbox that is near its quota is counted each time, so that nobody is refused who need not be.
+ * Caches how many more messages mailboxes can take: the last count, minus messages stored since. Counting thousands
+ * takes milliseconds. A mailbox near its quota is counted each time, so that no message is rejected wrongly.
  */
 export class QuotaCache {
   readonly quotas: Quotas;

@@ -7,7 +7,7 @@ export const ackConfig = {
   ...common,
   ...brokerConfig,
   ...storeConfig,
-  /** Deliveries (batches) in hand. */
+  /** Most unacknowledged deliveries (batches). */
   ACK_PREFETCH: integer(32, 1, 2_000),
   DRAIN_TIMEOUT_MS: integer(10_000, 0),
 };

@@ -10,7 +10,7 @@ type AckItem = BatchItem<AckEntry>;
 
 /**
  * Confirmations by devices, on their way to the senders of the messages: `delivered`. Where a message went to several
- * devices, the others are told that it is settled. Confirmations commute, so any instance may deal with any of them.
+ * devices, the others are told that it is settled. Confirmations commute, so any instance may handle any of them.
  */
 export async function relayConfirmations(relay: RelayContext, items: readonly AckItem[]): Promise<void> {
   for (const { entry, delivery } of items)
@@ -32,10 +32,10 @@ export async function relayConfirmations(relay: RelayContext, items: readonly Ac
 }
 
 /**
- * Another device may have let its copy go back to the mailbox, and the sender was told `stored`. What follows that comes
- * through the sender's mailbox (PROTOCOL: ack:N), and nothing is left to wait in the receiver's.
+ * The copy of another device may be in the mailbox, and the sender has got `stored`. Then `delivered` follows through
+ * the sender's mailbox (PROTOCOL: ack:N), and the copy is deleted.
  *
- * @returns names of the messages that are dealt with
+ * @returns keys of the messages that had a copy
  */
 async function settleCopies(
   { db, gatewaySender, leaseMs }: RelayContext,
@@ -53,7 +53,7 @@ async function settleCopies(
     leaseMs,
   );
   const settled = new Set(copies.map(messageKey));
-  // Each confirmation is held by a hint: dealt with once more, it finds no copy, and goes live.
+  // A hint holds its confirmation: when redelivered, it finds no copy and goes live.
   for (const { entry, delivery } of shared)
     if (settled.has(messageKey(entry))) gatewaySender.hint(senders.get(entry.from) ?? [], delivery);
   return settled;

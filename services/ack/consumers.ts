@@ -5,7 +5,7 @@ import { Consumer } from '#libs/broker/consumer.ts';
 import { FINISH_WITHIN_MS, type SuspendableConsumers } from '#libs/broker/health-gate.ts';
 import { ACK_QUEUE } from '#libs/broker/topology.ts';
 
-/** All that the ack service consumes: the confirmations, which the broker shares out among the instances. */
+/** The consumer of the ack service: confirmations, which the broker distributes among the instances. */
 export class Consumers implements SuspendableConsumers {
   readonly #reader: DeliveryBatcher<AckEntry>;
   readonly #prefetch: number;

@@ -13,7 +13,7 @@ import { readAckConfig } from './config.ts';
 import { relayConfirmations } from './confirmations.ts';
 import { Consumers } from './consumers.ts';
 
-/** How often ways to gateways that are gone are forgotten, milliseconds. */
+/** Interval of pruning idle gateway publishers, milliseconds. */
 const PRUNE_MS = 10_000;
 
 /** The ack service: relays confirmations to the senders of the messages, or into their mailboxes. */
@@ -45,7 +45,10 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
   const consumers = new Consumers(reader, config.ACK_PREFETCH, onLost);
   const isHealthy = async () => broker.publishingConnected && isDatabaseHealthy(db);
   const healthGate = new HealthGate({ consumers, isHealthy, onLost, log });
-  probes.require('it gave its work back, and waits until it can work', () => !healthGate.suspended);
+  probes.require(
+    'suspended: it returned its work and waits until it is healthy',
+    () => !healthGate.suspended,
+  );
   broker.consume(healthGate);
   lifecycle.onStop('consuming', async () => {
     await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, consumers.leave());

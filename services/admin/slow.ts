@@ -15,7 +15,7 @@ export interface Slow {
 }
 
 export interface SlowOptions {
-  /** `<gateway id>.<epoch>` of each. */
+  /** `<gateway id>.<incarnation>` of each. */
   gateways: readonly string[];
   most: number;
   waitMs: number;

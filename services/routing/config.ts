@@ -14,13 +14,13 @@ export const routingConfig = {
   MAILBOX_QUOTA: integer(10_000),
   /** Most messages of one sender in one mailbox; unset, one sender may fill it. */
   MAILBOX_QUOTA_PER_SENDER: integer(1).unwrap().optional(),
-  /** Days after which what nobody came for expires. */
+  /** Days after which mailbox entries expire. */
   MAILBOX_RETENTION_DAYS: decimal(30),
   /** How often to look for what has expired. */
   RETENTION_SWEEP_MS: integer(60_000, 100),
-  /** Deliveries (batches) in hand from each queue. */
+  /** Most unacknowledged deliveries (batches) from each queue. */
   ROUTING_PREFETCH: integer(32, 1, 2_000),
-  /** How long an instance may remember where a user is; every change makes it forget. 0: never. */
+  /** Longest time to cache a user's sessions; every change invalidates them. 0: no cache. */
   PRESENCE_CACHE_MS: integer(10_000, 0),
   /** How often to look after gateways' queues, and to share partitions out. */
   HOUSEKEEPING_MS: integer(1_000, 100),

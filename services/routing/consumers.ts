@@ -18,7 +18,7 @@ export interface ConsumersParts {
   onLost: () => void;
 }
 
-/** All that routing consumes: the route queues, what was returned, and the queues of gateways as their heir. */
+/** The consumers of routing: the route queues, `sixfold.returned`, and gateways' queues as heir. */
 export class Consumers implements SuspendableConsumers {
   readonly #parts: ConsumersParts;
   #returned: Consumer | undefined;
@@ -53,7 +53,7 @@ export class Consumers implements SuspendableConsumers {
     return router.idle && returned.idle && mailboxWorker.idle;
   }
 
-  /** Finishes the batches in hand, and gives everything else back, in order. */
+  /** Finishes the current batches, and returns the rest to the broker, in order. */
   async stop(): Promise<void> {
     const { router, returned, mailboxWorker } = this.#parts;
     await Promise.all([router.stop(), returned.stop(), mailboxWorker.stop(), this.#close()]);

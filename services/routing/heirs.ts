@@ -14,39 +14,40 @@ export interface HeirsOptions {
   publisher: Publisher;
   prefetch: number;
   receive: Receive;
-  /** A gateway's epoch is over, and so are its sessions. */
+  /** An incarnation of a gateway ended, and its sessions with it. */
   onGatewayGone: () => void;
   log: Logger;
 }
 
-/** A queue without a leader confirms nothing; the next round tries again. */
+/** A queue without a leader confirms nothing; the next round retries. */
 const PUBLISH_TIMEOUT_MS = 3_000;
 const PROBE = Buffer.from('[]');
-/** Between two looks at a queue that does not answer, milliseconds: twice as long each time. */
+/** Pause before an unresponsive queue is tried again, milliseconds; doubles each time. */
 const RETRY_AFTER_MS = { first: 500, longest: 60_000 };
 const TOMBSTONE = Buffer.from('[{"kind":"tombstone"}]');
 /** After the tombstone: time for publishes that were routed just before the queue was unbound. */
 const GRACE_MS = 1_000;
-/** Between two tombstones for one queue: an heir that died with one in hand leaves the removal to the next. */
+/** Interval of tombstones for one queue: if an heir dies while it handles one, the next one repeats the deletion. */
 const TOMBSTONE_EVERY_MS = 5_000;
 
 /**
- * The inheritance of gateways. This instance waits as a standby consumer on every gateway's queue; the moment a
- * gateway's connection is gone, one heir becomes active and receives all that was unacknowledged or waiting, in order.
+ * Takes over the queues of dead gateways. This instance is a standby consumer (heir) on every gateway's queue. When a
+ * gateway's connection closes, one heir becomes active and receives all unacknowledged and waiting deliveries, in
+ * order.
  *
- * A queue is removed in steps that cannot drop anything: unbind it (from then on publishes take the alternate
- * exchange), put a tombstone behind what is in it, let the active heir work up to it, and delete it when it is empty
- * and nothing from it is in hand.
+ * A queue is deleted in steps that cannot drop a message: unbind it (later publishes take the alternate exchange),
+ * publish a tombstone behind its messages, let the active heir handle everything up to the tombstone, and delete the
+ * queue once it is empty and all its deliveries are finished.
  */
 export class Heirs {
   readonly #options: HeirsOptions;
   readonly #consumers = new Map<string, Promise<Consumer | undefined>>();
   readonly #tombstones = new Map<string, number>();
   readonly #deleting = new Set<string>();
-  /** Queues that do not answer, and for how long they are left alone. */
+  /** Unresponsive queues, and when to try them again. */
   readonly #unresponsive = new Map<string, { ms: number; until: number }>();
   #connection: ChannelModel | undefined;
-  /** Sessions were looked through for epochs without a row, on this connection. */
+  /** Sessions were searched for incarnations without a row, on this connection. */
   #searchedSessions = false;
 
   constructor(options: HeirsOptions) {
@@ -63,14 +64,14 @@ export class Heirs {
     this.#consumers.clear();
   }
 
-  /** @param finishWithinMs after this long what is begun goes back as well */
+  /** @param finishWithinMs after this long started deliveries are requeued too */
   async close(finishWithinMs?: number): Promise<void> {
     const opened = [...this.#consumers.values()];
     this.lost();
     await Promise.all(opened.map(async (consumer) => (await consumer)?.close(finishWithinMs)));
   }
 
-  /** Becomes an heir of a gateway's queue, unless it is one already. @returns whether it is one now */
+  /** Becomes an heir of a gateway's queue. @returns whether it is one now */
   readonly subscribe = async (gateway: string): Promise<boolean> => {
     const connection = this.#connection;
     if (!connection) return false;
@@ -78,22 +79,22 @@ export class Heirs {
     return (await consumer) !== undefined;
   };
 
-  /** One round: adopt what is new, and see those to their end that are over. */
+  /** One round: subscribe to new queues, and put tombstones into the queues of ended incarnations. */
   async reconcile(now = Date.now()): Promise<void> {
     const gateways = await this.#listIncarnations();
-    for (const { gateway } of gateways) void this.subscribe(gateway); // one that takes long does not keep the others
+    for (const { gateway } of gateways) void this.subscribe(gateway); // a slow one must not delay the others
     const over = new Set(gateways.filter(({ removed }) => removed).map(({ gateway }) => gateway));
     for (const gateway of this.#tombstones.keys()) if (!over.has(gateway)) this.#tombstones.delete(gateway);
     const known = new Set(gateways.map(({ gateway }) => gateway));
     for (const gateway of this.#unresponsive.keys())
       if (!known.has(gateway)) this.#unresponsive.delete(gateway);
     for (const gateway of over) {
-      // Not into one that is being deleted, which takes seconds while a node is down: that would end the connection (541).
+      // Skip a queue during its deletion, which takes seconds while a node is down: a publish would end the connection (541).
       if (this.#deleting.has(gateway)) continue;
       if (!this.#tombstones.has(gateway)) this.#options.onGatewayGone();
       if (now - (this.#tombstones.get(gateway) ?? 0) < TOMBSTONE_EVERY_MS) continue;
       this.#tombstones.set(gateway, now);
-      // One queue that cannot be reached does not keep the others from their end.
+      // An unreachable queue must not block the others.
       await this.#putTombstone(gateway).catch((error: unknown) => {
         this.#options.log.warn({ err: error, gateway }, 'no tombstone yet');
       });
@@ -101,24 +102,24 @@ export class Heirs {
   }
 
   /**
-   * All epochs that have a queue. A row may have been deleted: an heir of the queue, or a routing that finds its sessions, ends it.
-   * Otherwise nobody would look for its queue again once its gateway and its heirs are gone.
+   * All incarnations that have a queue. A row may have been deleted: an heir of the queue, or an instance that finds
+   * its sessions, ends the incarnation. Otherwise its queue would leak once the gateway and its heirs are gone.
    */
   async #listIncarnations(): Promise<{ gateway: string; removed: boolean }[]> {
     const { db, log } = this.#options;
-    const adopted = [...this.#consumers.keys()]; // before the rows are read: a new epoch has its row first
+    const adopted = [...this.#consumers.keys()]; // before the rows are read: a new incarnation gets its row first
     const listed = await listGateways(db);
     const known = new Set(listed.map(({ gateway }) => gateway));
     const unlisted = this.#searchedSessions ? [] : await findUnlisted(db);
     this.#searchedSessions = true;
     const lost = [...new Set([...adopted, ...unlisted])].filter((gateway) => !known.has(gateway));
     if (lost.length === 0) return listed;
-    log.warn({ gateways: lost }, 'gateways without a row: their epochs end');
+    log.warn({ gateways: lost }, 'gateways without a row: their incarnations end');
     await removeGateways(db, lost);
     return [...listed, ...lost.map((gateway) => ({ gateway, removed: true }))];
   }
 
-  /** The tombstone came: everything before it is dealt with or in hand. */
+  /** A tombstone arrived: everything before it is settled or being handled. */
   readonly deleteQueue = (gateway: string, source: DeliverySource): void => {
     if (this.#deleting.has(gateway)) return;
     this.#deleting.add(gateway);
@@ -142,7 +143,7 @@ export class Heirs {
   ): Promise<Consumer | undefined> {
     const { prefetch, receive, log } = this.#options;
     try {
-      // To consume from a queue without a leader would end the whole connection after a minute (RabbitMQ 3.10: 541).
+      // Probe first: consuming from a queue without a leader ends the whole connection after a minute (RabbitMQ 3.10: 541).
       if ((await this.#publish(gateway, PROBE)) === 'taken')
         return await Consumer.open(connection, {
           queue: gatewayQueue(gateway),
@@ -157,7 +158,7 @@ export class Heirs {
     return undefined;
   }
 
-  /** Puts something into a gateway's queue. One that does not answer is left alone for a while. */
+  /** Publishes into a gateway's queue. An unresponsive queue is skipped for a while. */
   async #publish(gateway: string, content: Buffer): Promise<'taken' | 'missing' | 'silent'> {
     const { publisher, log } = this.#options;
     const before = this.#unresponsive.get(gateway);
@@ -186,11 +187,11 @@ export class Heirs {
     if ((await this.#publish(gateway, TOMBSTONE)) === 'missing') await this.#forget(gateway);
   }
 
-  /** @param source what the tombstone came through: while it is open, this instance is the active heir */
+  /** @param source the consumer of the tombstone: while it is open, this instance is the active heir */
   async #deleteWhenEmpty(gateway: string, source: DeliverySource): Promise<void> {
     await pause(GRACE_MS);
     const busy = () => source.closing || source.unfinished > 0;
-    if (busy()) return; // the next tombstone tries again
+    if (busy()) return; // the next tombstone retries
     const removed = await this.#channel(async (channel) => {
       const { messageCount } = await channel.checkQueue(gatewayQueue(gateway));
       if (messageCount > 0 || busy()) return false;
@@ -209,7 +210,7 @@ export class Heirs {
   async #channel<T>(use: (channel: Channel) => Promise<T>): Promise<T | undefined> {
     const channel = await this.#connection?.createChannel();
     if (!channel) return undefined;
-    channel.on('error', () => undefined); // what failed is told to the caller
+    channel.on('error', () => undefined); // the caller gets the failure
     try {
       return await use(channel);
     } finally {

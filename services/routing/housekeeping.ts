@@ -23,17 +23,17 @@ export interface HousekeepingParts {
   log: Logger;
 }
 
-/** Entries that one sweep of a mailbox table takes at a time. */
+/** Entries that one expiry statement takes. */
 const EXPIRE_AT_A_TIME = 1_000;
-/** Mail that a session did not come for in this time may be unknown to it, milliseconds: it is told again. */
+/** A session that has not pulled its mail for this long gets another hint, milliseconds. */
 const FORGOTTEN_MS = 10_000;
-/** An epoch is given up after this many leases of silence. Its sessions count as away after the first. */
+/** An incarnation ends after this many leases of silence. Its sessions count as absent after the first. */
 const SILENT_LEASES = 2;
 
-/** What has to be done now and then, by every instance; each step may be done by several at once. */
+/** Periodic work of every instance; several may run each step at once. */
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
-  /** Since when the rounds have gone through without a failure, and leases could. */
+  /** Start of the current run of successful rounds in which leases could be renewed. */
   #healthySince: number | undefined;
   #steppedAt = 0;
   #expiredAt = 0;
@@ -45,7 +45,7 @@ export class Housekeeping {
   /** One round. */
   async step(now = Date.now()): Promise<void> {
     const { config, broker, db, gatewaySender, heirs, partitions, log } = this.#parts;
-    if (now - this.#steppedAt >= config.GATEWAY_LEASE_MS) this.#healthySince = undefined; // it hung, or all of them did
+    if (now - this.#steppedAt >= config.GATEWAY_LEASE_MS) this.#healthySince = undefined; // this instance hung, or all did
     this.#steppedAt = now;
     try {
       await this.#endSilentGateways(now);
@@ -62,13 +62,13 @@ export class Housekeeping {
         broker.connected && broker.acceptsPublishes ? (this.#healthySince ?? now) : undefined;
     } catch (error) {
       this.#healthySince = undefined;
-      log.warn({ err: error }, 'housekeeping failed, will try again');
+      log.warn({ err: error }, 'housekeeping failed, will retry');
     }
   }
 
   /**
-   * After an outage every lease looks silent, since nobody could renew it: who just came back waits for a whole
-   * lease before giving anybody up.
+   * After an outage every lease looks expired, since no gateway could renew: wait for a whole lease before ending
+   * any.
    */
   async #endSilentGateways(now: number): Promise<void> {
     const { db, config } = this.#parts;
@@ -77,7 +77,7 @@ export class Housekeeping {
   }
 }
 
-/** What nobody came for in time leaves the mailboxes; the senders of messages are told. */
+/** Removes expired mailbox entries, and informs the senders of messages. */
 async function expireMailboxes(
   db: Database,
   gatewaySender: GatewaySender,
@@ -99,14 +99,14 @@ async function expireMailboxes(
   }
 }
 
-/** Who is there and has mail is told; one that was told already, and does not come for it, hears nothing twice. */
+/** Hints to present sessions that have old mail. */
 async function remind(db: Database, gatewaySender: GatewaySender, config: RoutingConfig): Promise<void> {
   const sessions = await findSessionsToRemind(db, config.GATEWAY_LEASE_MS, FORGOTTEN_MS);
   gatewaySender.hint(sessions);
   remindersTotal.inc(sessions.length);
 }
 
-/** Every instance says the same of all mailboxes. */
+/** Every instance reports the same values, for all mailboxes. */
 async function measureMailboxes(db: Database): Promise<void> {
   for (const { what, entries, bytes } of await mailboxSize(db)) {
     mailboxEntries.set({ what }, entries);

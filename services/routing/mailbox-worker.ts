@@ -10,20 +10,20 @@ import { storeOffline, type MailboxContext } from './store-offline.ts';
 import { confirm, pull } from './offline.ts';
 import { select } from './select.ts';
 
-/** What is done to a mailbox: a message is stored, entries are deleted, a page is read. */
+/** An operation on a mailbox: store a message, delete entries, read a page. */
 export type MailboxEntry = RouteMessage | Confirm | Pull;
 
-/** Entries for one batch: what comes next must not wait long. */
+/** Most entries of a batch: the next ones must not wait long. */
 const MAX_BATCH = 500;
 
 /**
- * All that is done to mailboxes, in order, beside the live traffic: to store takes a hundred times as long as a look at
- * presence, and who is there must not wait for what is stored for others.
+ * Runs mailbox operations in order, apart from live traffic: a store takes a hundred times as long as a presence
+ * lookup, and present users must not wait for it.
  */
 export class MailboxWorker {
   readonly #batches: BatchProcessor<MailboxEntry>;
   #waiting: BatchItem<MailboxEntry>[] = [];
-  /** Copies of a message that wait or are being stored, by its name. */
+  /** Number of copies of a message that wait or are being stored, by message key. */
   readonly #storing = new Map<string, number>();
   #running: Promise<void> | undefined;
 
@@ -31,7 +31,7 @@ export class MailboxWorker {
     mailbox: MailboxContext,
     options: Pick<BatchProcessorOptions<MailboxEntry>, 'isTransient' | 'dead' | 'log'>,
   ) {
-    const stored = new WeakSet<MailboxEntry>(); // a batch that is tried again stores and counts no message twice
+    const stored = new WeakSet<MailboxEntry>(); // a retried batch stores and counts no message twice
     const handle = async (items: readonly BatchItem<MailboxEntry>[], again: boolean) => {
       await confirm(mailbox, select(items, 'confirm'), again); // before the pulls that may follow them
       const messages = select(items, 'message').filter(({ entry }) => !stored.has(entry));
@@ -42,17 +42,17 @@ export class MailboxWorker {
     this.#batches = new BatchProcessor({ ...options, stage: 'mailbox', handle });
   }
 
-  /** Nothing is being worked on. */
+  /** No batch is being handled. */
   get idle(): boolean {
     return this.#running === undefined;
   }
 
-  /** A copy of it is on its way: another one must not be delivered meanwhile, and its sender be told `stored` after that. */
+  /** A copy of it is being stored: delivering another one live now would send `stored` after `delivered`. */
   has(message: RouteMessage): boolean {
     return this.#storing.size > 0 && this.#storing.has(messageKey(message));
   }
 
-  /** The deliveries are held until the mailbox has it. */
+  /** Holds the deliveries until the operation is done. */
   add(items: readonly BatchItem<MailboxEntry>[]): void {
     for (const { entry, delivery } of items) {
       delivery.hold();
@@ -63,7 +63,7 @@ export class MailboxWorker {
     else if (this.#waiting.length > 0) this.#running ??= this.#run();
   }
 
-  /** Finishes the batch in hand, unless that waits for the database; the rest goes back to the broker. */
+  /** Finishes the current batch, unless it waits for a retry; the rest goes back to the broker. */
   async stop(): Promise<void> {
     this.#batches.stop();
     this.#returnToBroker();

@@ -25,7 +25,7 @@ import { Router } from './router.ts';
 
 /**
  * The routing service: decides where messages go, by presence in Postgres: live to the receiver's gateways, or into
- * the mailbox. It serves the mailboxes, and inherits what gateways that died left behind.
+ * the mailbox. It serves the mailboxes, and takes over the queues of dead gateways.
  */
 await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   const probes = await Probes.listen(config, log);
@@ -45,10 +45,13 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   const { consumers, heirs, partitions } = consumersOf({ config, log, db, broker, gatewaySender });
   const isHealthy = async () => broker.publishingConnected && isDatabaseHealthy(db);
   const healthGate = new HealthGate({ consumers, isHealthy, onLost, log });
-  probes.require('it gave its work back, and waits until it can work', () => !healthGate.suspended);
+  probes.require(
+    'suspended: it returned its work and waits until it is healthy',
+    () => !healthGate.suspended,
+  );
   broker.consume(healthGate);
   lifecycle.onStop('consuming', async () => {
-    // What does not get done in time goes back to the broker, unacknowledged.
+    // Unfinished deliveries go back to the broker.
     await lifecycle.inTime(config.DRAIN_TIMEOUT_MS, consumers.stop());
     await broker.stopConsuming();
   });
@@ -68,7 +71,7 @@ interface Parts {
   gatewaySender: GatewaySender;
 }
 
-/** All that consumes, and what it does with what comes. */
+/** The consumers and their handlers. */
 function consumersOf({ config, log, db, broker, gatewaySender }: Parts) {
   const { publisher, resetConsuming: onLost } = broker;
   const { GATEWAY_LEASE_MS: leaseMs, ROUTING_PREFETCH: prefetch } = config;

@@ -21,7 +21,7 @@ export const returnedTotal = new Counter({
   labelNames: ['reason'],
 });
 
-/** `gateway_gone`: an heir took it over. `unroutable`: its gateway's queue was removed. */
+/** `gateway_gone`: an heir took it over. `unroutable`: its gateway's queue was unbound or deleted. */
 export const countReturned = (reason: ReturnReason | 'gateway_gone' | 'unroutable') =>
   returnedTotal.inc({ reason });
 

@@ -7,7 +7,7 @@ import { findSessions } from '#libs/store/presence.ts';
 import { readMailboxPages } from '#libs/store/mailbox-page.ts';
 import { pulledTotal } from './metrics.ts';
 
-/** Mailboxes read by one query: bounds what is in memory at a time to as many pages. */
+/** Mailboxes read by one query: limits the pages in memory. */
 const PULLS_AT_A_TIME = 32;
 
 /** offline:R: a page of the mailbox, to the session that asked. */
@@ -53,7 +53,7 @@ export async function confirm(
     told.map(({ sender }) => sender),
     leaseMs,
   );
-  // A hint is held by the confirmation that caused it: if it gets lost, that one is dealt with again.
+  // A hint holds the confirmation that caused it: if the hint is lost, the confirmation is redelivered.
   const causes = new Map(items.map(({ entry, delivery }) => [entry.user, delivery]));
   for (const { sender, by } of told) gatewaySender.hint(present.get(sender) ?? [], causes.get(by));
 }

@@ -9,9 +9,9 @@ export interface PartitionsOptions {
   partitions: number;
   prefetch: number;
   receive: Receive;
-  /** A consumer was lost: the connection has to be set up anew. */
+  /** A consumer was lost: reset the connection. */
   onLost: () => void;
-  /** From now on another instance may be active on what this one was active on: what was known of its users is outdated. */
+  /** Another instance may now be active on these partitions: cached data of their users is outdated. */
   onGivenUp: readonly (() => void)[];
   log: Logger;
 }
@@ -21,8 +21,8 @@ export const fairShare = (partitions: number, instances: number) =>
   Math.ceil(partitions / Math.max(1, instances));
 
 /**
- * The route queues. Every instance subscribes to each of them; the broker keeps one consumer active. It does not
- * balance, though: who finds itself active on more than its share gives the excess up, and queues up behind the others.
+ * The route queues. Every instance consumes from each; the broker keeps one consumer active, but does not balance. An
+ * instance that is active on more than its share closes the excess consumers and lines up again behind the others.
  */
 export class Partitions {
   readonly #options: PartitionsOptions;
@@ -35,7 +35,7 @@ export class Partitions {
 
   async open(connection: ChannelModel): Promise<void> {
     this.#connection = connection;
-    this.#forget(); // what was learned in between, by work of the connection before, counts for nothing
+    this.#forget(); // work of the earlier connection may have filled caches meanwhile
     const queues = Array.from({ length: this.#options.partitions }, (_, p) => routeQueue(p));
     this.#consumers = await Promise.all(queues.map((queue) => this.#subscribe(connection, queue)));
   }
@@ -48,9 +48,9 @@ export class Partitions {
   }
 
   /**
-   * Finishes what is begun, and gives the rest back, in order.
+   * Finishes started deliveries, and returns the rest, in order.
    *
-   * @param finishWithinMs after this long what is begun goes back as well
+   * @param finishWithinMs after this long started deliveries are requeued too
    */
   async close(finishWithinMs?: number): Promise<void> {
     const consumers = this.#consumers;
@@ -58,7 +58,7 @@ export class Partitions {
     await Promise.all(consumers.map((consumer) => consumer.close(finishWithinMs)));
   }
 
-  /** Gives up what this instance is active on beyond its share. Idle partitions are nobody's burden: they stay. */
+  /** Closes consumers beyond this instance's share of active partitions. Idle partitions stay: they cost nothing. */
   async balance(): Promise<void> {
     const connection = this.#connection;
     if (!connection) return;
@@ -67,10 +67,10 @@ export class Partitions {
     const channel = await connection.createChannel();
     // Every instance has one consumer on this queue. (A quorum queue with a single active consumer counts only that.)
     const { consumerCount } = await channel.checkQueue(RETURNED_QUEUE);
-    void channel.close().catch(() => undefined); // nothing depends on it
+    void channel.close().catch(() => undefined); // best effort
     const excess = active.slice(fairShare(this.#options.partitions, consumerCount));
     for (const consumer of excess) {
-      this.#options.log.info({ queue: consumer.queue, instances: consumerCount }, 'gives a partition up');
+      this.#options.log.info({ queue: consumer.queue, instances: consumerCount }, 'releases a partition');
       await consumer.close();
       if (!this.#consumers.includes(consumer)) return; // all were given up meanwhile
       this.#forget();

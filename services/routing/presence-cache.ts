@@ -2,23 +2,22 @@ import { LRUCache } from 'lru-cache';
 import type { SessionLocation, UserLocation } from '#libs/store/presence.ts';
 import { presenceLookups } from './metrics.ts';
 
-/** Users that are remembered; those looked up longest ago are forgotten first. About 300 bytes each. */
+/** Most cached users, about 300 bytes each; the least recently used are evicted. */
 export const MAX_USERS = 50_000;
-/** The clock is read once in so many milliseconds, not for each user. */
+/** Resolution of the cache's clock, milliseconds. */
 const CLOCK_MS = 100;
 
-/** Asks the database where users are; who is away is not in its answer. */
+/** Looks users up in the database; absent users are not in the result. */
 export type LookUp = (users: Iterable<string>) => Promise<Map<string, UserLocation>>;
 
 /**
- * Where users are, as the database said a moment ago. All changes of a user's sessions come through the user's partition,
- * to the one instance that is active on it: to this one, which then forgets what it knew. So nobody who logged in is
- * overlooked. What it says may be outdated in one way only: a session may be over. What is sent there comes back, or
- * falls to the heirs, and goes to the mailbox, as for every session that ends with something on its way to it. Nor does
- * an answer outlive the leases that it was given under. Should another instance become active without this one hearing of
- * it, as when nodes of a broker lose each other, an answer is outdated for no longer than `keepMs`.
+ * Caches the locations of users. All changes of a user's sessions come through the user's partition, to the one
+ * active instance, which invalidates its entry: a new login is never missed. A cached session may have ended;
+ * messages to it are returned, or taken over by heirs, and stored, as for every ended session. An entry never
+ * outlives its gateways' leases. If another instance becomes active unnoticed (broker nodes lose each other), an
+ * entry is outdated for at most `keepMs`.
  *
- * Who is away is not remembered: to store for them takes the database anyhow.
+ * Absent users are never cached: storing for them takes the database anyway.
  */
 export class PresenceCache {
   readonly #lookUp: LookUp;
@@ -26,7 +25,7 @@ export class PresenceCache {
   readonly #known: LRUCache<string, SessionLocation[]>;
   #generation = 0;
 
-  /** @param keepMs how long an answer counts at most, milliseconds; 0: the database is asked every time */
+  /** @param keepMs longest life of an entry, milliseconds; 0: no cache */
   constructor(lookUp: LookUp, keepMs: number) {
     this.#lookUp = lookUp;
     this.#keepMs = keepMs;
@@ -35,15 +34,15 @@ export class PresenceCache {
   }
 
   /**
-   * Begins anew each time that everything is forgotten. A batch takes it down when it begins: a batch of an earlier era
-   * neither reads the answers of this one nor adds to them, since its users may be another instance's by now.
+   * Increases each time the cache is cleared. A batch notes it at its start: a batch of an earlier generation neither
+   * reads nor fills the cache, since another instance may own its users by now.
    */
   get generation(): number {
     return this.#generation;
   }
 
   /**
-   * Where each of these users is; users who are away are not in the map.
+   * The sessions of each of these users; absent users are not in the map.
    *
    * @param generation in which the work began that asks
    */
@@ -74,7 +73,7 @@ export class PresenceCache {
     this.#known.delete(user);
   }
 
-  /** Changes may go to another instance from now on, or a gateway is gone with all its sessions. */
+  /** Clears the cache: partitions may move to another instance, or a gateway is gone. */
   readonly forgetAll = (): void => {
     this.#generation++;
     this.#known.clear();

@@ -13,16 +13,16 @@ import { removeSessions } from '#libs/store/presence.ts';
 import { storeOffline, type MailboxContext } from './store-offline.ts';
 import { countReturned } from './metrics.ts';
 
-/** What an inheritance asks of the heirs. */
+/** Deletes the queues of dead gateways. */
 export interface QueueRemover {
-  /** Everything of this queue came before: remove it. */
+  /** The tombstone of this queue arrived: delete the queue. */
   deleteQueue(gateway: string, source: DeliverySource): void;
 }
 
 /**
- * Deals with what could not be handed over live: from `sixfold.returned`, and from the queues of gateways that are
- * gone. Messages and receipts go to the mailbox and are never tried live again: no loops. The rest was for a session
- * or a gateway that is no more.
+ * Handles undelivered entries from `sixfold.returned` and from the queues of dead gateways. Messages and receipts go
+ * to the mailbox and are never tried live again: no loops. Other entries are dropped: their session or gateway is
+ * gone.
  */
 export class ReturnedHandler {
   readonly #mailbox: MailboxContext;
@@ -55,7 +55,7 @@ export class ReturnedHandler {
       this.#mailbox,
       receipts.map(({ entry, delivery }) => ({ receipt: entry, delivery, traceparent: entry.traceparent })),
     );
-    // Last of what may fail, so that nothing is counted twice.
+    // Last step that may fail, so that nothing is counted twice.
     await storeOffline(
       this.#mailbox,
       messages.map((item) => ({ ...item, maybeConfirmed: maybeConfirmed(item) })),
@@ -74,16 +74,17 @@ export class ReturnedHandler {
 }
 
 /**
- * The gateway that this was published for, if it took the alternate exchange: its queue is not bound, or is gone. A gateway
- * that lives, and whose queue somebody unbound, begins a new epoch when this one ends.
+ * The gateway that this was published for, if it took the alternate exchange: its queue is unbound or deleted. A live
+ * gateway whose queue was unbound begins a new incarnation when this one ends.
  */
 function unreached({ exchange, routingKey }: Delivery): string | undefined {
   return exchange === GATEWAY_EXCHANGE && GATEWAY_INCARNATION.test(routingKey) ? routingKey : undefined;
 }
 
 /**
- * What a gateway that is gone held may be confirmed: the confirmation is taken a moment before the message is let go of,
- * in another queue. So may what a gateway could not confirm in time. What the gateway never had is not.
+ * Whether the receiver may have confirmed the message. A dead gateway may have published the confirmation just before
+ * it would have acknowledged the delivery. A confirmation whose publisher confirm timed out may be in the queue too.
+ * A message that no gateway received cannot be confirmed.
  */
 const maybeConfirmed = ({ entry, delivery }: BatchItem<LiveMessage>) =>
   entry.answered === true || (delivery.redelivered && gatewayOfQueue(delivery.source.queue) !== undefined);

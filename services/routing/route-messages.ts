@@ -15,7 +15,10 @@ interface MessageItem {
   delivery: Delivery;
 }
 
-/** A message goes to every session of its receiver; each knows of the others, since the first to confirm settles it. */
+/**
+ * Sends a message to every session of its receiver. Each copy names the others: the first confirmation settles it for
+ * all.
+ */
 function sendLive(
   gatewaySender: GatewaySender,
   { entry, delivery }: MessageItem,
@@ -37,7 +40,7 @@ function sendLive(
   span?.end('live');
 }
 
-/** What messages are routed with. */
+/** Dependencies of routing. */
 export interface RoutingContext extends Pick<RelayContext, 'db' | 'gatewaySender' | 'leaseMs'> {
   mailboxWorker: MailboxWorker;
   presence: PresenceCache;

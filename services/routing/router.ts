@@ -7,12 +7,12 @@ import { routeMessages, type RoutingContext } from './route-messages.ts';
 import { type ItemOf, select } from './select.ts';
 import { changeSessions } from './sessions.ts';
 
-/** A queue that does not answer must not hold up the partitions, milliseconds. */
+/** An unresponsive queue must not block the partitions, milliseconds. */
 const SUBSCRIBE_TIMEOUT_MS = 2_000;
 
 /**
- * Deals with a batch from the route queues. Changes of presence come before the messages of the batch, so that these
- * find who came last. Messages keep their order. What is for mailboxes goes on there.
+ * Handles a batch from the route queues. Presence changes come before the messages, so that messages find new
+ * sessions. Messages keep their order. Mailbox operations go to the mailbox worker.
  */
 export class Router {
   readonly #context: RoutingContext;
@@ -35,7 +35,7 @@ export class Router {
 
   readonly handle = async (items: readonly BatchItem<RouteEntry>[]): Promise<void> => {
     const { db, presence } = this.#context;
-    const { generation } = presence; // the connection may be lost, and come back, while this batch waits
+    const { generation } = presence; // the connection may be lost and restored while this batch waits
     for (const item of select(items, 'lease')) await this.#renewLease(item);
     const left = [...new Set(select(items, 'leave').map(({ entry }) => entry.gateway))];
     if (left.length > 0) await removeGateways(db, left);
@@ -46,14 +46,14 @@ export class Router {
     this.#context.mailboxWorker.add(select(items, 'confirm', 'pull'));
   };
 
-  /** A gateway that is new has an heir before it hears that its lease is granted. */
+  /** A new gateway gets an heir before its lease is granted. */
   async #renewLease({ entry, delivery }: ItemOf<'lease'>): Promise<void> {
     const { db, gatewaySender, leaseMs } = this.#context;
     const { gateway, first, asked, check } = entry;
     const presence = await renewLease(db, gateway, first, leaseMs);
-    if (presence === undefined) return; // over: a tombstone in its queue tells it
+    if (presence === undefined) return; // ended: it gets a tombstone in its queue
     const heir = await within(SUBSCRIBE_TIMEOUT_MS, this.#subscribe(gateway));
-    if (!heir) return; // its queue does not answer: nothing may be sent there
+    if (!heir) return; // its queue is unresponsive: send nothing
     const missing = check && (await findMissing(db, gateway, check));
     gatewaySender.send(gateway, { kind: 'lease-granted', presence, asked, missing }, delivery);
   }

@@ -15,13 +15,13 @@ interface UpItem {
   delivery: Delivery;
 }
 
-/** A session that did not get its place: since when another one has it, or since its user has too many. */
+/** A session that was refused: a later login holds its device, or its user has too many sessions. */
 interface LateItem extends UpItem {
   than: number;
   full?: boolean;
 }
 
-/** What sessions are registered with. */
+/** Dependencies of session registration. */
 export interface PresenceContext {
   db: Database;
   gatewaySender: GatewaySender;
@@ -29,17 +29,20 @@ export interface PresenceContext {
   maxSessions: number;
 }
 
-/** What a batch of session changes comes to. */
+/** The net effect of a batch of session changes. */
 export interface SessionChanges {
   /** To register: the latest session of each (user, device), unless it went down again. */
   ups: UpItem[];
-  /** Had their place taken within the batch. */
+  /** Replaced within the batch. */
   replaced: UpItem[];
   late: LateItem[];
   downs: SessionDown[];
 }
 
-/** Changes of one user come in order, from its partition; who has a place is decided by the times of the logins. */
+/**
+ * Changes of one user arrive in order, from its partition. The latest login on a device wins, regardless of
+ * processing order.
+ */
 export function summarize(items: readonly SessionItem[]): SessionChanges {
   const ups = new Map<string, UpItem>();
   const changes: Omit<SessionChanges, 'ups'> = { replaced: [], late: [], downs: [] };
@@ -62,9 +65,7 @@ export function summarize(items: readonly SessionItem[]): SessionChanges {
   return { ups: [...ups.values()], ...changes };
 }
 
-/**
- * Brings presence up to date. A gateway is told `registered` only after the commit: from then on its login:A is true.
- */
+/** Brings presence up to date. Sends `registered` only after the commit: login:A promises that. */
 export async function changeSessions(
   { db, gatewaySender, maxSessions }: PresenceContext,
   items: readonly SessionItem[],
@@ -94,8 +95,8 @@ export async function changeSessions(
 }
 
 /**
- * A session that goes on elsewhere is over here. A login may be the later one all the same, since clocks differ: its
- * client is asked to send it again. One that its client has given up meanwhile is not sent again, and stays out.
+ * Refuses a session. A session announced again was replaced elsewhere. A new login may still be the latest, since
+ * clocks differ: its client is asked to send it again, unless it has given up.
  */
 function tellLate(gatewaySender: GatewaySender, { entry, delivery, than, full = false }: LateItem): void {
   const { gateway, session, again } = entry;

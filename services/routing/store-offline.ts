@@ -8,11 +8,11 @@ import { findSessions } from '#libs/store/presence.ts';
 import type { QuotaCache } from '#libs/store/quota-cache.ts';
 import { mailboxFullTotal, routedTotal } from './metrics.ts';
 
-/** A message for somebody who cannot be reached live, and the delivery that it comes from. */
+/** A message for an absent user, and the delivery that it came in. */
 export interface OfflineItem {
   entry: StoredMessage & { traceparent?: string | undefined };
   delivery: Delivery;
-  /** Its receiver may have confirmed it: it must not be rejected. */
+  /** The receiver may have confirmed it: it must not be rejected. */
   maybeConfirmed?: boolean;
 }
 
@@ -21,9 +21,9 @@ export interface MailboxContext extends RelayContext {
 }
 
 /**
- * Puts messages into mailboxes, and tells their senders so: `stored`, or `rejected` when a mailbox is full. The
- * receivers are looked up once more after the insert has committed, and hinted at if they are there: in every
- * interleaving with a login, either the login's pull finds the message or this look finds the session.
+ * Stores messages in mailboxes, and sends the senders `stored`, or `rejected` when a mailbox is full. After the
+ * insert has committed, it looks the receivers up again and hints to those present: in every interleaving with a
+ * login, either the pull finds the message or this lookup finds the session.
  */
 export async function storeOffline(
   mailbox: MailboxContext,
@@ -58,14 +58,14 @@ export async function storeOffline(
     return { receipt: { user, id, to, at: now, ...outcome }, delivery, traceparent };
   });
   await relayReceipts(mailbox, receipts, presence);
-  // At the end, since all of it is tried again if some of it fails.
+  // Count last: a failure above repeats the whole batch.
   for (const { quota } of refusals) mailboxFullTotal.inc({ quota });
   for (const { receipt } of receipts) routedTotal.inc({ outcome: receipt.state });
 }
 
 /**
- * A message whose confirmation may be on its way finds room beyond the quota: its sender must not be told `rejected`
- * (G3), and the confirmation cannot be looked for. They are no more than gateways that died had in flight.
+ * A message that may be confirmed is stored beyond the quota: its sender must not get `rejected` (G3), and the
+ * pending confirmation cannot be queried. These are at most what dead gateways had in flight.
  *
  * @returns those that did not fit
  */

@@ -18,7 +18,7 @@ const MEGABYTE = 1024 * 1024;
 
 /**
  * Makes a message for a queue. The names in it are nobody's who is honest: whoever may write to the broker may end
- * sessions and epochs by their names, and that is no bug.
+ * sessions and incarnations by their names, and that is no bug.
  *
  * @param gateway the gateway whose queue may be written to
  */
