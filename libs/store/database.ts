@@ -78,7 +78,10 @@ export class Database {
     });
     // While a connection is in use the pool does not listen; what is under way fails with it.
     this.#pool.on('connect', (client) => client.on('error', ignore));
-    this.#pool.on('error', (error) => log.warn({ err: error }, 'idle database connection lost'));
+    this.#pool.on('error', ({ name, message, stack }) => {
+      // Not the error itself: the pool hangs its whole client on it.
+      log.warn({ err: { type: name, message, stack } }, 'idle database connection lost');
+    });
     this.#pinging = setInterval(() => void this.#ping(), PING_MS);
   }
 
