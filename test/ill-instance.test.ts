@@ -28,7 +28,7 @@ beforeAll(async () => {
     gateways: 0,
     routing: 0,
     ack: 0,
-    env: { PRESENCE_CACHE_MS: '0', HOUSEKEEPING_MS: '200', QUEUE_SETTLE_MS: '0' },
+    env: { PRESENCE_CACHE_MS: '0', QUEUE_SETTLE_MS: '0' },
   });
   const address = new URL(stack.databaseUrl);
   toDatabase = await TcpProxy.listen(Number(address.port));

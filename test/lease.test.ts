@@ -9,7 +9,7 @@ import { until } from './harness/wait.ts';
 
 const GATEWAY_LEASE_MS = 3_000;
 /** Routing remembers nobody: leases end here as if time had passed, by a change of the table. */
-const SETTINGS = { HOUSEKEEPING_MS: '200', PRESENCE_CACHE_MS: '0' };
+const SETTINGS = { PRESENCE_CACHE_MS: '0' };
 
 let stack: Stack;
 let one: ServiceHandle;

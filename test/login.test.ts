@@ -65,7 +65,6 @@ beforeAll(async () => {
     stack.addGateway({
       ...login,
       AUTH_JWKS_URL: `http://127.0.0.1:${port}/jwks.json`,
-      AUTH_JWKS_COOLDOWN_MS: '100',
       AUTH_JWKS_CACHE_MS: '500',
     }),
   ]);

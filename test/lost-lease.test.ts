@@ -17,7 +17,7 @@ let two: ServiceHandle;
 
 beforeAll(async () => {
   stack = await startStack({
-    env: { HOUSEKEEPING_MS: '200', GATEWAY_LEASE_MS: String(GATEWAY_LEASE_MS), ACK_TIMEOUT_MS: '60000' },
+    env: { GATEWAY_LEASE_MS: String(GATEWAY_LEASE_MS), ACK_TIMEOUT_MS: '60000' },
   });
   [one, two] = stack.gateways as [ServiceHandle, ServiceHandle];
 });

@@ -18,7 +18,7 @@ let scraped: Record<string, Metrics>;
 
 beforeAll(async () => {
   await promtool(); // may have to be fetched
-  stack = await startStack({ gateways: 1, env: { HOUSEKEEPING_MS: '100', RETENTION_SWEEP_MS: '100' } });
+  stack = await startStack({ gateways: 1, env: { RETENTION_SWEEP_MS: '100' } });
   await using alice = await connectAs(stack, stack.gateways[0], 'alice');
   alice.msg('bob', 'm1');
   await alice.next('ack:N', { id: 'm1', state: 'stored' });

@@ -20,7 +20,7 @@ let two: ServiceHandle;
 
 beforeAll(async () => {
   stack = await startStack({
-    env: { MAILBOX_QUOTA: String(QUOTA), HOUSEKEEPING_MS: '100', RETENTION_SWEEP_MS: '100' },
+    env: { MAILBOX_QUOTA: String(QUOTA), RETENTION_SWEEP_MS: '100' },
   });
   [one, two] = stack.gateways as [ServiceHandle, ServiceHandle];
 });

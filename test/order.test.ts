@@ -25,7 +25,6 @@ beforeAll(async () => {
       ROUTE_PARTITIONS: String(PARTITIONS),
       RATE_LIMIT_PER_S: '1000000',
       RATE_BURST: '1000000',
-      HOUSEKEEPING_MS: '200',
       // A slow machine is no failure.
       CONFIRM_TIMEOUT_MS: '30000',
       ACK_TIMEOUT_MS: '30000',

@@ -18,7 +18,7 @@ let one: ServiceHandle;
 let two: ServiceHandle;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { ...FOR_EVER, HOUSEKEEPING_MS: '200' } });
+  stack = await startStack({ env: { ...FOR_EVER } });
   [one, two] = stack.gateways as [ServiceHandle, ServiceHandle];
 });
 

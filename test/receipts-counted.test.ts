@@ -11,7 +11,7 @@ let gateway: ServiceHandle;
 let routing: ServiceHandle;
 
 beforeAll(async () => {
-  stack = await startStack({ gateways: 1, env: { HOUSEKEEPING_MS: '100', RETENTION_SWEEP_MS: '100' } });
+  stack = await startStack({ gateways: 1, env: { RETENTION_SWEEP_MS: '100' } });
   [gateway, routing] = [stack.gateways[0], stack.routing[0]] as [ServiceHandle, ServiceHandle];
 });
 

@@ -17,6 +17,7 @@ let narrow: ServiceHandle;
 let hasty: ServiceHandle;
 let crowded: ServiceHandle;
 let strict: ServiceHandle;
+let patient: ServiceHandle;
 let alice: RawClient;
 
 beforeAll(async () => {
@@ -25,12 +26,13 @@ beforeAll(async () => {
     env: { QUEUE_SETTLE_MS: '0', RATE_LIMIT_PER_S: '10000', RATE_BURST: '10000', RECEIVE_WINDOW: '4' },
   });
   [plain] = stack.gateways as [ServiceHandle];
-  [narrow, hasty, crowded, strict] = await Promise.all([
-    stack.addGateway({ SESSION_QUEUE: '20', SESSION_QUEUE_BYTES: '20000' }),
+  [narrow, hasty, crowded, strict, patient] = await Promise.all([
+    stack.addGateway({ SESSION_QUEUE: '20' }),
     stack.addGateway({ ACK_TIMEOUT_MS: String(ACK_TIMEOUT_MS) }),
     // Nothing is overdue there: what comes back early does so to make room.
     stack.addGateway({ GATEWAY_PREFETCH: '10', RECEIVE_WINDOW: '128', ACK_TIMEOUT_MS: '600000' }),
     stack.addGateway({ SEND_WINDOW: '2' }),
+    stack.addGateway({ ACK_TIMEOUT_MS: '600000' }),
   ]);
   alice = await connectAs(stack, plain, 'alice');
 });
@@ -138,18 +140,22 @@ test('more than may wait in a session goes to the mailbox, the rest stays live a
 });
 
 test('more bytes than may wait in a session go to the mailbox', async () => {
-  await using erin = await connectAs(stack, narrow, 'erin');
-  const sent = ids(12, 'y');
+  await using erin = await connectAs(stack, patient, 'erin');
+  const sent = ids(147, 'y');
+  const stay = 143; // 4 sent, and 139 waiting: 139 * 60,000 bytes of the 8 MiB
   const tooMany = await returned('session_full');
-  for (const id of sent) alice.msg('erin', id, 'x'.repeat(4_990)); // 4 sent, 4 waiting: 4 * 4,992 bytes
+  for (const part of [sent.slice(0, 75), sent.slice(75)]) {
+    for (const id of part) alice.msg('erin', id, 'x'.repeat(59_998));
+    await alice.next('msg:A', { id: String(part.at(-1)) }); // the send window has room again
+  }
   await until(() => told('erin', 'stored').length === 4, { what: '4 to be stored' });
-  expect(told('erin', 'stored').sort()).toEqual(sent.slice(8).sort());
+  expect(told('erin', 'stored').sort()).toEqual(sent.slice(stay).sort());
   expect((await returned('session_full')) - tooMany).toBe(4);
-  for (const id of sent.slice(0, 8)) {
+  for (const id of sent.slice(0, stay)) {
     await erin.next('msg:N', { id });
     answer(erin, id);
   }
-  await until(() => told('erin', 'delivered').length === 8, { what: '8 to be delivered' });
+  await until(() => told('erin', 'delivered').length === stay, { what: 'the others to be delivered' });
 });
 
 test('a user who never answers does not hold up others on the same gateway', async () => {

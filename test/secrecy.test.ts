@@ -55,7 +55,7 @@ beforeAll(async () => {
   asking = await stack.addGateway({
     AUTH_SECRET: undefined,
     AUTH_JWKS_URL: `http://127.0.0.1:${port}/keys?key=${body('key-of-issuer')}`,
-    AUTH_JWKS_COOLDOWN_MS: '100',
+    AUTH_JWKS_CACHE_MS: '500', // so that failed fetches are tried again soon
     AUTHORIZE_URL: `http://127.0.0.1:${port}/may-write?key=${body('key-of-operator')}`,
   });
   await logins();

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { within } from './backoff.ts';
 import { ConfigError, type TracingConfig } from './config.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { warnOfRemovedSettings } from './removed-settings.ts';
 import { traceTo } from './trace.ts';
 
 type Release = () => Promise<void> | void;
@@ -110,6 +111,7 @@ export async function run<C extends { LOG_LEVEL: string } & TracingConfig>(
   if (!config) return;
   const log = createLogger(service, config.LOG_LEVEL);
   traceTo(log);
+  warnOfRemovedSettings(log);
   const lifecycle = new Lifecycle(log);
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'uncaught');

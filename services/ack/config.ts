@@ -2,13 +2,14 @@ import { brokerConfig } from '#libs/broker/config.ts';
 import { common, integer, readConfig } from '#libs/runtime/config.ts';
 import { storeConfig } from '#libs/store/config.ts';
 
+/** Most unacknowledged deliveries (batches): enough to fill a group commit, and few to redeliver. */
+export const PREFETCH = 32;
+
 /** Every setting of the ack service; the unit stands in the name. */
 export const ackConfig = {
   ...common,
   ...brokerConfig,
   ...storeConfig,
-  /** Most unacknowledged deliveries (batches). */
-  ACK_PREFETCH: integer(32, 1, 2_000),
   DRAIN_TIMEOUT_MS: integer(10_000, 0),
 };
 

@@ -9,7 +9,7 @@ import { Probes } from '#libs/runtime/probes.ts';
 import { isDatabaseHealthy } from '#libs/store/health-check.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
-import { readAckConfig } from './config.ts';
+import { PREFETCH, readAckConfig } from './config.ts';
 import { relayConfirmations } from './confirmations.ts';
 import { Consumers } from './consumers.ts';
 
@@ -42,7 +42,7 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
     log,
   });
   const { resetConsuming: onLost } = broker;
-  const consumers = new Consumers(reader, config.ACK_PREFETCH, onLost);
+  const consumers = new Consumers(reader, PREFETCH, onLost);
   const isHealthy = async () => broker.publishingConnected && isDatabaseHealthy(db);
   const healthGate = new HealthGate({ consumers, isHealthy, onLost, log });
   probes.require(

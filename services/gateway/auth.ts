@@ -42,6 +42,13 @@ interface Reader {
   stop: () => void;
 }
 
+/** How far the issuer's clock may be ahead of ours, seconds: a token whose `nbf` comes that soon is valid. */
+const CLOCK_TOLERANCE_S = 5;
+
+/** Least time between two fetches of an issuer's keys, milliseconds. At most a share of what keys may be old. */
+const KEYS_COOLDOWN_MS = 3_000;
+const KEYS_COOLDOWN_SHARE = 0.2;
+
 const NOTHING_TO_STOP = () => undefined;
 
 function reader(config: GatewayConfig, log: Logger): Reader {
@@ -52,7 +59,8 @@ function reader(config: GatewayConfig, log: Logger): Reader {
     return { read: withKey(secretKey(AUTH_SECRET), ['HS256']), stop: NOTHING_TO_STOP };
   }
   if (AUTH_JWKS_URL) {
-    const { AUTH_JWKS_CACHE_MS: cacheMs, AUTH_JWKS_COOLDOWN_MS: cooldownMs } = config;
+    const { AUTH_JWKS_CACHE_MS: cacheMs } = config;
+    const cooldownMs = Math.min(KEYS_COOLDOWN_MS, cacheMs * KEYS_COOLDOWN_SHARE);
     const keys = new KeySet({ url: AUTH_JWKS_URL, cacheMs, cooldownMs, log });
     return { read: withKeySet(keys, Object.values(ALGORITHMS).flat()), stop: () => keys.stop() };
   }
@@ -133,7 +141,7 @@ export function createVerifier(config: GatewayConfig, log: Logger): { verify: Ve
   const { read, stop } = reader(config, log);
   const options: JWTVerifyOptions = {
     requiredClaims: ['sub', 'exp'],
-    clockTolerance: config.AUTH_CLOCK_TOLERANCE_S,
+    clockTolerance: CLOCK_TOLERANCE_S,
     ...(config.AUTH_ISSUER !== undefined && { issuer: config.AUTH_ISSUER }),
     ...(config.AUTH_AUDIENCE !== undefined && { audience: config.AUTH_AUDIENCE }),
   };

@@ -34,25 +34,19 @@ export const gatewayConfig = {
   AUTH_SECRET_MIN_BYTES: integer(SHA256_BYTES),
   /** Address of a JSON Web Key Set (RS256, ES256, EdDSA). */
   AUTH_JWKS_URL: webAddress.optional(),
-  /** How old its keys may get before they are fetched again, and the least time between two fetches. */
+  /** How old its keys may get before they are fetched again. */
   AUTH_JWKS_CACHE_MS: integer(600_000, 100, 24 * 60 * 60 * 1_000),
-  AUTH_JWKS_COOLDOWN_MS: integer(3_000, 50, 60_000),
   /** A public key in PEM (RSA, P-256 or Ed25519). */
   AUTH_PUBLIC_KEY: z.string().optional(),
   /** What a token must name as its `iss`, and among its `aud`. */
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
-  /** How far the issuer's clock may be ahead of ours: a token whose `nbf` is to come so soon is valid. */
-  AUTH_CLOCK_TOLERANCE_S: integer(5, 0, 300),
   /** The endpoint that decides whether one user may write to another; unset, everybody may write to everybody. */
   AUTHORIZE_URL: webAddress.optional(),
-  /** How long an answer is used, and most answers that are kept. */
+  /** How long an answer is used. */
   AUTHORIZE_CACHE_MS: integer(30_000, 0),
-  AUTHORIZE_CACHE_ENTRIES: integer(50_000),
   /** How long a message may wait for the answer before it gets `unavailable`. */
   AUTHORIZE_TIMEOUT_MS: integer(2_000, 10, 60_000),
-  /** Most requests under way. */
-  AUTHORIZE_CONCURRENCY: integer(64, 1, 10_000),
   /** Take http:// for AUTH_JWKS_URL and AUTHORIZE_URL of other machines. */
   ALLOW_PLAIN_HTTP: z.stringbool({ error: 'must be true or false' }).default(false),
   /** Largest packet a client may send, bytes of UTF-8. */
@@ -67,11 +61,10 @@ export const gatewayConfig = {
   /** Most msg:N without their ack:R. */
   RECEIVE_WINDOW: integer(128),
   /**
-   * Messages, and length of their bodies, that may wait in a session behind a full receive window. Room for the backlog
-   * of a routing failover, so that it keeps its order; MAX_UNSETTLED_BYTES bounds all sessions together.
+   * Messages that may wait in a session behind a full receive window. Room for the backlog of a routing failover, so
+   * that it keeps its order; MAX_UNSETTLED_BYTES bounds all sessions together.
    */
   SESSION_QUEUE: integer(10_000, 0),
-  SESSION_QUEUE_BYTES: integer(8 * 1024 * 1024, 0),
   /** How long a msg:N may stay unanswered before it goes to the mailbox. */
   ACK_TIMEOUT_MS: integer(10_000, 50),
   /** What may wait for a client that does not read. */

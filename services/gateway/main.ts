@@ -7,7 +7,7 @@ import { createVerifier } from './auth.ts';
 import { createAuthorizer } from './authorize/authorizer.ts';
 import { readGatewayConfig } from './config.ts';
 import { drain } from './drain.ts';
-import { httpLimits } from './admission/sockets.ts';
+import { httpLimits, SOCKET_LIMITS } from './admission/sockets.ts';
 import { followCredentials, readCredentials } from './admission/tls.ts';
 import { Incarnation } from './incarnation.ts';
 import { exportGauges } from './gauges.ts';
@@ -55,7 +55,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
       ...(broker.connected ? [] : ['the broker is not connected']),
       ...(incarnation.ready ? [] : ['no lease: routing has not answered']),
     ],
-    limits: httpLimits(config),
+    limits: httpLimits(SOCKET_LIMITS),
     tls,
   });
   const endpoint = new WebSocketEndpoint(server, gateway);

@@ -23,6 +23,9 @@ import type { SessionBackend } from './session-backend.ts';
  */
 export type Registration = 'registered' | 'late' | 'full' | 'failed';
 
+/** Length of the message bodies that may wait in one session, UTF-16 units: one user's share of what a gateway holds. */
+const QUEUE_BYTES = 8 * 1024 * 1024;
+
 /** A connection that a session may be on. */
 export type ClientConnection = Connection<Session>;
 
@@ -80,7 +83,7 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
       {
         receiveWindow: config.RECEIVE_WINDOW,
         queue: config.SESSION_QUEUE,
-        queueBytes: config.SESSION_QUEUE_BYTES,
+        queueBytes: QUEUE_BYTES,
       },
       this,
     );

@@ -8,7 +8,7 @@ import { Connection } from './connection.ts';
 import { CONTROL_WINDOW_MS } from './control-frames.ts';
 import { ClientAddresses } from './admission/addresses.ts';
 import { refuse, type RefusedUpgrade } from './admission/refusals.ts';
-import { limitSockets } from './admission/sockets.ts';
+import { limitSockets, SOCKET_LIMITS } from './admission/sockets.ts';
 import { upgradeFault } from './admission/upgrade.ts';
 import { Flusher } from './flusher.ts';
 import type { Gateway } from './gateway.ts';
@@ -30,7 +30,9 @@ export class WebSocketEndpoint {
   constructor(server: Server, gateway: Gateway) {
     this.#gateway = gateway;
     this.#addresses = new ClientAddresses(gateway.config.TRUSTED_PROXIES);
-    limitSockets(server, gateway.config, this.#addresses, gateway.connections);
+    const { MAX_CONNECTIONS_PER_ADDRESS: maxConnectionsPerAddress } = gateway.config;
+    const limits = { ...SOCKET_LIMITS, maxConnectionsPerAddress };
+    limitSockets(server, limits, this.#addresses, gateway.connections);
     // Not written in place: @types/ws 8.18 does not know closeTimeout and maxFragments yet.
     const options = {
       noServer: true,

@@ -3,6 +3,9 @@ import { common, decimal, integer, readConfig } from '#libs/runtime/config.ts';
 import { storeConfig } from '#libs/store/config.ts';
 import type { Quotas } from '#libs/store/quota-cache.ts';
 
+/** Most unacknowledged deliveries (batches) from each queue: enough to fill a group commit, and few to redeliver. */
+export const PREFETCH = 32;
+
 /** Every setting of the routing service; the unit stands in the name. */
 export const routingConfig = {
   ...common,
@@ -18,12 +21,8 @@ export const routingConfig = {
   MAILBOX_RETENTION_DAYS: decimal(30),
   /** How often to look for what has expired. */
   RETENTION_SWEEP_MS: integer(60_000, 100),
-  /** Most unacknowledged deliveries (batches) from each queue. */
-  ROUTING_PREFETCH: integer(32, 1, 2_000),
   /** Longest time to cache a user's sessions; every change invalidates them. 0: no cache. */
   PRESENCE_CACHE_MS: integer(10_000, 0),
-  /** How often to look after gateways' queues, and to share partitions out. */
-  HOUSEKEEPING_MS: integer(1_000, 100),
   DRAIN_TIMEOUT_MS: integer(10_000, 0),
 };
 

@@ -23,6 +23,8 @@ export interface HousekeepingParts {
   log: Logger;
 }
 
+/** Pause between two rounds, milliseconds: the queues of a dead gateway and a partition to share wait this long. */
+export const HOUSEKEEPING_MS = 1_000;
 /** Entries that one expiry statement takes. */
 const EXPIRE_AT_A_TIME = 1_000;
 /** A session that has not pulled its mail for this long gets another hint, milliseconds. */

@@ -13,10 +13,10 @@ import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
 import { findUserLocations } from '#libs/store/presence.ts';
 import { QuotaCache } from '#libs/store/quota-cache.ts';
-import { quotasOf, readRoutingConfig, type RoutingConfig } from './config.ts';
+import { PREFETCH, quotasOf, readRoutingConfig, type RoutingConfig } from './config.ts';
 import { Consumers } from './consumers.ts';
 import { Heirs } from './heirs.ts';
-import { Housekeeping } from './housekeeping.ts';
+import { Housekeeping, HOUSEKEEPING_MS } from './housekeeping.ts';
 import { MailboxWorker } from './mailbox-worker.ts';
 import { Partitions } from './partitions.ts';
 import { PresenceCache } from './presence-cache.ts';
@@ -59,7 +59,7 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('looking', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stopLooking()));
 
   const housekeeping = new Housekeeping({ config, broker, db, gatewaySender, heirs, partitions, log });
-  const stop = repeat(config.HOUSEKEEPING_MS, () => housekeeping.step());
+  const stop = repeat(HOUSEKEEPING_MS, () => housekeeping.step());
   lifecycle.onStop('housekeeping', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stop()));
 });
 
@@ -74,7 +74,8 @@ interface Parts {
 /** The consumers and their handlers. */
 function consumersOf({ config, log, db, broker, gatewaySender }: Parts) {
   const { publisher, resetConsuming: onLost } = broker;
-  const { GATEWAY_LEASE_MS: leaseMs, ROUTING_PREFETCH: prefetch } = config;
+  const { GATEWAY_LEASE_MS: leaseMs } = config;
+  const prefetch = PREFETCH;
   const quotaCache = new QuotaCache(quotasOf(config));
   const mailbox = { db, gatewaySender, leaseMs, quotaCache };
   const presence = new PresenceCache(

@@ -89,10 +89,10 @@ export const REQUESTS: readonly HostileRequest[] = [
   ['another subprotocol', but('Sec-WebSocket-Protocol', 'Sec-WebSocket-Protocol: sixfold.v2'), 400],
 ];
 
-/** Beginnings that are never finished: what they get in time. */
-export const STALLS: readonly HostileRequest[] = [
-  ['nothing', '', 408],
-  ['half a request line', 'GET /w', 408],
-  ['half a header section', good.slice(0, -20), 408],
-  ['everything but the last line end', good.slice(0, -2), 408],
+/** Beginnings that go on without an end, with the bytes that come now and then: what they get in time. */
+export const STALLS: readonly (readonly [...HostileRequest, more: string])[] = [
+  ['nothing but line ends', '\r\n', 408, '\r\n'],
+  ['half a request line', 'GET /w', 408, 's'],
+  ['half a header section', good.slice(0, -20), 408, 'A'],
+  ['everything but the last line end', good.slice(0, -2), 408, 'X'],
 ];

@@ -4,7 +4,6 @@ import { Admission } from './admission.ts';
 
 const NONE = {
   MAX_CONNECTIONS: 100,
-  MAX_UNAUTHENTICATED_CONNECTIONS: 100,
   MAX_CONNECTIONS_PER_ADDRESS: 0,
   LOGINS_PER_ADDRESS_PER_MIN: 0,
 };
@@ -24,13 +23,18 @@ test('as many connections as may be; who leaves makes room, once', async () => {
     Client,
     Client,
   ];
-  expect([a, b, c].map((client) => admission.admit(client))).toEqual([true, true, false]);
+  const logIn = (client: Client) => {
+    const admitted = admission.admit(client);
+    admission.authenticated(client);
+    return admitted;
+  };
+  expect([a, b, c].map(logIn)).toEqual([true, true, false]);
   expect(await refused('connections')).toBe(1);
   admission.release(c); // never got in
-  expect(admission.admit(c)).toBe(false);
+  expect(logIn(c)).toBe(false);
   admission.release(a);
   admission.release(a);
-  expect([c, d].map((client) => admission.admit(client))).toEqual([true, false]);
+  expect([c, d].map(logIn)).toEqual([true, false]);
 });
 
 interface Client {
@@ -38,7 +42,7 @@ interface Client {
 }
 
 test('who showed a good token does not count as unauthenticated any more', async () => {
-  const admission = new Admission({ ...NONE, MAX_UNAUTHENTICATED_CONNECTIONS: 2 });
+  const admission = new Admission({ ...NONE, MAX_CONNECTIONS: 4 });
   const [first, second, third] = [{ address: 'a' }, { address: 'a' }, { address: 'a' }];
   expect([first, second, third].map((client) => admission.admit(client))).toEqual([true, true, false]);
   expect(await refused('unauthenticated_connections')).toBe(1);

@@ -6,11 +6,11 @@ import { KeyedCounter } from './keyed-counter.ts';
 
 type Limits = Pick<
   GatewayConfig,
-  | 'MAX_CONNECTIONS'
-  | 'MAX_UNAUTHENTICATED_CONNECTIONS'
-  | 'MAX_CONNECTIONS_PER_ADDRESS'
-  | 'LOGINS_PER_ADDRESS_PER_MIN'
+  'MAX_CONNECTIONS' | 'MAX_CONNECTIONS_PER_ADDRESS' | 'LOGINS_PER_ADDRESS_PER_MIN'
 >;
+
+/** Share of the connections that may have shown no good token yet: they cannot take every place. */
+const UNAUTHENTICATED_SHARE = 0.5;
 
 type Client = Pick<Connection, 'address'>;
 
@@ -60,9 +60,10 @@ export class Admission {
   }
 
   #excess({ address }: Client): Refusal | undefined {
-    const { MAX_CONNECTIONS, MAX_UNAUTHENTICATED_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS } = this.#limits;
+    const { MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS } = this.#limits;
+    const maxUnauthenticated = Math.max(1, MAX_CONNECTIONS * UNAUTHENTICATED_SHARE);
     if (this.#clients.size >= MAX_CONNECTIONS) return 'connections';
-    if (this.#unauthenticated.size >= MAX_UNAUTHENTICATED_CONNECTIONS) return 'unauthenticated_connections';
+    if (this.#unauthenticated.size >= maxUnauthenticated) return 'unauthenticated_connections';
     const limited = MAX_CONNECTIONS_PER_ADDRESS > 0;
     if (limited && this.#byAddress.of(address) >= MAX_CONNECTIONS_PER_ADDRESS)
       return 'connections_per_address';

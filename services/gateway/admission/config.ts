@@ -4,19 +4,9 @@ import { parseNetworks } from './addresses.ts';
 
 /** Settings of the entrance: who may connect, from where, how often and how slowly, and TLS. */
 export const admissionConfig = {
-  /** Most WebSockets that showed no good token yet. */
-  MAX_UNAUTHENTICATED_CONNECTIONS: integer(10_000),
   /** Most WebSockets, and logins a minute, of one address; 0: no limit. */
   MAX_CONNECTIONS_PER_ADDRESS: integer(0, 0),
   LOGINS_PER_ADDRESS_PER_MIN: integer(0, 0),
-  /** Most sockets that hold no client: not upgraded yet, on their way out, or asking for metrics. */
-  MAX_HTTP_CONNECTIONS: integer(10_000),
-  /** Largest HTTP header, all lines together. */
-  MAX_HEADER_BYTES: integer(16_384, 1_024, 1024 * 1024),
-  /** How long a client may take to send a request, the one that becomes a WebSocket too. */
-  REQUEST_TIMEOUT_MS: integer(10_000, 100),
-  /** How long an HTTP connection may be silent. */
-  HTTP_IDLE_TIMEOUT_MS: integer(5_000, 100),
   /** Proxies whose X-Forwarded-For counts: addresses and networks, separated by commas. */
   TRUSTED_PROXIES: z
     .string()
@@ -38,9 +28,6 @@ export const admissionConfig = {
   /** Files with a certificate (and those that lead to its root) and its private key, PEM. Both: TLS. */
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
-  /** How often to look whether the two files have changed. */
-  TLS_RELOAD_MS: integer(60_000, 50),
-  TLS_HANDSHAKE_TIMEOUT_MS: integer(10_000, 100),
 };
 
 const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;

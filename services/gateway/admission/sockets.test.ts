@@ -9,11 +9,11 @@ import { limitSockets, httpLimits } from './sockets.ts';
 
 /** Enough of everything, for as long as a test runs. */
 const GENEROUS = {
-  MAX_HTTP_CONNECTIONS: 100,
-  MAX_CONNECTIONS_PER_ADDRESS: 0,
-  HTTP_IDLE_TIMEOUT_MS: 60_000,
-  REQUEST_TIMEOUT_MS: 60_000,
-  MAX_HEADER_BYTES: 2_000,
+  maxSockets: 100,
+  maxConnectionsPerAddress: 0,
+  idleTimeoutMs: 60_000,
+  requestTimeoutMs: 60_000,
+  maxHeaderBytes: 2_000,
 };
 
 let server: Server;
@@ -79,7 +79,7 @@ test('what is no HTTP: 400', async () => {
 });
 
 test('a request that comes too slowly, though never silent: 408', async () => {
-  await start({ REQUEST_TIMEOUT_MS: 100 });
+  await start({ requestTimeoutMs: 100 });
   const socket = await say('GET / HTTP/1.1\r\n');
   const trickle = setInterval(() => socket.write('X: x\r\n'), 20);
   expect(await text(socket)).toMatch(/^HTTP\/1.1 408 /);
@@ -88,7 +88,7 @@ test('a request that comes too slowly, though never silent: 408', async () => {
 });
 
 test('who says nothing, or nothing more, is cut off', async () => {
-  await start({ HTTP_IDLE_TIMEOUT_MS: 100 });
+  await start({ idleTimeoutMs: 100 });
   const silent = await say();
   const keptAlive = await say();
   await served(keptAlive);
@@ -97,7 +97,7 @@ test('who says nothing, or nothing more, is cut off', async () => {
 });
 
 test('more sockets than may be without a client are cut off; those with one do not count', async () => {
-  await start({ MAX_HTTP_CONNECTIONS: 2 });
+  await start({ maxSockets: 2 });
   const first = await say();
   const second = await say();
   await served(second);
@@ -111,7 +111,7 @@ test('more sockets than may be without a client are cut off; those with one do n
 });
 
 test('one address has room for as many sockets again as it may have clients', async () => {
-  await start({ MAX_CONNECTIONS_PER_ADDRESS: 1 });
+  await start({ maxConnectionsPerAddress: 1 });
   const [first] = [await say(), await say()];
   await cutOff(await say());
   expect(await refused('connections_per_address')).toBe(1);
@@ -120,6 +120,6 @@ test('one address has room for as many sockets again as it may have clients', as
 });
 
 test('behind a trusted proxy all come from one address, and are not told apart by it', async () => {
-  await start({ MAX_CONNECTIONS_PER_ADDRESS: 1 }, '127.0.0.0/8');
+  await start({ maxConnectionsPerAddress: 1 }, '127.0.0.0/8');
   for (let n = 0; n < 5; n++) await served(await say());
 });

@@ -1,30 +1,36 @@
 import type { Server, ServerOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { GatewayConfig } from '../config.ts';
 import { countRefusal, type Refusal } from '../metrics.ts';
 import { type ClientAddresses, addressGroup } from './addresses.ts';
 import { refuse } from './refusals.ts';
 import { KeyedCounter } from './keyed-counter.ts';
 
-type Limits = Pick<
-  GatewayConfig,
-  'MAX_HTTP_CONNECTIONS' | 'MAX_CONNECTIONS_PER_ADDRESS' | 'HTTP_IDLE_TIMEOUT_MS'
->;
+/** What a socket may take that holds no client. */
+export const SOCKET_LIMITS = {
+  /** Sockets: not upgraded yet, refused, closing, or asking for metrics. */
+  maxSockets: 10_000,
+  /** HTTP header, all lines together; Node's own default. */
+  maxHeaderBytes: 16_384,
+  /** From the connect, or the first byte, to the last byte of a request, the one that becomes a WebSocket too. */
+  requestTimeoutMs: 10_000,
+  /** Silence: before the first request, between two, or with an answer that the client does not read. */
+  idleTimeoutMs: 5_000,
+};
+
+export type SocketLimits = typeof SOCKET_LIMITS;
 
 /** How late a request that takes too long may be noticed, milliseconds. */
 const CHECK_MS = 500;
 
 /** What Node's HTTP server bounds by itself. */
-export function httpLimits(
-  config: Pick<GatewayConfig, 'MAX_HEADER_BYTES' | 'REQUEST_TIMEOUT_MS' | 'HTTP_IDLE_TIMEOUT_MS'>,
-): ServerOptions {
+export function httpLimits(limits: SocketLimits): ServerOptions {
   return {
-    maxHeaderSize: config.MAX_HEADER_BYTES,
-    headersTimeout: config.REQUEST_TIMEOUT_MS,
-    requestTimeout: config.REQUEST_TIMEOUT_MS,
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.requestTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: CHECK_MS,
-    keepAliveTimeout: config.HTTP_IDLE_TIMEOUT_MS,
+    keepAliveTimeout: limits.idleTimeoutMs,
   };
 }
 
@@ -39,11 +45,11 @@ const SOCKETS_PER_CONNECTION = 2;
  */
 export function limitSockets(
   server: Server,
-  limits: Limits,
+  limits: SocketLimits & { maxConnectionsPerAddress: number },
   addresses: ClientAddresses,
   clients: { readonly size: number },
 ): void {
-  const perAddress = limits.MAX_CONNECTIONS_PER_ADDRESS * SOCKETS_PER_CONNECTION;
+  const perAddress = limits.maxConnectionsPerAddress * SOCKETS_PER_CONNECTION;
   const byAddress = new KeyedCounter();
   let open = 0;
   server.on('connection', (socket: Socket) => {
@@ -58,9 +64,9 @@ export function limitSockets(
     // Behind a proxy all sockets have one address; only the request names the client.
     const many = perAddress > 0 && byAddress.of(address) > perAddress && !addresses.trusts(peer);
     if (many) cut(socket, 'connections_per_address');
-    else if (open - clients.size > limits.MAX_HTTP_CONNECTIONS) cut(socket, 'http_connections');
+    else if (open - clients.size > limits.maxSockets) cut(socket, 'http_connections');
   });
-  server.setTimeout(limits.HTTP_IDLE_TIMEOUT_MS, (socket) => cut(socket, 'idle'));
+  server.setTimeout(limits.idleTimeoutMs, (socket) => cut(socket, 'idle'));
   server.on('clientError', refuseFault);
 }
 

@@ -8,7 +8,12 @@ import { repeat } from '#libs/runtime/repeat.ts';
 import type { GatewayConfig } from '../config.ts';
 import { tlsExpires } from '../metrics.ts';
 
-type Files = Pick<GatewayConfig, 'TLS_CERT' | 'TLS_KEY' | 'TLS_HANDSHAKE_TIMEOUT_MS'>;
+type Files = Pick<GatewayConfig, 'TLS_CERT' | 'TLS_KEY'>;
+
+/** Longest TLS handshake, milliseconds: many times what a slow phone needs. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How often to look whether the files have changed, milliseconds: reading them takes a millisecond or two. */
+const RELOAD_MS = 10_000;
 
 /** A certificate and its key in PEM, with the rules of the handshake. */
 export type Credentials = TlsOptions & { cert: string; key: string };
@@ -18,11 +23,7 @@ export type Credentials = TlsOptions & { cert: string; key: string };
  *
  * @throws ConfigError that names the bad file and its fault
  */
-export function readCredentials({
-  TLS_CERT,
-  TLS_KEY,
-  TLS_HANDSHAKE_TIMEOUT_MS,
-}: Files): Credentials | undefined {
+export function readCredentials({ TLS_CERT, TLS_KEY }: Files): Credentials | undefined {
   if (TLS_CERT === undefined && TLS_KEY === undefined) return undefined;
   if (TLS_CERT === undefined || TLS_KEY === undefined)
     throw new ConfigError('TLS_CERT and TLS_KEY belong together: set both or neither');
@@ -41,7 +42,7 @@ export function readCredentials({
     cert,
     key,
     minVersion: 'TLSv1.2',
-    handshakeTimeout: TLS_HANDSHAKE_TIMEOUT_MS,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
   };
   parsed('TLS_CERT and TLS_KEY cannot be used', () => createSecureContext(credentials));
   tlsExpires.set(certificate.validToDate.getTime() / 1_000);
@@ -56,12 +57,12 @@ export function readCredentials({
  */
 export function followCredentials(
   server: HttpServer,
-  config: Files & Pick<GatewayConfig, 'TLS_RELOAD_MS'>,
+  config: Files,
   credentials: Credentials,
   log: Logger,
 ): () => Promise<void> {
   let { cert, key } = credentials;
-  return repeat(config.TLS_RELOAD_MS, () => {
+  return repeat(RELOAD_MS, () => {
     try {
       const found = readCredentials(config);
       if (found && (found.cert !== cert || found.key !== key)) {

@@ -162,15 +162,20 @@ export class Authorizer {
   }
 }
 
+/** Most requests at a time; further pairs wait their turn. */
+const CONCURRENCY = 64;
+/** Most answers that are kept, about 10 MB of them; the oldest makes room. */
+const CACHE_ENTRIES = 50_000;
+
 /** Undefined without AUTHORIZE_URL: everybody may write to everybody. */
 export function createAuthorizer(config: GatewayConfig, log: Logger): Authorizer | undefined {
   if (config.AUTHORIZE_URL === undefined) return undefined;
   return new Authorizer({
     ask: createAuthorizeClient(config.AUTHORIZE_URL),
     timeoutMs: config.AUTHORIZE_TIMEOUT_MS,
-    concurrency: config.AUTHORIZE_CONCURRENCY,
+    concurrency: CONCURRENCY,
     cacheMs: config.AUTHORIZE_CACHE_MS,
-    cacheEntries: config.AUTHORIZE_CACHE_ENTRIES,
+    cacheEntries: CACHE_ENTRIES,
     log,
   });
 }
