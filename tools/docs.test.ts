@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { anchors, codeSpans, firstSpan, links, page, pages, rows } from './docs/markdown.ts';
 import { metrics } from './docs/metrics.ts';
+import { currentPage } from './docs/settings-page.ts';
 import { settings } from './docs/settings.ts';
 import { REPOSITORY } from './stack/environment.ts';
 
@@ -24,11 +25,13 @@ describe('settings', () => {
     expect(names.sort()).toEqual(all.map(({ name }) => name).sort());
   });
 
-  test.each(all)('$name: default, and who reads it', (setting) => {
-    const row = documented.find((one) => firstSpan(one['Setting']) === setting.name);
-    if (setting.default === undefined) expect(row?.['Default']).not.toContain('`');
-    else expect(firstSpan(row?.['Default'])).toBe(setting.default);
-    expect(list(row?.['Read by'])).toEqual(setting.services);
+  test('the tables are current; `npm run docs:settings` writes them', async () => {
+    expect(configuration.text).toBe((await currentPage()).text);
+  });
+
+  test.each(all)('$name has a meaning, and a unit where its name names one', ({ name, meaning, unit }) => {
+    expect(meaning).toMatch(/\.$/);
+    if (/_(MS|S|BYTES)$/.test(name)) expect(unit).toBeTruthy();
   });
 
   test.each(pages())('$path names only settings that exist, with their defaults', (one) => {
@@ -86,7 +89,7 @@ describe.each(pages())('$path', (one) => {
   });
 
   test('the npm commands that it names exist', () => {
-    for (const [, name = ''] of one.text.matchAll(/npm run (?:--silent )?([a-z]\w*)/g))
+    for (const [, name = ''] of one.text.matchAll(/npm run (?:--silent )?([a-z][\w:]*)/g))
       expect(Object.keys(manifest.scripts)).toContain(name);
   });
 });

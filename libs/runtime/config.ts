@@ -48,31 +48,65 @@ function holdsCertificate(path: string): boolean {
   }
 }
 
-/** Settings that every service has. */
+/** An address that is fetched. A password has no place in it: what fails would show it in the log. */
+export const webAddress = z
+  .url({ protocol: /^https?$/, error: 'must be an address that begins with https:// (or http://)' })
+  .refine((text) => !URL.parse(text)?.username && !URL.parse(text)?.password, {
+    error: 'must not hold a user name or password',
+  });
+
+/**
+ * Settings that every service has. `.meta()` is what docs/CONFIGURATION.md says of a setting: its unit, its meaning in
+ * Markdown, and its default in words, where it is no value.
+ */
 export const common = {
-  /** Address to listen on for clients, metrics and probes; IPv6 with or without brackets. */
   HOST: z
     .string()
     .default('0.0.0.0')
-    .transform((host) => host.replace(/^\[(.+)\]$/, '$1')),
-  /** Port to listen on; 0 takes a free one. */
-  PORT: integer(8080, 0, 65_535),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  /** Where spans of messages go: an OpenTelemetry collector (OTLP over HTTP). Unset, there are none. */
+    .transform((host) => host.replace(/^\[(.+)\]$/, '$1'))
+    .meta({
+      description:
+        'Address to listen on: clients (gateway), metrics and probes (all). `::` takes IPv6 and IPv4; brackets are allowed.',
+    }),
+  PORT: integer(8080, 0, 65_535).meta({ description: 'Port to listen on; 0 takes a free one.' }),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .meta({
+      description:
+        '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`. Logs are JSON lines on standard output, without ' +
+        'bodies and tokens. `trace` writes a line for each step of each message, with its `from` and `id`.',
+    }),
+  DRAIN_TIMEOUT_MS: integer(10_000, 0).meta({
+    unit: 'ms',
+    description:
+      'Longest orderly stop. Gateway: after `bye`, the time that clients have to answer messages in flight; the rest goes ' +
+      'to the mailbox, and the connection closes with 1012 (`draining`). Routing and ack: the time for the current batch; ' +
+      'the rest goes back to the broker.',
+  }),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'must be an address that begins with https:// or http://' })
     .refine((text) => !URL.parse(text)?.username && !URL.parse(text)?.password, {
       error: 'must not hold a user name or password: OTEL_EXPORTER_OTLP_HEADERS is for those',
     })
-    .optional(),
-  /** HTTP headers for it, `name=value`, separated by commas, values percent-encoded. */
-  OTEL_EXPORTER_OTLP_HEADERS: z.string().transform(headers).optional(),
-  /** Share of messages that are traced, 0 to 1; decided where the message is accepted. */
+    .optional()
+    .meta({
+      description:
+        'Address of an OpenTelemetry collector (OTLP over HTTP, as JSON; `/v1/traces` is added). Unset, nothing is ' +
+        'traced. [More below](#traces).',
+    }),
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().transform(headers).optional().meta({
+    description: 'HTTP headers for the collector: `name=value`, separated by commas, values percent-encoded.',
+  }),
   OTEL_TRACES_SAMPLER_ARG: z.coerce
     .number({ error: 'must be a number' })
     .min(0, { error: 'must be at least 0' })
     .max(1, { error: 'must be at most 1' })
-    .default(1),
+    .default(1)
+    .meta({
+      unit: 'share',
+      description: 'Share of messages that are traced, 0 to 1. The gateway that accepts a message decides.',
+    }),
 };
 
 export interface TracingConfig {

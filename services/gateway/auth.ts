@@ -4,7 +4,8 @@ import { UserId } from '#libs/protocol/names.ts';
 import { ConfigError } from '#libs/runtime/config.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { type CanSend, readCanSend } from './authorize/can-send.ts';
-import { type GatewayConfig, isShortSecret } from './config.ts';
+import type { GatewayConfig } from './config.ts';
+import { isShortSecret } from './settings/access.ts';
 import { KeySet, KeysOutOfReach } from './key-set.ts';
 
 export interface Identity {

@@ -6,25 +6,54 @@ import type { Quotas } from '#libs/store/quota-cache.ts';
 /** Most unacknowledged deliveries (batches) from each queue: enough to fill a group commit, and few to redeliver. */
 export const PREFETCH = 32;
 
-/** Every setting of the routing service; the unit stands in the name. */
-export const routingConfig = {
-  ...common,
-  ...brokerConfig,
-  ...storeConfig,
-  /** Most sessions of one user, each on a device of its own, at all gateways together. */
-  MAX_SESSIONS_PER_USER: integer(32),
-  /** Most messages in one mailbox; further ones are rejected as `mailbox_full`. */
-  MAILBOX_QUOTA: integer(10_000),
-  /** Most messages of one sender in one mailbox; unset, one sender may fill it. */
-  MAILBOX_QUOTA_PER_SENDER: integer(1).unwrap().optional(),
-  /** Days after which mailbox entries expire. */
-  MAILBOX_RETENTION_DAYS: decimal(30),
-  /** How often to look for what has expired. */
-  RETENTION_SWEEP_MS: integer(60_000, 100),
-  /** Longest time to cache a user's sessions; every change invalidates them. 0: no cache. */
-  PRESENCE_CACHE_MS: integer(10_000, 0),
-  DRAIN_TIMEOUT_MS: integer(10_000, 0),
+/** Mailboxes and presence. */
+export const mailboxConfig = {
+  MAILBOX_QUOTA: integer(10_000).meta({
+    unit: 'messages',
+    description:
+      'Most messages in one mailbox; receipts do not count. A further message is `rejected` with `mailbox_full`. A ' +
+      'mailbox with room is counted every 5 s, a full one each time: two instances that store for it within 5 s may ' +
+      'exceed it, and so may messages that were in flight at a gateway that died.',
+  }),
+  MAILBOX_QUOTA_PER_SENDER: integer(1)
+    .unwrap()
+    .optional()
+    .meta({
+      unit: 'messages',
+      default: "the mailbox's quota",
+      description:
+        'Most messages of one sender in one mailbox, so that nobody can fill it alone; a further message is `rejected` with ' +
+        '`mailbox_full`. Only you know how many messages of one sender may wait: where anybody may write to anybody, 1,000 ' +
+        'is a good start.',
+    }),
+  MAILBOX_RETENTION_DAYS: decimal(30).meta({
+    unit: 'days',
+    description:
+      'Days (also a fraction) after which an entry leaves the mailbox: a message is `rejected` with `expired`, a receipt ' +
+      'is dropped and counted.',
+  }),
+  RETENTION_SWEEP_MS: integer(60_000, 100).meta({
+    unit: 'ms',
+    description:
+      'Pause between two looks for expired entries, and for mail that a connected user does not fetch: a hint follows.',
+  }),
+  MAX_SESSIONS_PER_USER: integer(32).meta({
+    unit: 'sessions',
+    description:
+      'Sessions of one user on all gateways. The login of a further device is closed with 1013 (`overloaded`), counted as ' +
+      '`sessions_per_user`; a device that connects again takes its own place. The cost of a message grows with the square ' +
+      'of the devices of its receiver: an entry for each, which names the others.',
+  }),
+  PRESENCE_CACHE_MS: integer(10_000, 0).meta({
+    unit: 'ms',
+    description:
+      "How long an instance caches where a user is, at most. It forgets at every change of the user's sessions and when " +
+      "partitions move, and no answer outlives the gateway's lease. 0: it asks the database for every batch.",
+  }),
 };
+
+/** Every setting of the routing service; the unit stands in the name. */
+export const routingConfig = { ...common, ...brokerConfig, ...storeConfig, ...mailboxConfig };
 
 /** @throws ConfigError */
 export const readRoutingConfig = (env: NodeJS.ProcessEnv = process.env) => readConfig(routingConfig, env);
