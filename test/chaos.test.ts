@@ -11,7 +11,7 @@ const RUN: ChaosOptions = {
   seconds: 40,
   seed: 6,
   pairs: 10,
-  crews: 2,
+  clientProcesses: 2,
   rate: 30,
   failing: 0.002,
   gateways: 2,
@@ -29,7 +29,7 @@ const RUN: ChaosOptions = {
 /** As little as shows a bug. */
 const SMALL = {
   failing: 0.03,
-  crews: 2,
+  clientProcesses: 2,
   gateways: 1,
   ack: 1,
   rate: 30,

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TcpProxy } from '../tools/testkit/tcp-proxy.ts';
-import { Dice } from '../tools/testkit/dice.ts';
+import { SeededRandom } from '../tools/testkit/seeded-random.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { connectAs, isHint, type RawClient } from './harness/raw-client.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
@@ -244,7 +244,7 @@ describe('a pull', () => {
   });
 });
 
-const dice = new Dice(8);
+const random = new SeededRandom(8);
 
 /** A receiver who comes and goes, and answers when it likes; and when it first answered each message. */
 class Hopper {
@@ -258,8 +258,8 @@ class Hopper {
 
   /** Logs in somewhere; the session before is dropped first, or replaced. */
   async hop(user: string): Promise<void> {
-    if (dice.chance(0.5)) await this.current?.terminate();
-    const client = await connectAs(stack, dice.chance(0.5) ? one : two, user);
+    if (random.chance(0.5)) await this.current?.terminate();
+    const client = await connectAs(stack, random.chance(0.5) ? one : two, user);
     this.clients.push(client);
     this.#handled = 0;
     client.send({ type: 'offline:R' });
@@ -284,8 +284,8 @@ class Hopper {
         if (keys.length > 0) client.send({ type: 'offline:A', keys });
         if (packet.more) client.send({ type: 'offline:R' });
       };
-      if (diligent || dice.chance(0.5)) answer();
-      else if (dice.chance(0.6)) setTimeout(answer, dice.whole(0, 2 * ACK_TIMEOUT_MS));
+      if (diligent || random.chance(0.5)) answer();
+      else if (random.chance(0.6)) setTimeout(answer, random.integer(0, 2 * ACK_TIMEOUT_MS));
       else if (packet.type !== 'msg:N') answer(); // a client may leave a message unanswered, not its mailbox
     }
   }
@@ -315,11 +315,11 @@ test('a receiver who hops between gateways, drops, is replaced and answers late:
   const sent: string[] = [];
   const end = Date.now() + 5_000;
   while (Date.now() < end) {
-    for (let n = dice.whole(1, 5); n > 0; n--) alice.msg('bob-8', `m${sent.push('') - 1}`);
-    if (dice.chance(0.25)) await bob.hop('bob-8');
+    for (let n = random.integer(1, 5); n > 0; n--) alice.msg('bob-8', `m${sent.push('') - 1}`);
+    if (random.chance(0.25)) await bob.hop('bob-8');
     bob.step(false);
     listen();
-    await delay(dice.whole(0, 60));
+    await delay(random.integer(0, 60));
   }
   if (bob.current?.ws.readyState !== bob.current?.ws.OPEN) await bob.hop('bob-8');
   const ids = sent.map((_, n) => `m${n}`);

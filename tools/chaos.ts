@@ -59,7 +59,9 @@ await new Command('npm run chaos --')
   )
   .option('--only <text>', 'hurt only those whose name holds this, such as gateway-1', '')
   .addOption(
-    new Option('--crews <n>', 'processes that the clients live in').argParser(integer(1, 100)).default(2),
+    new Option('--client-processes <n>', 'processes that the clients live in')
+      .argParser(integer(1, 100))
+      .default(2),
   )
   .addOption(new Option('--gateways <n>').argParser(integer(1, 20)).default(2))
   .addOption(new Option('--routing <n>').argParser(integer(1, 20)).default(2))

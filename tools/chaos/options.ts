@@ -1,8 +1,8 @@
 import type { FaultName } from './faults/faults.ts';
-import type { WorldOptions } from './world-options.ts';
+import type { EnvironmentOptions } from './environment-options.ts';
 
 /** A chaos run. */
-export interface ChaosOptions extends WorldOptions {
+export interface ChaosOptions extends EnvironmentOptions {
   /** How long messages are sent and faults injected. */
   seconds: number;
   faults: readonly FaultName[];

@@ -6,13 +6,13 @@ import { killStack, unmountBelow } from '../stack/leftovers.ts';
 import { check, type Verdict } from './check/check.ts';
 import { factsOf } from './check/facts.ts';
 import { timelineOf } from './check/timeline.ts';
-import { Dice } from '../testkit/dice.ts';
+import { SeededRandom } from '../testkit/seeded-random.ts';
 import { Nemesis } from './nemesis.ts';
 import type { ChaosOptions } from './options.ts';
 import { reportOf, storiesOf } from './report.ts';
-import { leftBehind } from './remains.ts';
+import { leftBehind } from './leftovers.ts';
 import { settle } from './settle.ts';
-import { World } from './world.ts';
+import { Environment } from './environment.ts';
 
 export interface ChaosResult extends Verdict {
   /** For people. */
@@ -53,37 +53,44 @@ export async function runChaos(
 }
 
 async function runIn(dataDir: string, options: ChaosOptions, progress: Progress): Promise<ChaosResult> {
-  const world = new World(dataDir, options);
-  const nemesis = new Nemesis(world, options, new Dice(options.seed));
+  const environment = new Environment(dataDir, options);
+  const nemesis = new Nemesis(environment, options, new SeededRandom(options.seed));
   const crashes: string[] = [];
   try {
     progress.say('starting broker, database, services and clients');
-    await world.start();
-    await hurt(world, nemesis, options.seconds, progress);
-    const rest = await settle(world, options.patienceMs, (text) => progress.say(text)).catch(
+    await environment.start();
+    await hurt(environment, nemesis, options.seconds, progress);
+    const rest = await settle(environment, options.patienceMs, (text) => progress.say(text)).catch(
       (cause: unknown) => {
         throw new Error(['The servers cannot be looked into.', ...nemesis.failures].join('\n'), { cause });
       },
     );
     progress.say('checking');
-    await Promise.all(world.crews.map((crew) => crew.end()));
+    await Promise.all(environment.clientProcesses.map((clientProcess) => clientProcess.end()));
     crashes.push(
       ...nemesis.failures,
-      ...world.crews.flatMap((crew) => crew.crashes),
-      ...(await world.stopServices()),
+      ...environment.clientProcesses.flatMap((clientProcess) => clientProcess.crashes),
+      ...(await environment.stopServices()),
     );
-    rest.undone.push(...(await leftBehind(world)));
-    return verdictOf({ world, nemesis, rest, crashes, oneByOne: options.atOnce === 1 });
+    rest.undone.push(...(await leftBehind(environment)));
+    return verdictOf({ environment, nemesis, rest, crashes, oneByOne: options.atOnce === 1 });
   } finally {
-    await world.stop(); // what is wrong was said already
+    await environment.stop(); // what is wrong was said already
   }
 }
 
-async function hurt(world: World, nemesis: Nemesis, seconds: number, progress: Progress): Promise<void> {
+async function hurt(
+  environment: Environment,
+  nemesis: Nemesis,
+  seconds: number,
+  progress: Progress,
+): Promise<void> {
   const began = Date.now();
   const showing = setInterval(() => {
-    const sum = (count: Parameters<(typeof world.crews)[number]['total']>[0]) =>
-      world.crews.reduce((total, crew) => total + crew.total(count), 0).toLocaleString('en');
+    const sum = (count: Parameters<(typeof environment.clientProcesses)[number]['total']>[0]) =>
+      environment.clientProcesses
+        .reduce((total, clientProcess) => total + clientProcess.total(count), 0)
+        .toLocaleString('en');
     const elapsed = Math.round((Date.now() - began) / 1_000);
     const counts = `sent ${sum('sent')}, accepted ${sum('accepted')}, handed on ${sum('handed')}`;
     const now = nemesis.wounds.join(' + ') || 'calm';
@@ -97,20 +104,20 @@ async function hurt(world: World, nemesis: Nemesis, seconds: number, progress: P
 }
 
 interface Run {
-  world: World;
+  environment: Environment;
   nemesis: Nemesis;
   rest: Awaited<ReturnType<typeof settle>>;
   crashes: string[];
   oneByOne: boolean;
 }
 
-function verdictOf({ world, nemesis: { events: faults }, rest, crashes, oneByOne }: Run): ChaosResult {
-  const { dataDir, cast, crews } = world;
-  const histories = crews.map((crew) => crew.history());
-  const steady = cast.filter(({ conduct }) => conduct === 'stays').map(({ user }) => user);
-  const { left: remains, undone } = rest;
+function verdictOf({ environment, nemesis: { events: faults }, rest, crashes, oneByOne }: Run): ChaosResult {
+  const { dataDir, users, clientProcesses } = environment;
+  const histories = clientProcesses.map((clientProcess) => clientProcess.history());
+  const steady = users.filter(({ behaviour }) => behaviour === 'stays').map(({ user }) => user);
+  const { left: leftovers, undone } = rest;
   const facts = factsOf(histories);
-  const verdict = check({ facts, faults, remains, undone, crashes, steady: new Set(steady) });
+  const verdict = check({ facts, faults, leftovers, undone, crashes, steady: new Set(steady) });
   const logDir = join(dataDir, 'logs');
   const logs = readdirSync(logDir)
     .filter((name) => /^(gateway|routing|ack)-\d+\.log$/.test(name))

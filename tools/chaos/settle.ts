@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isPresentAtEnd } from './cast.ts';
-import { type Holdings, holdings } from './remains.ts';
-import type { World } from './world.ts';
+import { isPresentAtEnd } from './users.ts';
+import { type Holdings, holdings } from './leftovers.ts';
+import type { Environment } from './environment.ts';
 
 const LOOK_EVERY = 500;
 /** Nothing may have been on the way so many times in a row. */
@@ -16,13 +16,17 @@ export interface Rest {
 }
 
 /** Waits until nothing is on the way any more. @throws when broker, database or metrics stay out of reach */
-export async function settle(world: World, patienceMs: number, say: (text: string) => void): Promise<Rest> {
+export async function settle(
+  environment: Environment,
+  patienceMs: number,
+  say: (text: string) => void,
+): Promise<Rest> {
   const began = Date.now();
-  for (const crew of world.crews) crew.settle();
+  for (const clientProcess of environment.clientProcesses) clientProcess.settle();
   let quiet = 0;
   for (;;) {
-    const left = await holdings(world).catch((error: unknown) => error as Error);
-    const undone = left instanceof Error ? [`cannot look: ${left.message}`] : undoneIn(world, left);
+    const left = await holdings(environment).catch((error: unknown) => error as Error);
+    const undone = left instanceof Error ? [`cannot look: ${left.message}`] : undoneIn(environment, left);
     quiet = undone.length === 0 ? quiet + 1 : 0;
     const tookMs = Date.now() - began;
     const late = tookMs > patienceMs;
@@ -33,11 +37,14 @@ export async function settle(world: World, patienceMs: number, say: (text: strin
   }
 }
 
-function undoneIn({ crews, cast }: World, { mailbox, receipts, inFlight }: Holdings): string[] {
-  const sum = (count: (tally: (typeof crews)[number]['tally']) => number) =>
-    crews.reduce((total, { tally }) => total + count(tally), 0);
+function undoneIn(
+  { clientProcesses, users }: Environment,
+  { mailbox, receipts, inFlight }: Holdings,
+): string[] {
+  const sum = (count: (counter: (typeof clientProcesses)[number]['counter']) => number) =>
+    clientProcesses.reduce((total, { counter }) => total + count(counter), 0);
   const forPresent = (names: Iterable<string>) =>
-    [...names].filter((name) => isPresentAtEnd(cast, name.split(' ')[0] ?? '')).length;
+    [...names].filter((name) => isPresentAtEnd(users, name.split(' ')[0] ?? '')).length;
   return [
     [sum(({ settled }) => (settled ? 0 : 1)), 'client processes still busy'],
     [sum(({ offline }) => offline), 'clients not connected'],

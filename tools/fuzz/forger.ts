@@ -1,7 +1,7 @@
 import amqp, { type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { parseEntries } from '#libs/broker/dead-letters.ts';
 import { DEAD_QUEUE } from '#libs/broker/topology.ts';
-import type { Dice } from '../testkit/dice.ts';
+import type { SeededRandom } from '../testkit/seeded-random.ts';
 import { until } from '../stack/until.ts';
 import { forgeryOf } from './forgeries.ts';
 
@@ -36,8 +36,8 @@ export class Forger {
   }
 
   /** Publishes one message. @param gateway whose queue may be written to */
-  async publish(dice: Dice, gateway: string): Promise<void> {
-    const { queue, content, schema, options } = forgeryOf(dice, gateway);
+  async publish(random: SeededRandom, gateway: string): Promise<void> {
+    const { queue, content, schema, options } = forgeryOf(random, gateway);
     this.latest.push({ queue, content: content.subarray(0, 100_000).toString('base64') });
     if (this.latest.length > REMEMBERED) this.latest.shift();
     for (const letter of parseEntries(content, { schema }).unreadable)

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { AckEntry, GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
 import { ACK_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
-import type { Dice } from '../testkit/dice.ts';
+import type { SeededRandom } from '../testkit/seeded-random.ts';
 import { hurtBytes, hurtJson, randomBytes } from './mutate.ts';
 
 /** A message that no service wrote, for one of our queues. */
@@ -22,39 +22,39 @@ const MEGABYTE = 1024 * 1024;
  *
  * @param gateway the gateway whose queue may be written to
  */
-export function forgeryOf(dice: Dice, gateway: string): Forgery {
-  const [queue, schema, entries] = dice.pick<[string, z.ZodType, Entries]>([
-    [routeQueue(dice.whole(0, PARTITIONS - 1)), RouteEntry, routeEntries],
+export function forgeryOf(random: SeededRandom, gateway: string): Forgery {
+  const [queue, schema, entries] = random.pick<[string, z.ZodType, Entries]>([
+    [routeQueue(random.integer(0, PARTITIONS - 1)), RouteEntry, routeEntries],
     [ACK_QUEUE, AckEntry, ackEntries],
     [gatewayQueue(gateway), GatewayEntry, gatewayEntries],
     [RETURNED_QUEUE, GatewayEntry, gatewayEntries],
   ]);
-  const options = dice.pick([
+  const options = random.pick([
     {},
     {},
     { contentType: 'text/plain' },
     { contentType: 'application/octet-stream', contentEncoding: 'gzip' },
     { headers: { 'x-death': 'odd', x: { y: [1, null] } } },
   ]);
-  return { queue, schema, options, content: contentOf(dice, entries) };
+  return { queue, schema, options, content: contentOf(random, entries) };
 }
 
-type Entries = (dice: Dice) => object[];
+type Entries = (random: SeededRandom) => object[];
 
-function contentOf(dice: Dice, entries: Entries): Buffer {
-  if (dice.chance(0.003)) return dice.pick(HUGE)();
-  const some = () => dice.pick(entries(dice));
-  const how = dice.whole(0, 9);
-  const good = Array.from({ length: dice.whole(0, 5) }, some);
+function contentOf(random: SeededRandom, entries: Entries): Buffer {
+  if (random.chance(0.003)) return random.pick(HUGE)();
+  const some = () => random.pick(entries(random));
+  const how = random.integer(0, 9);
+  const good = Array.from({ length: random.integer(0, 5) }, some);
   if (how < 2) return Buffer.from(JSON.stringify(good));
   if (how < 7)
     return Buffer.from(
-      `[${[...good, some()].map((entry) => (dice.chance(0.7) ? hurtJson(dice, entry) : JSON.stringify(entry))).join(',')}]`,
+      `[${[...good, some()].map((entry) => (random.chance(0.7) ? hurtJson(random, entry) : JSON.stringify(entry))).join(',')}]`,
     );
-  if (how < 8) return hurtBytes(dice, Buffer.from(JSON.stringify([...good, some()])));
-  if (how < 9) return randomBytes(dice, 300);
+  if (how < 8) return hurtBytes(random, Buffer.from(JSON.stringify([...good, some()])));
+  if (how < 9) return randomBytes(random, 300);
   return Buffer.from(
-    dice.pick([
+    random.pick([
       '',
       '[]',
       '{}',
@@ -77,84 +77,101 @@ const HUGE: readonly (() => Buffer)[] = [
   () => Buffer.from(JSON.stringify([{ kind: 'message', body: 'x'.repeat(15 * MEGABYTE) }])),
 ];
 
-const id = (dice: Dice) => dice.pick(['m1', `f${dice.whole(0, 1e9)}`, 'x'.repeat(64)]);
-const user = (dice: Dice) => dice.pick(['villain-1', 'villain-2', 'nobody', `forged-${dice.whole(0, 50)}`]);
-const elsewhere = (dice: Dice) =>
-  dice.pick(['nobody.1', 'nobody.zz', `g${dice.whole(0, 3)}.${dice.whole(0, 3)}`]);
-const session = (dice: Dice) => `forged-${dice.whole(0, 5)}`;
-const at = (dice: Dice) =>
-  dice.pick([Date.now(), 0, -1, 1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]);
+const id = (random: SeededRandom) => random.pick(['m1', `f${random.integer(0, 1e9)}`, 'x'.repeat(64)]);
+const user = (random: SeededRandom) =>
+  random.pick(['hostile-1', 'hostile-2', 'nobody', `forged-${random.integer(0, 50)}`]);
+const elsewhere = (random: SeededRandom) =>
+  random.pick(['nobody.1', 'nobody.zz', `g${random.integer(0, 3)}.${random.integer(0, 3)}`]);
+const session = (random: SeededRandom) => `forged-${random.integer(0, 5)}`;
+const at = (random: SeededRandom) =>
+  random.pick([Date.now(), 0, -1, 1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]);
 /** Texts that are spliced into packets; some are no JSON. */
-const body = (dice: Dice) =>
-  dice.pick(['1', '"x"', '{"a":[1]}', '', '{', '1,"from":"boss"', '1}', '"a\u0000"', ' 1 ', '\ud800', '"x']);
+const body = (random: SeededRandom) =>
+  random.pick([
+    '1',
+    '"x"',
+    '{"a":[1]}',
+    '',
+    '{',
+    '1,"from":"boss"',
+    '1}',
+    '"a\u0000"',
+    ' 1 ',
+    '\ud800',
+    '"x',
+  ]);
 
-const message = (dice: Dice) => ({
-  from: user(dice),
-  id: id(dice),
-  to: user(dice),
-  body: body(dice),
-  at: at(dice),
+const message = (random: SeededRandom) => ({
+  from: user(random),
+  id: id(random),
+  to: user(random),
+  body: body(random),
+  at: at(random),
 });
-const receipt = (dice: Dice) => ({
-  id: id(dice),
-  to: user(dice),
-  state: dice.pick(['delivered', 'stored', 'rejected']),
-  at: at(dice),
+const receipt = (random: SeededRandom) => ({
+  id: id(random),
+  to: user(random),
+  state: random.pick(['delivered', 'stored', 'rejected']),
+  at: at(random),
 });
-const others = (dice: Dice) => [{ gateway: elsewhere(dice), session: session(dice) }];
+const others = (random: SeededRandom) => [{ gateway: elsewhere(random), session: session(random) }];
 
-const routeEntries: Entries = (dice) => [
-  { kind: 'message', ...message(dice), seq: dice.whole(0, 9) },
-  { kind: 'message', ...message(dice) },
+const routeEntries: Entries = (random) => [
+  { kind: 'message', ...message(random), seq: random.integer(0, 9) },
+  { kind: 'message', ...message(random) },
   {
     kind: 'session-up',
-    user: user(dice),
+    user: user(random),
     device: 'd',
-    session: session(dice),
-    gateway: elsewhere(dice),
-    since: at(dice),
-    again: dice.chance(0.5),
+    session: session(random),
+    gateway: elsewhere(random),
+    since: at(random),
+    again: random.chance(0.5),
   },
-  { kind: 'session-down', user: user(dice), session: session(dice) },
+  { kind: 'session-down', user: user(random), session: session(random) },
   {
     kind: 'pull',
-    user: user(dice),
-    session: session(dice),
-    gateway: elsewhere(dice),
-    limit: dice.pick([1, 500, 0, -5, 2 ** 31, Number.MAX_SAFE_INTEGER]),
+    user: user(random),
+    session: session(random),
+    gateway: elsewhere(random),
+    limit: random.pick([1, 500, 0, -5, 2 ** 31, Number.MAX_SAFE_INTEGER]),
   },
-  { kind: 'confirm', user: user(dice), keys: ['m1', 'r1', 'm99999999999999999999', '\u0000', '$1'] },
-  { kind: 'lease', gateway: elsewhere(dice), first: dice.chance(0.5) },
-  { kind: 'leave', gateway: elsewhere(dice) },
+  { kind: 'confirm', user: user(random), keys: ['m1', 'r1', 'm99999999999999999999', '\u0000', '$1'] },
+  { kind: 'lease', gateway: elsewhere(random), first: random.chance(0.5) },
+  { kind: 'leave', gateway: elsewhere(random) },
 ];
 
-const ackEntries: Entries = (dice) => {
-  const ack = { kind: 'ack', from: user(dice), id: id(dice), to: user(dice), at: at(dice) };
-  return [ack, { ...ack, others: others(dice) }];
+const ackEntries: Entries = (random) => {
+  const ack = { kind: 'ack', from: user(random), id: id(random), to: user(random), at: at(random) };
+  return [ack, { ...ack, others: others(random) }];
 };
 
-const gatewayEntries: Entries = (dice) => [
-  { kind: 'message', session: session(dice), ...message(dice) },
+const gatewayEntries: Entries = (random) => [
+  { kind: 'message', session: session(random), ...message(random) },
   {
     kind: 'message',
-    session: session(dice),
-    ...message(dice),
-    others: others(dice),
+    session: session(random),
+    ...message(random),
+    others: others(random),
     returned: 'disconnected',
   },
-  { kind: 'receipt', session: session(dice), user: user(dice), ...receipt(dice) },
-  { kind: 'registered', session: session(dice), mail: true },
-  { kind: 'replaced', session: session(dice) },
-  { kind: 'late', session: session(dice), since: at(dice) },
-  { kind: 'settled', session: session(dice), from: user(dice), id: id(dice) },
-  { kind: 'hint', session: session(dice) },
-  { kind: 'disconnect', session: session(dice) },
-  { kind: 'report', to: 'sixfold.admin.00000000-0000-0000-0000-000000000000', most: dice.whole(1, 1_000) },
+  { kind: 'receipt', session: session(random), user: user(random), ...receipt(random) },
+  { kind: 'registered', session: session(random), mail: true },
+  { kind: 'replaced', session: session(random) },
+  { kind: 'late', session: session(random), since: at(random) },
+  { kind: 'settled', session: session(random), from: user(random), id: id(random) },
+  { kind: 'hint', session: session(random) },
+  { kind: 'disconnect', session: session(random) },
+  {
+    kind: 'report',
+    to: 'sixfold.admin.00000000-0000-0000-0000-000000000000',
+    most: random.integer(1, 1_000),
+  },
   {
     kind: 'mailbox',
-    session: session(dice),
-    messages: [{ key: 'm1', ...message(dice) }],
-    receipts: [{ key: 'r1', ...receipt(dice) }],
+    session: session(random),
+    messages: [{ key: 'm1', ...message(random) }],
+    receipts: [{ key: 'r1', ...receipt(random) }],
     more: true,
   },
 ];

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { SUBPROTOCOL } from '#libs/protocol/limits.ts';
 import type { ErrorPacket, ServerPacket } from '#libs/protocol/server-packets.ts';
-import type { Dice } from '../testkit/dice.ts';
+import type { SeededRandom } from '../testkit/seeded-random.ts';
 import { until } from '../stack/until.ts';
 import { packetFault } from './answers.ts';
 
@@ -87,7 +87,7 @@ export class HonestPair {
   }
 
   /** Sends message after message until the signal. @throws Error with what went wrong */
-  async run(dice: Dice, signal: AbortSignal): Promise<void> {
+  async run(random: SeededRandom, signal: AbortSignal): Promise<void> {
     const bodies = new Map<string, string>();
     const told = new Map<string, string>();
     const receiver = await Client.login(this.#url, this.#tokens[1], (packet, text) => {
@@ -101,7 +101,7 @@ export class HonestPair {
     const fault = () => sender.fault ?? receiver.fault;
     try {
       for (let n = 0; !signal.aborted; n++) {
-        const [id, body] = [`h${n}`, dice.pick(BODIES)];
+        const [id, body] = [`h${n}`, random.pick(BODIES)];
         const began = performance.now();
         sender.send(`{"type":"msg:R","id":"${id}","to":"${this.#to}","body":${body}}`);
         await until(() => signal.aborted || (fault() ?? told.get(id)), {
@@ -116,7 +116,7 @@ export class HonestPair {
         if (bodies.get(id) !== body) throw new Error(`${body} came as ${bodies.get(id) ?? 'nothing'}`);
         this.delivered++;
         this.longestMs = Math.max(this.longestMs, performance.now() - began);
-        await new Promise((resolve) => setTimeout(resolve, dice.whole(0, 50)));
+        await new Promise((resolve) => setTimeout(resolve, random.integer(0, 50)));
       }
     } finally {
       this.refused = sender.refused + receiver.refused;

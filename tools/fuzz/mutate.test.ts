@@ -1,20 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import { Dice } from '../testkit/dice.ts';
+import { SeededRandom } from '../testkit/seeded-random.ts';
 import { readFrames } from './frames.ts';
 import { cut, hurtBytes, hurtJson } from './mutate.ts';
 import { scriptOf } from './scripts.ts';
 
 const packet = { type: 'msg:R', id: 'm1', to: 'bob', body: { a: [1, 2, { b: null }] } };
-const villains = [{ user: 'villain-1', token: 'a.b.c' }];
+const users = [{ user: 'hostile-1', token: 'a.b.c' }];
 const seeds = Array.from({ length: 200 }, (_, seed) => seed);
 
 describe('the same seed', () => {
   test.each([1, 2, 3, 4, 5])('%i does the same', (seed) => {
-    const twice = <T>(make: (dice: Dice) => T) => [make(new Dice(seed)), make(new Dice(seed))] as const;
+    const twice = <T>(make: (random: SeededRandom) => T) =>
+      [make(new SeededRandom(seed)), make(new SeededRandom(seed))] as const;
     for (const make of [
-      (dice: Dice) => hurtBytes(dice, Buffer.from('0123456789')).toString('hex'),
-      (dice: Dice) => hurtJson(dice, packet),
-      (dice: Dice) => JSON.stringify(scriptOf(dice, villains)),
+      (random: SeededRandom) => hurtBytes(random, Buffer.from('0123456789')).toString('hex'),
+      (random: SeededRandom) => hurtJson(random, packet),
+      (random: SeededRandom) => JSON.stringify(scriptOf(random, users)),
     ]) {
       const [first, second] = twice(make);
       expect(first).toBe(second);
@@ -23,7 +24,7 @@ describe('the same seed', () => {
 });
 
 test('seeds differ, and what they do is both JSON and none', () => {
-  const texts = seeds.map((seed) => hurtJson(new Dice(seed), packet));
+  const texts = seeds.map((seed) => hurtJson(new SeededRandom(seed), packet));
   expect(new Set(texts).size).toBeGreaterThan(seeds.length / 2);
   const isJson = (text: string) => {
     try {
@@ -40,7 +41,7 @@ test('seeds differ, and what they do is both JSON and none', () => {
 
 test('pieces make up the whole', () => {
   const bytes = Buffer.from('the whole of it');
-  for (const seed of seeds) expect(Buffer.concat(cut(new Dice(seed), bytes))).toEqual(bytes);
+  for (const seed of seeds) expect(Buffer.concat(cut(new SeededRandom(seed), bytes))).toEqual(bytes);
 });
 
 describe('readFrames', () => {

@@ -1,6 +1,6 @@
-import type { Dice } from '../testkit/dice.ts';
+import type { SeededRandom } from '../testkit/seeded-random.ts';
 
-/** Seeded damage to bytes and to JSON values. The same dice do the same damage. */
+/** Seeded damage to bytes and to JSON values. The same random do the same damage. */
 
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
@@ -43,34 +43,35 @@ const ODD_BYTES = [
 ];
 
 /** Some bytes at random. */
-export const randomBytes = (dice: Dice, most: number) =>
-  Buffer.from(Array.from({ length: dice.whole(0, most) }, () => dice.whole(0, 255)));
+export const randomBytes = (random: SeededRandom, most: number) =>
+  Buffer.from(Array.from({ length: random.integer(0, most) }, () => random.integer(0, 255)));
 
 /** Hurts bytes in one to four places. */
-export function hurtBytes(dice: Dice, bytes: Buffer): Buffer {
+export function hurtBytes(random: SeededRandom, bytes: Buffer): Buffer {
   let hurt = Buffer.from(bytes);
-  for (let times = dice.whole(1, 4); times > 0; times--)
-    hurt = Buffer.from(dice.pick(BYTE_HURTS)(dice, hurt));
+  for (let times = random.integer(1, 4); times > 0; times--)
+    hurt = Buffer.from(random.pick(BYTE_HURTS)(random, hurt));
   return hurt;
 }
 
-type ByteHurt = (dice: Dice, bytes: Buffer) => Uint8Array;
+type ByteHurt = (random: SeededRandom, bytes: Buffer) => Uint8Array;
 
-function around(dice: Dice, bytes: Buffer, inside: (cut: Buffer) => Buffer): Buffer {
-  const from = dice.whole(0, bytes.length);
-  const to = Math.min(bytes.length, from + dice.whole(0, 16));
+function around(random: SeededRandom, bytes: Buffer, inside: (cut: Buffer) => Buffer): Buffer {
+  const from = random.integer(0, bytes.length);
+  const to = Math.min(bytes.length, from + random.integer(0, 16));
   return Buffer.concat([bytes.subarray(0, from), inside(bytes.subarray(from, to)), bytes.subarray(to)]);
 }
 
 const BYTE_HURTS: readonly ByteHurt[] = [
-  (dice, bytes) =>
-    around(dice, bytes, (cut) => Buffer.from(cut.map((byte) => byte ^ (1 << dice.whole(0, 7))))),
-  (dice, bytes) => around(dice, bytes, (cut) => Buffer.concat([cut, Buffer.from([dice.pick(ODD_BYTES)])])),
-  (dice, bytes) => around(dice, bytes, () => Buffer.alloc(0)),
-  (dice, bytes) => around(dice, bytes, (cut) => Buffer.concat([cut, cut])),
-  (dice, bytes) => around(dice, bytes, () => randomBytes(dice, 16)),
-  (dice, bytes) => around(dice, bytes, (cut) => Buffer.from(cut).reverse()),
-  (dice, bytes) => bytes.subarray(0, dice.whole(0, bytes.length)),
+  (random, bytes) =>
+    around(random, bytes, (cut) => Buffer.from(cut.map((byte) => byte ^ (1 << random.integer(0, 7))))),
+  (random, bytes) =>
+    around(random, bytes, (cut) => Buffer.concat([cut, Buffer.from([random.pick(ODD_BYTES)])])),
+  (random, bytes) => around(random, bytes, () => Buffer.alloc(0)),
+  (random, bytes) => around(random, bytes, (cut) => Buffer.concat([cut, cut])),
+  (random, bytes) => around(random, bytes, () => randomBytes(random, 16)),
+  (random, bytes) => around(random, bytes, (cut) => Buffer.from(cut).reverse()),
+  (random, bytes) => bytes.subarray(0, random.integer(0, bytes.length)),
 ];
 
 /**
@@ -78,14 +79,14 @@ const BYTE_HURTS: readonly ByteHurt[] = [
  *
  * @returns its text, which is no JSON in some cases
  */
-export function hurtJson(dice: Dice, value: unknown): string {
+export function hurtJson(random: SeededRandom, value: unknown): string {
   const places = countPlaces(value);
-  const hurt = new Set(Array.from({ length: dice.whole(1, 3) }, () => dice.whole(0, places - 1)));
+  const hurt = new Set(Array.from({ length: random.integer(1, 3) }, () => random.integer(0, places - 1)));
   let place = 0;
   const write = (inside: unknown): string => {
     const isHurt = hurt.has(place++);
-    const text = writeInside(dice, inside, isHurt && dice.chance(0.4), write);
-    return isHurt && dice.chance(0.7) ? dice.pick(ODD_VALUES) : text;
+    const text = writeInside(random, inside, isHurt && random.chance(0.4), write);
+    return isHurt && random.chance(0.7) ? random.pick(ODD_VALUES) : text;
   };
   return write(value);
 }
@@ -95,7 +96,12 @@ function countPlaces(value: unknown): number {
   return Object.values(value).reduce((sum: number, inside) => sum + countPlaces(inside), 1);
 }
 
-function writeInside(dice: Dice, value: unknown, hurt: boolean, write: (inside: unknown) => string): string {
+function writeInside(
+  random: SeededRandom,
+  value: unknown,
+  hurt: boolean,
+  write: (inside: unknown) => string,
+): string {
   if (Array.isArray(value)) {
     const items = value.map(write);
     return `[${(hurt ? [...items, ...items] : items).join(',')}]`;
@@ -103,20 +109,20 @@ function writeInside(dice: Dice, value: unknown, hurt: boolean, write: (inside: 
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const members = Object.entries(value).map(([name, inside]) => `${JSON.stringify(name)}:${write(inside)}`);
   if (!hurt || members.length === 0) return `{${members.join(',')}}`;
-  const one = dice.pick(members);
+  const one = random.pick(members);
   const changed = [
     members.filter((member) => member !== one),
     [...members, one],
-    dice.shuffled(members),
+    random.shuffled(members),
     [...members, `"__proto__":{${one}}`],
-    [`${JSON.stringify(dice.pick(Object.keys(value)))}:${dice.pick(ODD_VALUES)}`, ...members],
+    [`${JSON.stringify(random.pick(Object.keys(value)))}:${random.pick(ODD_VALUES)}`, ...members],
   ];
-  return `{${dice.pick(changed).join(',')}}`;
+  return `{${random.pick(changed).join(',')}}`;
 }
 
 /** Cuts bytes into pieces at random places. */
-export function cut(dice: Dice, bytes: Buffer): Buffer[] {
-  const places = Array.from({ length: dice.whole(0, 6) }, () => dice.whole(0, bytes.length)).sort(
+export function cut(random: SeededRandom, bytes: Buffer): Buffer[] {
+  const places = Array.from({ length: random.integer(0, 6) }, () => random.integer(0, bytes.length)).sort(
     (a, b) => a - b,
   );
   return [0, ...places]

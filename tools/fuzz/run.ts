@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Dice } from '../testkit/dice.ts';
+import { SeededRandom } from '../testkit/seeded-random.ts';
 import type { Progress } from '../progress.ts';
 import { killStack } from '../stack/leftovers.ts';
 import { signToken } from '../stack/token.ts';
@@ -11,8 +11,8 @@ import { Forger } from './forger.ts';
 import { HonestPair } from './honest.ts';
 import type { FuzzOptions, FuzzResult } from './options.ts';
 import type { Script } from './scripts.ts';
-import { Villains } from './villains.ts';
-import { SECRET, World } from './world.ts';
+import { HostileClients } from './hostile-clients.ts';
+import { SECRET, Environment } from './environment.ts';
 
 const LOOK_EVERY_MS = 500;
 /** When everything hostile is over: how long until nothing is left of it, milliseconds. */
@@ -39,16 +39,16 @@ export async function runFuzz(
   const dataDir = mkdtempSync(join(parent, 'sixfold-fuzz-'));
   const clearUp = () => killStack(dataDir);
   process.once('exit', clearUp);
-  const world = new World(dataDir, options);
+  const environment = new Environment(dataDir, options);
   try {
     progress.say('starting broker, database and services');
-    await world.start();
-    const result = await attack(world, options, progress, dataDir);
-    result.fault ??= world.leak() ?? (await world.stop())[0];
+    await environment.start();
+    const result = await attack(environment, options, progress, dataDir);
+    result.fault ??= environment.leak() ?? (await environment.stop())[0];
     if (result.fault === undefined) rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
     return result;
   } finally {
-    await world.stop();
+    await environment.stop();
     killStack(dataDir);
     process.off('exit', clearUp);
   }
@@ -56,8 +56,8 @@ export async function runFuzz(
 
 /** Everybody who takes part in a run, and what was found. */
 interface Run {
-  world: World;
-  villains: Villains;
+  environment: Environment;
+  hostileClients: HostileClients;
   forger: Forger;
   pairs: readonly HonestPair[];
   faults: string[];
@@ -66,35 +66,40 @@ interface Run {
 }
 
 async function attack(
-  world: World,
+  environment: Environment,
   options: FuzzOptions,
   progress: Progress,
   dataDir: string,
 ): Promise<FuzzResult> {
   const { seed, connections, seconds, replay: file } = options;
-  const villains = await Villains.gather(world.gateway.port);
-  const forger = await Forger.open(world.amqpUrl);
-  const pairs = await honestPairs(world, options.pairs);
-  const run: Run = { world, villains, forger, pairs, faults: [], over: new AbortController() };
+  const hostileClients = await HostileClients.gather(environment.gateway.port);
+  const forger = await Forger.open(environment.amqpUrl);
+  const pairs = await honestPairs(environment, options.pairs);
+  const run: Run = { environment, hostileClients, forger, pairs, faults: [], over: new AbortController() };
   const { signal } = run.over;
   const calm = new AbortController();
-  const honest = pairs.map((pair, n) => guarded(run, pair.run(new Dice(seed + n), calm.signal)));
+  const honest = pairs.map((pair, n) => guarded(run, pair.run(new SeededRandom(seed + n), calm.signal)));
   const hostile =
     file === undefined
-      ? [villains.run(seed, connections, signal), forge(world, forger, options, signal)]
-      : [replay(file, villains)];
+      ? [hostileClients.run(seed, connections, signal), forge(environment, forger, options, signal)]
+      : [replay(file, hostileClients)];
   await watch(run, seconds, dataDir, progress);
   await Promise.all(hostile.map((one) => guarded(run, one)));
-  if (run.faults.length === 0) await guarded(run, rest(world, forger, pairs.length));
+  if (run.faults.length === 0) await guarded(run, rest(environment, forger, pairs.length));
   calm.abort();
   await Promise.all(honest);
   if (run.faults.length === 0) await look(run);
   await forger.close();
   const { faults } = run;
-  const cause = faults.length > 0 ? await world.fault() : undefined; // others notice what it causes
+  const cause = faults.length > 0 ? await environment.fault() : undefined; // others notice what it causes
   if (cause !== undefined) faults.unshift(cause);
   if (faults.length > 0)
-    record(dataDir, { fault: faults.join('\n'), seed, scripts: villains.latest, forged: forger.latest });
+    record(dataDir, {
+      fault: faults.join('\n'),
+      seed,
+      scripts: hostileClients.latest,
+      forged: forger.latest,
+    });
   return resultOf(run, dataDir);
 }
 
@@ -106,10 +111,10 @@ function guarded({ faults, over }: Run, work: Promise<void>): Promise<void> {
   });
 }
 
-function resultOf({ villains, forger, pairs, faults }: Run, dataDir: string): FuzzResult {
+function resultOf({ hostileClients, forger, pairs, faults }: Run, dataDir: string): FuzzResult {
   return {
     fault: faults[0],
-    connections: villains.count,
+    connections: hostileClients.count,
     forged: forger.published,
     buried: forger.buried,
     delivered: pairs.reduce((sum, { delivered }) => sum + delivered, 0),
@@ -119,8 +124,8 @@ function resultOf({ villains, forger, pairs, faults }: Run, dataDir: string): Fu
   };
 }
 
-async function look({ world, villains, forger, faults, over }: Run): Promise<void> {
-  const fault = (await world.fault()) ?? villains.fault ?? forger.fault;
+async function look({ environment, hostileClients, forger, faults, over }: Run): Promise<void> {
+  const fault = (await environment.fault()) ?? hostileClients.fault ?? forger.fault;
   if (fault !== undefined) faults.push(fault);
   if (faults.length > 0) over.abort();
 }
@@ -144,35 +149,35 @@ async function watch(run: Run, seconds: number, dataDir: string, progress: Progr
 }
 
 /** Everything unreadable is buried, and of the hostile connections none is left. */
-async function rest(world: World, forger: Forger, pairs: number): Promise<void> {
+async function rest(environment: Environment, forger: Forger, pairs: number): Promise<void> {
   await forger.settled(PATIENCE_MS);
-  const gone = async () => (await world.value('gateway-1', 'sixfold_connections')) === 2 * pairs;
+  const gone = async () => (await environment.value('gateway-1', 'sixfold_connections')) === 2 * pairs;
   await until(gone, { what: 'the hostile connections to be gone', timeoutMs: PATIENCE_MS });
 }
 
 async function forge(
-  world: World,
+  environment: Environment,
   forger: Forger,
   { seed, forged }: FuzzOptions,
   signal: AbortSignal,
 ): Promise<void> {
   if (forged === 0) return;
-  const dice = new Dice(seed);
-  const gateway = await gatewayIncarnation(world);
+  const random = new SeededRandom(seed);
+  const gateway = await gatewayIncarnation(environment);
   while (!signal.aborted) {
-    await forger.publish(dice, gateway);
-    await delay(dice.wait(1_000 / forged), undefined, { signal }).catch(() => undefined);
+    await forger.publish(random, gateway);
+    await delay(random.wait(1_000 / forged), undefined, { signal }).catch(() => undefined);
   }
 }
 
 /** The name of the gateway's queue is told in its log only. */
-async function gatewayIncarnation({ gateway }: World): Promise<string> {
+async function gatewayIncarnation({ gateway }: Environment): Promise<string> {
   const found = () => /"incarnation":"([^"]+)"/.exec(readFileSync(gateway.spec.logFile, 'utf8'))?.[1];
   return (await until(found, { what: "the gateway's incarnation" })) ?? '';
 }
 
-async function honestPairs(world: World, count: number): Promise<HonestPair[]> {
-  const url = `ws://127.0.0.1:${world.gateway.port}/ws`;
+async function honestPairs(environment: Environment, count: number): Promise<HonestPair[]> {
+  const url = `ws://127.0.0.1:${environment.gateway.port}/ws`;
   const token = (user: string) => signToken(SECRET, user);
   return Promise.all(
     Array.from({ length: count }, async (_, n) => {
@@ -182,9 +187,9 @@ async function honestPairs(world: World, count: number): Promise<HonestPair[]> {
   );
 }
 
-async function replay(file: string, villains: Villains): Promise<void> {
+async function replay(file: string, hostileClients: HostileClients): Promise<void> {
   const { scripts } = JSON.parse(readFileSync(file, 'utf8')) as Recording;
-  for (const script of scripts) await villains.play(script);
+  for (const script of scripts) await hostileClients.play(script);
 }
 
 function record(dataDir: string, recording: Recording): void {

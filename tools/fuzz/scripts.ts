@@ -1,4 +1,4 @@
-import type { Dice } from '../testkit/dice.ts';
+import type { SeededRandom } from '../testkit/seeded-random.ts';
 import { closeFrame, frame, OPCODES } from './frames.ts';
 import { cut, hurtBytes, hurtJson, randomBytes } from './mutate.ts';
 import { request, UPGRADE } from './wire.ts';
@@ -14,35 +14,38 @@ export interface Script {
 }
 
 /** Who is hostile, with a token that is good. */
-export interface Villain {
+export interface HostileUser {
   user: string;
   token: string;
 }
 
 /** Makes a script from valid parts, most of which are then hurt somewhere. */
-export function scriptOf(dice: Dice, villains: readonly Villain[]): Script {
-  const upgrade = Buffer.from(upgradeOf(dice), 'latin1');
+export function scriptOf(random: SeededRandom, users: readonly HostileUser[]): Script {
+  const upgrade = Buffer.from(upgradeOf(random), 'latin1');
   const login = {
     type: 'login:R',
-    token: dice.pick(villains).token,
-    device: dice.pick(['default', 'phone', 'x']),
+    token: random.pick(users).token,
+    device: random.pick(['default', 'phone', 'x']),
   };
-  const frames = [dice.chance(0.85) ? frame(JSON.stringify(login)) : framed(dice, login)].flat();
-  for (let left = dice.whole(0, 25); left > 0; left--) frames.push(...framed(dice, packetOf(dice, villains)));
-  if (dice.chance(0.1)) frames.splice(0, frames.length, ...dice.shuffled(frames));
+  const frames = [random.chance(0.85) ? frame(JSON.stringify(login)) : framed(random, login)].flat();
+  for (let left = random.integer(0, 25); left > 0; left--)
+    frames.push(...framed(random, packetOf(random, users)));
+  if (random.chance(0.1)) frames.splice(0, frames.length, ...random.shuffled(frames));
   const bytes = Buffer.concat(frames);
-  const writes = dice.chance(0.3) ? cut(dice, dice.chance(0.3) ? hurtBytes(dice, bytes) : bytes) : frames;
-  const all = [...(dice.chance(0.15) ? cut(dice, upgrade) : [upgrade]), ...writes];
+  const writes = random.chance(0.3)
+    ? cut(random, random.chance(0.3) ? hurtBytes(random, bytes) : bytes)
+    : frames;
+  const all = [...(random.chance(0.15) ? cut(random, upgrade) : [upgrade]), ...writes];
   return {
     writes: all.map((write) => write.toString('base64')),
-    early: dice.chance(0.2) ? all.length : all.length - writes.length,
-    end: dice.pick(['fin', 'reset', 'stay', 'stay', 'stay', 'hang']),
+    early: random.chance(0.2) ? all.length : all.length - writes.length,
+    end: random.pick(['fin', 'reset', 'stay', 'stay', 'stay', 'hang']),
   };
 }
 
-function upgradeOf(dice: Dice): string {
+function upgradeOf(random: SeededRandom): string {
   const lines = [...UPGRADE];
-  if (dice.chance(0.85)) return request(lines);
+  if (random.chance(0.85)) return request(lines);
   const odd = [
     'Content-Length: 5',
     'Transfer-Encoding: chunked',
@@ -51,9 +54,13 @@ function upgradeOf(dice: Dice): string {
     'X: \0',
     `X: ${'x'.repeat(17_000)}`,
   ];
-  lines.splice(dice.whole(0, lines.length), dice.whole(0, 2), ...(dice.chance(0.6) ? [dice.pick(odd)] : []));
+  lines.splice(
+    random.integer(0, lines.length),
+    random.integer(0, 2),
+    ...(random.chance(0.6) ? [random.pick(odd)] : []),
+  );
   const text = request(lines);
-  return dice.chance(0.6) ? text : hurtBytes(dice, Buffer.from(text, 'latin1')).toString('latin1');
+  return random.chance(0.6) ? text : hurtBytes(random, Buffer.from(text, 'latin1')).toString('latin1');
 }
 
 const BODIES = [
@@ -66,61 +73,61 @@ const BODIES = [
   { __proto__: null, '': '' },
 ];
 
-function packetOf(dice: Dice, villains: readonly Villain[]): unknown {
-  const { user, token } = dice.pick(villains);
-  const id = dice.pick(['m1', 'm2', '__proto__', `m${dice.whole(0, 1e9)}`]);
-  return dice.pick([
+function packetOf(random: SeededRandom, users: readonly HostileUser[]): unknown {
+  const { user, token } = random.pick(users);
+  const id = random.pick(['m1', 'm2', '__proto__', `m${random.integer(0, 1e9)}`]);
+  return random.pick([
     { type: 'ping' },
-    { type: 'msg:R', id, to: user, body: dice.pick(BODIES) },
-    { type: 'msg:R', id, to: user, body: dice.pick(BODIES), seq: dice.whole(0, 9) },
-    { type: 'msg:R', id, to: 'nobody', body: dice.pick(BODIES) },
+    { type: 'msg:R', id, to: user, body: random.pick(BODIES) },
+    { type: 'msg:R', id, to: user, body: random.pick(BODIES), seq: random.integer(0, 9) },
+    { type: 'msg:R', id, to: 'nobody', body: random.pick(BODIES) },
     { type: 'ack:R', id, from: user },
-    { type: 'offline:R', limit: dice.whole(1, 500) },
+    { type: 'offline:R', limit: random.integer(1, 500) },
     { type: 'offline:R' },
-    { type: 'offline:A', keys: [`m${dice.whole(1, 2_000)}`, `r${dice.whole(1, 2_000)}`] },
+    { type: 'offline:A', keys: [`m${random.integer(1, 2_000)}`, `r${random.integer(1, 2_000)}`] },
     { type: 'login:R', token, device: 'default' },
   ]);
 }
 
 /** A packet, hurt or not, in frames that are hurt or not. */
-function framed(dice: Dice, packet: unknown): Buffer[] {
+function framed(random: SeededRandom, packet: unknown): Buffer[] {
   const good = Buffer.from(JSON.stringify(packet));
-  const how = dice.whole(0, 9);
+  const how = random.integer(0, 9);
   const data =
     how < 4
       ? good
       : how < 8
-        ? Buffer.from(hurtJson(dice, packet))
+        ? Buffer.from(hurtJson(random, packet))
         : how < 9
-          ? hurtBytes(dice, good)
-          : randomBytes(dice, 200);
-  if (dice.chance(0.75)) return [frame(data)];
-  const mask = dice.whole(0, 0x7fffffff);
-  const oddLength = dice.pick([0, 1, 65_537, 1n << 31n, 1n << 32n, 1n << 53n, (1n << 64n) - 1n]);
-  return dice.pick<() => Buffer[]>([
+          ? hurtBytes(random, good)
+          : randomBytes(random, 200);
+  if (random.chance(0.75)) return [frame(data)];
+  const mask = random.integer(0, 0x7fffffff);
+  const oddLength = random.pick([0, 1, 65_537, 1n << 31n, 1n << 32n, 1n << 53n, (1n << 64n) - 1n]);
+  return random.pick<() => Buffer[]>([
     () =>
-      cut(dice, data).map((part, n, { length }) =>
+      cut(random, data).map((part, n, { length }) =>
         frame(part, { mask, opcode: n === 0 ? 1 : 0, fin: n === length - 1 }),
       ),
     () => [
       frame(data, {
         mask,
-        opcode: dice.whole(0, 15),
-        fin: dice.chance(0.5),
-        reserved: dice.chance(0.3) ? dice.whole(0, 7) : 0,
+        opcode: random.integer(0, 15),
+        fin: random.chance(0.5),
+        reserved: random.chance(0.3) ? random.integer(0, 7) : 0,
       }),
     ],
     () => [frame(data, { mask: null })],
     () => [frame(data.subarray(0, 300), { mask, length: oddLength, lengthBits: 64 })],
     () => [frame(data.subarray(0, 125), { opcode: OPCODES.ping }), frame(data)],
     () =>
-      Array.from({ length: dice.whole(1, 400) }, () =>
-        frame('x', { opcode: dice.pick([OPCODES.ping, OPCODES.pong]) }),
+      Array.from({ length: random.integer(1, 400) }, () =>
+        frame('x', { opcode: random.pick([OPCODES.ping, OPCODES.pong]) }),
       ),
     () => [
       closeFrame(
-        dice.pick([0, 999, 1000, 1001, 1005, 1006, 1011, 1015, 3000, 4000, 4999, 5000, 65_535]),
-        randomBytes(dice, 130),
+        random.pick([0, 999, 1000, 1001, 1005, 1006, 1011, 1015, 3000, 4000, 4999, 5000, 65_535]),
+        randomBytes(random, 130),
       ),
     ],
     () => [
@@ -128,8 +135,8 @@ function framed(dice: Dice, packet: unknown): Buffer[] {
       frame('x', { opcode: OPCODES.ping }),
       frame('', { opcode: OPCODES.continuation }),
     ],
-    () => [hurtBytes(dice, frame(data))],
-    () => [randomBytes(dice, 500)],
-    () => Array.from({ length: dice.whole(2, 60) }, () => frame(good)),
+    () => [hurtBytes(random, frame(data))],
+    () => [randomBytes(random, 500)],
+    () => Array.from({ length: random.integer(2, 60) }, () => frame(good)),
   ])();
 }

@@ -20,7 +20,7 @@ import { ServiceHandle } from './service-handle.ts';
  * Options of `start`: `ground` uses a broker and a database that run already, `backends` configures those it starts
  * (cluster, TLS, …), `pooler` puts PgBouncer before the database, `proxies` puts a TcpProxy on each connection of a service (`gateway.proxies.broker[0].stall()`),
  * `env` may be a function of kind and name, `root` runs the services of another work tree. `add` can be called again,
- * also after `stopServices`. Beside it: `Dice` (seeded random), `TcpProxy`, `readMetrics`, `processUsage`; in
+ * also after `stopServices`. Beside it: `SeededRandom`, `TcpProxy`, `readMetrics`, `processUsage`; in
  * `tools/stack`: `until`, `freePort`, `signToken`.
  */
 export class Environment implements AsyncDisposable {

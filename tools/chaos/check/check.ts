@@ -1,6 +1,6 @@
 import type { FaultEvent } from '../history.ts';
 import type { Facts, Message } from './facts.ts';
-import { checkMessage, fateOf, isInMailbox, states, type Remains, type Violation } from './guarantees.ts';
+import { checkMessage, fateOf, isInMailbox, states, type Leftovers, type Violation } from './guarantees.ts';
 import { checkOrder, checkTimes } from './order.ts';
 import { checkOutboxes } from './outbox.ts';
 import { checkTakeover } from './takeover.ts';
@@ -14,7 +14,7 @@ const EXPIRING = ['token-endpoint', 'clock-services'];
 export interface Evidence {
   facts: Facts;
   faults: readonly FaultEvent[];
-  remains: Remains & { inFlight: number; dead: number };
+  leftovers: Leftovers & { inFlight: number; dead: number };
   /** What had not come to rest. */
   undone: readonly string[];
   /** Processes that ended though nobody had asked for it. */
@@ -52,12 +52,12 @@ export interface Verdict {
 
 /** Compares what clients saw with what was promised to them. */
 export function check(evidence: Evidence): Verdict {
-  const { facts, faults, remains } = evidence;
+  const { facts, faults, leftovers } = evidence;
   const accepted = facts.messages.filter((message) => message.accepted.length > 0);
   const toSteady = accepted.filter(({ to }) => evidence.steady.has(to));
   const order = checkOrder(facts, faults);
   const violations = [
-    ...accepted.flatMap((message) => checkMessage(message, facts, remains)),
+    ...accepted.flatMap((message) => checkMessage(message, facts, leftovers)),
     ...order.violations,
     ...checkTimes(facts),
     ...checkOutboxes(facts),
@@ -65,7 +65,7 @@ export function check(evidence: Evidence): Verdict {
     ...general(evidence),
     ...unknownRows(evidence),
   ];
-  const fates = Map.groupBy(accepted, (message) => fateOf(message, remains));
+  const fates = Map.groupBy(accepted, (message) => fateOf(message, leftovers));
   const count = (fate: ReturnType<typeof fateOf>) => fates.get(fate)?.length ?? 0;
   const sum = (of: (message: Message) => number) =>
     facts.messages.reduce((total, message) => total + of(message), 0);
@@ -73,10 +73,10 @@ export function check(evidence: Evidence): Verdict {
     sent: facts.messages.length,
     accepted: accepted.length,
     delivered: count('delivered'),
-    storedFirst: (fates.get('delivered') ?? []).filter((m) => states(m, remains).includes('stored')).length,
+    storedFirst: (fates.get('delivered') ?? []).filter((m) => states(m, leftovers).includes('stored')).length,
     rejected: count('rejected'),
     inMailbox: count('in the mailbox'),
-    inFlight: remains.inFlight,
+    inFlight: leftovers.inFlight,
     lost: count('lost'),
     duplicatesOnTheWire: sum(({ arrived }) => Math.max(0, arrived.length - devices(arrived))),
     duplicatesToApplications: sum(({ handed }) => {
@@ -95,12 +95,12 @@ export function check(evidence: Evidence): Verdict {
 const devices = (sayings: readonly { who: string }[]) => new Set(sayings.map(({ who }) => who)).size;
 
 /** What is wrong with the run as a whole. */
-function general({ facts, faults, remains, undone, crashes }: Evidence): Violation[] {
+function general({ facts, faults, leftovers, undone, crashes }: Evidence): Violation[] {
   const violations: Violation[] = [];
   const expiring = faults.some(({ fault }) => EXPIRING.some((name) => fault.startsWith(name)));
   const honest = expiring ? [...HONEST_ERRORS, 'unauthorized'] : HONEST_ERRORS;
-  if (remains.dead > 0)
-    violations.push({ guarantee: 'G6', what: `${remains.dead} messages were buried in sixfold.dead` });
+  if (leftovers.dead > 0)
+    violations.push({ guarantee: 'G6', what: `${leftovers.dead} messages were buried in sixfold.dead` });
   for (const [code, times] of facts.errors)
     if (!honest.includes(code))
       violations.push({ guarantee: 'G6', what: `clients were told ${code} ${times} times` });
@@ -112,9 +112,9 @@ function general({ facts, faults, remains, undone, crashes }: Evidence): Violati
 }
 
 /** The database holds nothing that nobody sent. What an accepted message lacks in the ledger is counted as lost. */
-function unknownRows({ facts, remains }: Evidence): Violation[] {
-  const known = facts.messages.filter((message) => isInMailbox(message, remains)).length;
-  const rows = remains.mailbox.size;
+function unknownRows({ facts, leftovers }: Evidence): Violation[] {
+  const known = facts.messages.filter((message) => isInMailbox(message, leftovers)).length;
+  const rows = leftovers.mailbox.size;
   if (known === rows) return [];
   return [{ guarantee: 'G6', what: `${rows} messages in mailboxes, and clients know of ${known}` }];
 }

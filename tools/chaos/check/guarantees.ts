@@ -1,7 +1,7 @@
 import type { Facts, Message } from './facts.ts';
 
 /** What was still on the server when everything had settled. */
-export interface Remains {
+export interface Leftovers {
   /** Messages in mailboxes, as `<receiver> <sender> <id>`. */
   mailbox: ReadonlySet<string>;
   /** How many messages each mailbox holds. */
@@ -26,27 +26,27 @@ export type Fate = 'delivered' | 'rejected' | 'in the mailbox' | 'lost';
 const FINAL = ['delivered', 'rejected'];
 
 /** Every state that the sender was told of, or will find in its mailbox. */
-export function states(message: Message, { receipts }: Remains): string[] {
+export function states(message: Message, { receipts }: Leftovers): string[] {
   const waiting = receipts.get(`${message.from} ${message.to} ${message.id}`);
   return [...message.words.map(({ state }) => state), ...(waiting === undefined ? [] : [waiting])];
 }
 
 /** Nobody empties the mailbox of one who left: once full, it stays so. */
-const isFull = (user: string, { left }: Facts, { held, quota }: Remains) =>
+const isFull = (user: string, { left }: Facts, { held, quota }: Leftovers) =>
   left.has(user) && (held.get(user) ?? 0) >= quota;
 
-export const isInMailbox = ({ to, from, id }: Message, { mailbox }: Remains) =>
+export const isInMailbox = ({ to, from, id }: Message, { mailbox }: Leftovers) =>
   mailbox.has(`${to} ${from} ${id}`);
 
 /**
  * Where an accepted message is at the end, by what the server says of it: to its sender, or in its database. What a
  * sender who left for good did not hear of any more is delivered if the receiver's application has it.
  */
-export function fateOf(message: Message, remains: Remains): Fate {
-  const known = states(message, remains);
+export function fateOf(message: Message, leftovers: Leftovers): Fate {
+  const known = states(message, leftovers);
   if (known.includes('delivered')) return 'delivered';
   if (known.includes('rejected')) return 'rejected';
-  if (isInMailbox(message, remains)) return 'in the mailbox';
+  if (isInMailbox(message, leftovers)) return 'in the mailbox';
   return message.handed.length > 0 ? 'delivered' : 'lost';
 }
 
@@ -65,13 +65,13 @@ function checkWord(message: Message, fate: Fate, known: readonly string[]): Viol
 }
 
 /** G1 to G3 and G5 for one accepted message. */
-export function checkMessage(message: Message, facts: Facts, remains: Remains): Violation[] {
+export function checkMessage(message: Message, facts: Facts, leftovers: Leftovers): Violation[] {
   const violations: Violation[] = [];
   const violated = (guarantee: Violation['guarantee'], what: string) =>
     violations.push({ guarantee, what, message });
   const { handed, told } = message;
-  const fate = fateOf(message, remains);
-  const known = states(message, remains);
+  const fate = fateOf(message, leftovers);
+  const known = states(message, leftovers);
 
   if (fate === 'lost') violated('G1', 'accepted, and neither delivered, nor rejected, nor in the mailbox');
   if (fate === 'delivered' && handed.length === 0)
@@ -83,7 +83,7 @@ export function checkMessage(message: Message, facts: Facts, remains: Remains): 
     if (times.filter(({ again }) => !again).length > 1) violated('G2', `handed to ${who} twice`);
 
   if (handed.length > 0 && known.includes('rejected')) violated('G3', 'rejected, and delivered all the same');
-  if (known.includes('rejected') && !isFull(message.to, facts, remains))
+  if (known.includes('rejected') && !isFull(message.to, facts, leftovers))
     violated('G3', 'rejected, and the mailbox of its receiver was not full');
   if (!facts.left.has(message.from) && known.includes(fate) && !told.includes(fate) && FINAL.includes(fate))
     violated('G3', `the application was told ${told.join(', ') || 'nothing'}, and the wire said ${fate}`);

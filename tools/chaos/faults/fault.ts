@@ -1,12 +1,12 @@
-import type { Dice } from '../../testkit/dice.ts';
-import type { World } from '../world.ts';
+import type { SeededRandom } from '../../testkit/seeded-random.ts';
+import type { Environment } from '../environment.ts';
 
 /** Something that may go wrong, before anybody decided that it does. */
 export interface Fault {
   /** How often it is chosen, compared with others. */
   readonly weight: number;
   /** Whom it may hit. */
-  targets(world: World): Target[];
+  targets(environment: Environment): Target[];
 }
 
 /** Somebody whom a fault may hit. */
@@ -15,7 +15,7 @@ export interface Target {
   /** Whom it hurts: nobody is hurt twice at the same time. The nodes of a cluster count as one. */
   readonly hurts: string;
   /** Hurts; says what it did and how it is healed. */
-  strike(dice: Dice): Promise<Wound> | Wound;
+  strike(random: SeededRandom): Promise<Wound> | Wound;
 }
 
 export interface Wound {
@@ -30,7 +30,7 @@ export interface Wound {
 export const nothing = (): void => undefined;
 
 /** Short ones are over before anybody is given up; some outlast the ack timeout, long ones heartbeats and leases, too. */
-const short = (dice: Dice) => dice.whole(200, 2_000);
-const middle = (dice: Dice) => dice.whole(2_000, 4_500);
-export const long = (dice: Dice) => dice.whole(5_000, 10_000);
-export const any = (dice: Dice) => dice.pick([short, middle, long])(dice);
+const short = (random: SeededRandom) => random.integer(200, 2_000);
+const middle = (random: SeededRandom) => random.integer(2_000, 4_500);
+export const long = (random: SeededRandom) => random.integer(5_000, 10_000);
+export const any = (random: SeededRandom) => random.pick([short, middle, long])(random);

@@ -1,4 +1,11 @@
-import { crews, disks, freezeCrew, killCrew, shiftCrewClock, tokenEndpoint } from './clients.ts';
+import {
+  clientProcesses,
+  disks,
+  freezeClients,
+  killClients,
+  shiftClientsClock,
+  tokenEndpoint,
+} from './clients.ts';
 import type { Fault } from './fault.ts';
 import { cut, lose, stall, ways } from './network.ts';
 import { deleteExchange, deleteQueue, forgetGateway, unbindGateway, unbindReturned } from './operator.ts';
@@ -24,7 +31,7 @@ export const FAULTS = {
   'kill-broker': { weight: 1, targets: ({ brokers }) => brokers.map(kill) },
   'kill-database': { weight: 1, targets: ({ databases }) => databases.map(kill) },
   'kill-pooler': { weight: 1, targets: ({ poolers }) => poolers.map(kill) },
-  'kill-clients': { weight: 2, targets: crews(killCrew) },
+  'kill-clients': { weight: 2, targets: clientProcesses(killClients) },
   'kill-starting-gateway': { weight: 1, targets: members('gateway', killStarting) },
   'kill-starting-routing': { weight: 1, targets: members('routing', killStarting) },
   'kill-starting-ack': { weight: 1, targets: members('ack', killStarting) },
@@ -38,7 +45,7 @@ export const FAULTS = {
   'freeze-ack': { weight: 1, targets: members('ack', freeze) },
   'freeze-broker': { weight: 1, targets: ({ brokers }) => brokers.map(freeze) },
   'freeze-pooler': { weight: 1, targets: ({ poolers }) => poolers.map(freeze) },
-  'freeze-clients': { weight: 2, targets: crews(freezeCrew) },
+  'freeze-clients': { weight: 2, targets: clientProcesses(freezeClients) },
   'stall-clients': { weight: 1, targets: ways('clients', stall) },
   'stall-broker': { weight: 2, targets: ways('broker', stall) },
   'stall-database': { weight: 2, targets: ways('database', stall) },
@@ -56,7 +63,7 @@ export const FAULTS = {
   'operator-deletes-exchange': { weight: 1, targets: deleteExchange },
   'operator-unbinds-returned': { weight: 1, targets: unbindReturned },
   'clock-services': { weight: 2, targets: clocksOfServices },
-  'clock-clients': { weight: 1, targets: crews(shiftCrewClock, ', their clock') },
+  'clock-clients': { weight: 1, targets: clientProcesses(shiftClientsClock, ', their clock') },
   'token-endpoint-down': { weight: 1, targets: tokenEndpoint('refuses') },
   'token-endpoint-hangs': { weight: 1, targets: tokenEndpoint('hangs') },
   'token-endpoint-nonsense': { weight: 1, targets: tokenEndpoint('talks nonsense') },

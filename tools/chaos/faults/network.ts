@@ -1,6 +1,6 @@
-import type { Dice } from '../../testkit/dice.ts';
+import type { SeededRandom } from '../../testkit/seeded-random.ts';
 import type { TcpProxy } from '../../testkit/tcp-proxy.ts';
-import type { World } from '../world.ts';
+import type { Environment } from '../environment.ts';
 import { any, nothing, type Target } from './fault.ts';
 
 /** The way from one process to another kind; where there are several (the nodes of a cluster), all of them or one. */
@@ -11,15 +11,16 @@ interface Way {
 }
 
 const wayName = ({ from, to }: Way) => `${from}, its way to the ${to}`;
-const some = ({ proxies }: Way, dice: Dice) => (dice.chance(0.5) ? proxies : [dice.pick(proxies)]);
+const some = ({ proxies }: Way, random: SeededRandom) =>
+  random.chance(0.5) ? proxies : [random.pick(proxies)];
 
 export function stall(way: Way): Target {
   return {
     name: wayName(way),
     hurts: way.from,
-    strike: (dice) => {
-      const lastsMs = any(dice);
-      const proxies = some(way, dice);
+    strike: (random) => {
+      const lastsMs = any(random);
+      const proxies = some(way, random);
       for (const proxy of proxies) proxy.stall();
       return {
         what: `nothing moves for ${lastsMs} ms`,
@@ -34,8 +35,8 @@ export function lose(way: Way): Target {
   return {
     name: wayName(way),
     hurts: way.from,
-    strike: (dice) => {
-      const proxies = some(way, dice);
+    strike: (random) => {
+      const proxies = some(way, random);
       const count = proxies.reduce((sum, { connections }) => sum + connections, 0);
       for (const proxy of proxies) proxy.lose();
       return { what: `${count} connections half-open`, lastsMs: 0, heal: nothing };
@@ -51,8 +52,8 @@ export function cut(way: Way): Target {
   return {
     name: wayName(way),
     hurts: way.from,
-    strike: (dice) => {
-      const lastsMs = dice.whole(CUT_MS.min, CUT_MS.max);
+    strike: (random) => {
+      const lastsMs = random.integer(CUT_MS.min, CUT_MS.max);
       for (const proxy of way.proxies) proxy.cut();
       return {
         what: `cut off for ${lastsMs} ms`,
@@ -64,8 +65,8 @@ export function cut(way: Way): Target {
 }
 
 /** The ways of one kind, one target for each service that has such a way. */
-export const ways = (to: Way['to'], hurt: (way: Way) => Target) => (world: World) =>
-  world.members.flatMap((member) => {
+export const ways = (to: Way['to'], hurt: (way: Way) => Target) => (environment: Environment) =>
+  environment.members.flatMap((member) => {
     const proxies = [member[to] ?? []].flat();
     return proxies.length > 0 ? [hurt({ from: member.process.name, to, proxies })] : [];
   });

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Dice } from '../../testkit/dice.ts';
+import type { SeededRandom } from '../../testkit/seeded-random.ts';
 import type { ProcessHandle } from '../../testkit/process-handle.ts';
 import type { Member } from '../member.ts';
-import type { World } from '../world.ts';
+import type { Environment } from '../environment.ts';
 import { any, type Target } from './fault.ts';
 
 const START_TRIES = 3;
@@ -28,8 +28,8 @@ export function kill(handle: ProcessHandle): Target {
   return {
     name: handle.name,
     hurts: hurtsOf(handle.name),
-    strike: async (dice) => {
-      const lastsMs = dice.whole(0, 4_000);
+    strike: async (random) => {
+      const lastsMs = random.integer(0, 4_000);
       await handle.kill('SIGKILL');
       return { what: `kill -9, down for ${lastsMs} ms`, lastsMs, heal: () => restart(handle) };
     },
@@ -41,9 +41,9 @@ export function killStarting(handle: ProcessHandle): Target {
   return {
     name: handle.name,
     hurts: hurtsOf(handle.name),
-    strike: async (dice) => {
+    strike: async (random) => {
       const { most, minMs, maxMs } = CUT_STARTS;
-      const cuts = Array.from({ length: dice.whole(1, most) }, () => dice.whole(minMs, maxMs));
+      const cuts = Array.from({ length: random.integer(1, most) }, () => random.integer(minMs, maxMs));
       await handle.kill('SIGKILL');
       for (const ms of cuts) await startAndKill(handle, ms);
       const what = `kill -9, and again ${cuts.join(', ')} ms after its start`;
@@ -58,9 +58,9 @@ export function killStartingDatabase(handle: ProcessHandle, dataDir: string): Ta
   const pidFile = join(dataDir, 'postgres/cluster/postmaster.pid');
   return {
     ...target,
-    strike: async (dice) => {
-      const wound = await target.strike(dice);
-      if (!dice.chance(0.5)) return wound;
+    strike: async (random) => {
+      const wound = await target.strike(random);
+      if (!random.chance(0.5)) return wound;
       writeFileSync(pidFile, '');
       return { ...wound, what: `${wound.what}; its pid file is empty` };
     },
@@ -79,8 +79,8 @@ export function freeze(handle: ProcessHandle): Target {
   return {
     name: handle.name,
     hurts: hurtsOf(handle.name),
-    strike: (dice) => {
-      const lastsMs = any(dice);
+    strike: (random) => {
+      const lastsMs = any(random);
       handle.signal('SIGSTOP');
       return { what: `SIGSTOP for ${lastsMs} ms`, lastsMs, heal: () => handle.signal('SIGCONT') };
     },
@@ -112,9 +112,9 @@ function shiftClock({ kind, process, clock }: Member): Target {
   return {
     name: process.name,
     hurts: `${process.name}, its clock`, // whatever else happens to it
-    strike: (dice: Dice) => {
-      const lastsMs = any(dice);
-      const seconds = dice.whole(1, CLOCK_S[kind]) * (dice.chance(0.5) ? 1 : -1);
+    strike: (random: SeededRandom) => {
+      const lastsMs = any(random);
+      const seconds = random.integer(1, CLOCK_S[kind]) * (random.chance(0.5) ? 1 : -1);
       clock.shift(seconds * 1_000);
       return { what: `its clock off by ${seconds} s for ${lastsMs} ms`, lastsMs, heal: () => clock.shift(0) };
     },
@@ -122,7 +122,8 @@ function shiftClock({ kind, process, clock }: Member): Target {
 }
 
 /** One target for each process of a kind. */
-export const members = (kind: Member['kind'], hurt: (handle: ProcessHandle) => Target) => (world: World) =>
-  world.members.filter((member) => member.kind === kind).map(({ process }) => hurt(process));
+export const members =
+  (kind: Member['kind'], hurt: (handle: ProcessHandle) => Target) => (environment: Environment) =>
+    environment.members.filter((member) => member.kind === kind).map(({ process }) => hurt(process));
 
-export const clocksOfServices = (world: World): Target[] => world.members.map(shiftClock);
+export const clocksOfServices = (environment: Environment): Target[] => environment.members.map(shiftClock);

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { World } from '../world.ts';
+import type { Environment } from '../environment.ts';
 import { long, type Target } from './fault.ts';
 
 /** Rows that come into a mailbox keep their transaction open for up to so long at its end, seconds. */
@@ -40,12 +40,12 @@ async function run(connectionString: string, text: string): Promise<void> {
   }
 }
 
-export const slowCommits = ({ databaseUrl }: World): Target[] => [
+export const slowCommits = ({ databaseUrl }: Environment): Target[] => [
   {
     name: 'postgres',
     hurts: 'postgres',
-    strike: async (dice) => {
-      const lastsMs = long(dice);
+    strike: async (random) => {
+      const lastsMs = long(random);
       const heal = await slowDown(databaseUrl);
       return {
         what: `what is stored becomes visible late, and not in order, for ${lastsMs} ms`,

@@ -1,7 +1,7 @@
 import type { ClientEvent } from '../history.ts';
 
 /** Counts of one client process since it was started, for whoever watches. The truth is in the history. */
-export class Tally {
+export class Counter {
   sent = 0;
   /** Messages, however often each was sent. */
   accepted = 0;

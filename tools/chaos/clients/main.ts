@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Part } from '../cast.ts';
-import { Dice } from '../../testkit/dice.ts';
+import type { ChaosUser } from '../users.ts';
+import { SeededRandom } from '../../testkit/seeded-random.ts';
 import { type ClientEvent, HistoryFile } from '../history.ts';
-import type { Actor } from './actor.ts';
-import { play } from './conduct.ts';
-import { Tally } from './tally.ts';
+import type { TestClient } from './test-client.ts';
+import { play } from './behaviour.ts';
+import { Counter } from './counter.ts';
 
 /**
  * A process full of reference clients. Started with its {@link Orders} as the only argument; says how it stands every
@@ -14,7 +14,7 @@ import { Tally } from './tally.ts';
 export interface Orders {
   run: number;
   seed: number;
-  parts: Part[];
+  parts: ChaosUser[];
   urls: string[];
   /** Address of the token endpoint. */
   tokens: string;
@@ -35,35 +35,37 @@ const REPORT_MS = 250;
 const orders = JSON.parse(process.argv[2] ?? '') as Orders;
 mkdirSync(orders.dir, { recursive: true });
 const history = new HistoryFile(join(orders.dir, 'history.jsonl'));
-const tally = new Tally();
+const counter = new Counter();
 const ground = {
   ...orders,
   record: (event: ClientEvent) => {
     history.write(event);
-    tally.count(event);
+    counter.count(event);
   },
 };
 const settle = new AbortController();
-const stage = new Map<Part, Actor>();
+const stage = new Map<ChaosUser, TestClient>();
 
 const scenes = orders.parts.map((part, n) =>
   play({
     part,
     ground,
-    dice: new Dice(orders.seed * 1_000 + n),
+    random: new SeededRandom(orders.seed * 1_000 + n),
     everyMs: orders.everyMs,
     settle: settle.signal,
-    onStage: (actor) => stage.set(part, actor),
+    onStage: (client) => stage.set(part, client),
   }),
 );
-const settled = Promise.all(scenes).then(() => (tally.settled = true));
+const settled = Promise.all(scenes).then(() => (counter.settled = true));
 
 const reporting = setInterval(() => {
-  const staying = [...stage].filter(([{ conduct }]) => conduct === 'stays' || conduct === 'comes-and-goes');
-  tally.waiting = staying.reduce((sum, [, actor]) => sum + actor.waiting, 0);
-  tally.offline = staying.filter(([, actor]) => !actor.online).length;
-  tally.arrived ||= tally.offline === 0;
-  process.send?.(tally);
+  const staying = [...stage].filter(
+    ([{ behaviour }]) => behaviour === 'stays' || behaviour === 'comes-and-goes',
+  );
+  counter.waiting = staying.reduce((sum, [, client]) => sum + client.waiting, 0);
+  counter.offline = staying.filter(([, client]) => !client.online).length;
+  counter.arrived ||= counter.offline === 0;
+  process.send?.(counter);
 }, REPORT_MS);
 
 process.on('message', (command: Command) => {
@@ -75,7 +77,7 @@ process.on('disconnect', () => process.exit(1));
 
 async function end(): Promise<void> {
   await settled;
-  await Promise.all([...stage.values()].map((actor) => actor.close('orderly')));
+  await Promise.all([...stage.values()].map((client) => client.close('orderly')));
   clearInterval(reporting);
   history.close();
   process.disconnect();

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { childEnvironment } from '../stack/environment.ts';
 import { withLogFile } from '../stack/log-file.ts';
 import { ProcessClock } from './clock/clock.ts';
-import type { Command, Orders } from './crew/main.ts';
-import { Tally } from './crew/tally.ts';
+import type { Command, Orders } from './clients/main.ts';
+import { Counter } from './clients/counter.ts';
 import type { SmallDisk } from './disk.ts';
 import { type ClientEvent, readHistory } from './history.ts';
 
-export interface CrewOptions {
+export interface ClientProcessOptions {
   /** `clients-1`, … */
   name: string;
   /** Root of the work tree whose client library it uses. */
@@ -24,23 +24,23 @@ export interface CrewOptions {
 const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
 
 /** A process full of clients, as the nemesis and the checker see it. */
-export class Crew {
+export class ClientProcess {
   readonly name: string;
   readonly clock: ProcessClock;
   readonly disk: SmallDisk | undefined;
   /** Ends that nobody had asked for, in words. */
   readonly crashes: string[] = [];
-  readonly #options: CrewOptions;
+  readonly #options: ClientProcessOptions;
   readonly #dir: string;
   #run = 0;
   #child: ChildProcess | undefined;
   #settling = false;
   #ending = false;
-  #tally = new Tally();
+  #counter = new Counter();
   /** Of the runs that were killed. */
-  readonly #earlier: Tally[] = [];
+  readonly #earlier: Counter[] = [];
 
-  constructor(options: CrewOptions) {
+  constructor(options: ClientProcessOptions) {
     this.#options = options;
     this.name = options.name;
     this.disk = options.disk;
@@ -53,11 +53,11 @@ export class Crew {
     const { root, dataDir, orders } = this.#options;
     const storageDir = this.disk?.dir ?? this.#dir;
     const complete: Orders = { ...orders, run: ++this.#run, dir: this.#dir, storageDir };
-    this.#earlier.push(this.#tally);
-    this.#tally = new Tally();
+    this.#earlier.push(this.#counter);
+    this.#counter = new Counter();
     const logFile = join(dataDir, 'logs', `${this.name}.log`);
     const child = withLogFile(logFile, (fd) =>
-      fork(join(root, 'tools/chaos/crew/main.ts'), [JSON.stringify(complete)], {
+      fork(join(root, 'tools/chaos/clients/main.ts'), [JSON.stringify(complete)], {
         cwd: root,
         env: childEnvironment(dataDir, this.clock.env),
         execArgv: [],
@@ -65,7 +65,7 @@ export class Crew {
       }),
     );
     this.#child = child;
-    child.on('message', (tally: Tally) => (this.#tally = tally));
+    child.on('message', (counter: Counter) => (this.#counter = counter));
     child.on('exit', (code, signal) => {
       if (child === this.#child && !this.#ending)
         this.crashes.push(`${this.name} ended by itself: ${String(code ?? signal)}; see ${logFile}`);
@@ -107,13 +107,13 @@ export class Crew {
     await gone;
   }
 
-  get tally(): Tally {
-    return this.#tally;
+  get counter(): Counter {
+    return this.#counter;
   }
 
   /** A count over all runs of the process. */
   total(count: 'sent' | 'accepted' | 'handed' | 'delivered' | 'stored' | 'rejected'): number {
-    return [...this.#earlier, this.#tally].reduce((sum, tally) => sum + tally[count], 0);
+    return [...this.#earlier, this.#counter].reduce((sum, counter) => sum + counter[count], 0);
   }
 
   history(): ClientEvent[] {

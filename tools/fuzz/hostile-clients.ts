@@ -1,9 +1,9 @@
-import { Dice } from '../testkit/dice.ts';
+import { SeededRandom } from '../testkit/seeded-random.ts';
 import { signToken } from '../stack/token.ts';
 import { faultIn } from './answers.ts';
-import { type Script, scriptOf, type Villain } from './scripts.ts';
+import { type Script, scriptOf, type HostileUser } from './scripts.ts';
 import { Wire } from './wire.ts';
-import { SECRET } from './world.ts';
+import { SECRET } from './environment.ts';
 
 /** Longest that a hostile connection stays, milliseconds. */
 const STAY_MS = 400;
@@ -13,23 +13,23 @@ const REMEMBERED = 50;
 const A_YEAR_S = 31_536_000;
 
 /** Hostile clients, many at a time, each with a script of its own. */
-export class Villains {
+export class HostileClients {
   count = 0;
   fault: string | undefined;
   /** Scripts of the latest connections, the last one last. */
   readonly latest: Script[] = [];
   readonly #port: number;
-  readonly #villains: readonly Villain[];
+  readonly #users: readonly HostileUser[];
 
-  private constructor(port: number, villains: readonly Villain[]) {
+  private constructor(port: number, users: readonly HostileUser[]) {
     this.#port = port;
-    this.#villains = villains;
+    this.#users = users;
   }
 
-  static async gather(port: number): Promise<Villains> {
-    const users = Array.from({ length: 8 }, (_, n) => `villain-${n + 1}`);
+  static async gather(port: number): Promise<HostileClients> {
+    const users = Array.from({ length: 8 }, (_, n) => `hostile-${n + 1}`);
     const tokens = await Promise.all(users.map((user) => signToken(SECRET, user, A_YEAR_S)));
-    return new Villains(
+    return new HostileClients(
       port,
       users.map((user, n) => ({ user, token: tokens[n] ?? '' })),
     );
@@ -39,8 +39,8 @@ export class Villains {
   async run(seed: number, atATime: number, signal: AbortSignal): Promise<void> {
     const work = async () => {
       while (!signal.aborted && this.fault === undefined) {
-        const dice = new Dice((seed + 7_919 * ++this.count) % 2 ** 31);
-        await this.play(scriptOf(dice, this.#villains));
+        const random = new SeededRandom((seed + 7_919 * ++this.count) % 2 ** 31);
+        await this.play(scriptOf(random, this.#users));
       }
     };
     await Promise.all(Array.from({ length: atATime }, work));

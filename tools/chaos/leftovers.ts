@@ -3,20 +3,23 @@ import pg from 'pg';
 import { ACK_QUEUE, DEAD_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
 import { readMetrics } from '../testkit/metrics.ts';
 import { withBroker } from './broker.ts';
-import type { Remains } from './check/guarantees.ts';
-import { MAILBOX_QUOTA, type World } from './world.ts';
+import type { Leftovers } from './check/guarantees.ts';
+import { MAILBOX_QUOTA, type Environment } from './environment.ts';
 
 /** Default of ROUTE_PARTITIONS, which chaos leaves alone. */
 const PARTITIONS = 8;
 
 /** Once the services have stopped, the queues must be empty: what a consumer never settled is back in them. */
-export async function leftBehind(world: World): Promise<string[]> {
-  const { inFlight } = await queuedAt(world, await withDatabase(world, (rows) => incarnations(world, rows)));
+export async function leftBehind(environment: Environment): Promise<string[]> {
+  const { inFlight } = await queuedAt(
+    environment,
+    await withDatabase(environment, (rows) => incarnations(environment, rows)),
+  );
   return inFlight === 0 ? [] : [`${inFlight} messages left in queues behind services that have stopped`];
 }
 
 /** What the server still holds, at one moment. */
-export interface Holdings extends Remains {
+export interface Holdings extends Leftovers {
   /** On the way: messages in queues, and those that gateways hold for their users. */
   inFlight: number;
   /** AMQP messages in `sixfold.dead`. */
@@ -24,7 +27,7 @@ export interface Holdings extends Remains {
 }
 
 /** All that gateways ever had. */
-async function incarnations({ forgotten }: World, rows: Rows): Promise<string[]> {
+async function incarnations({ forgotten }: Environment, rows: Rows): Promise<string[]> {
   const known = await rows('SELECT gateway FROM gateways');
   return [...new Set([...forgotten, ...known.map(({ gateway }) => gateway ?? '')])];
 }
@@ -32,7 +35,10 @@ async function incarnations({ forgotten }: World, rows: Rows): Promise<string[]>
 type Rows = (text: string) => Promise<Record<string, string>[]>;
 
 /** One query after the other, past every proxy. */
-export async function withDatabase<T>({ databaseUrl }: World, use: (rows: Rows) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  { databaseUrl }: Environment,
+  use: (rows: Rows) => Promise<T>,
+): Promise<T> {
   const database = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 2_000 });
   database.on('error', () => undefined); // the query fails with it
   await database.connect();
@@ -44,14 +50,14 @@ export async function withDatabase<T>({ databaseUrl }: World, use: (rows: Rows) 
 }
 
 /** Looks into the database, the queues and the metrics. @throws when one of them cannot be reached */
-export function holdings(world: World): Promise<Holdings> {
-  return withDatabase(world, async (rows) => {
+export function holdings(environment: Environment): Promise<Holdings> {
+  return withDatabase(environment, async (rows) => {
     const messages = await rows('SELECT recipient, sender, id FROM offline_messages');
     const receipts = await rows('SELECT recipient, peer, id, state FROM offline_receipts');
-    const queued = await queuedAt(world, await incarnations(world, rows));
+    const queued = await queuedAt(environment, await incarnations(environment, rows));
     return {
       ...queued,
-      inFlight: queued.inFlight + (await held(world)),
+      inFlight: queued.inFlight + (await held(environment)),
       quota: MAILBOX_QUOTA,
       held: countBy(messages.map(({ recipient }) => recipient ?? '')),
       mailbox: new Set(messages.map(({ recipient, sender, id }) => `${recipient} ${sender} ${id}`)),
@@ -67,7 +73,7 @@ function countBy(names: readonly string[]): Map<string, number> {
 }
 
 /** What services have in hand: out of the queues, and not settled. */
-async function held({ members }: World): Promise<number> {
+async function held({ members }: Environment): Promise<number> {
   const counts = members.map(async ({ kind, http }) => {
     const name = kind === 'gateway' ? 'sixfold_inflight_messages' : 'sixfold_unacked_deliveries';
     return (await readMetrics(http)).value(name);
@@ -75,8 +81,8 @@ async function held({ members }: World): Promise<number> {
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
-const queuedAt = (world: World, gateways: readonly string[]) =>
-  withBroker(world, async (connection) => {
+const queuedAt = (environment: Environment, gateways: readonly string[]) =>
+  withBroker(environment, async (connection) => {
     const partitions = Array.from({ length: PARTITIONS }, (_, p) => routeQueue(p));
     const names = [...partitions, ACK_QUEUE, RETURNED_QUEUE, ...gateways.map(gatewayQueue)];
     let inFlight = 0;

@@ -18,7 +18,7 @@ export const SECRET = 'the secret of the fuzzer, long enough for HS256';
 const MOST_MEMORY = 1024 * 1024 * 1024;
 
 /** One process of each service, on a broker and a database of their own unless there are some already. */
-export class World {
+export class Environment {
   readonly services: ProcessHandle[] = [];
   readonly #grounds: ProcessHandle[] = [];
   readonly #dataDir: string;

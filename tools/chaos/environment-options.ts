@@ -1,5 +1,5 @@
 /** What a chaos run has to start, and how its clients behave. */
-export interface WorldOptions {
+export interface EnvironmentOptions {
   /** Decides what the nemesis and the clients do, and when; not what the machine makes of it. */
   seed: number;
   /** Pairs of users; ten have all roles. */
@@ -12,7 +12,7 @@ export interface WorldOptions {
   routing: number;
   ack: number;
   /** Processes that the clients live in. */
-  crews: number;
+  clientProcesses: number;
   /** Three broker nodes instead of one. */
   cluster: boolean;
   /** PgBouncer between the services and the database. */

@@ -2,16 +2,16 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-/** Chance that a seed decides: the same seed throws the same numbers. */
-export class Dice {
+/** Random numbers that a seed decides: the same seed, the same numbers. */
+export class SeededRandom {
   readonly #source: ReturnType<typeof xoroshiro128plus>;
 
   constructor(seed: number) {
     this.#source = xoroshiro128plus(seed);
   }
 
-  /** A whole number from `min` to `max`, both included. */
-  whole(min: number, max: number): number {
+  /** An integer from `min` to `max`, both included. */
+  integer(min: number, max: number): number {
     return uniformInt(this.#source, min, max);
   }
 
@@ -28,12 +28,12 @@ export class Dice {
   /** One of several. @throws RangeError when there is none */
   pick<T>(from: readonly T[]): T {
     if (from.length === 0) throw new RangeError('nothing to pick from');
-    return from[this.whole(0, from.length - 1)] as T;
+    return from[this.integer(0, from.length - 1)] as T;
   }
 
   /** All of them, in another order. */
   shuffled<T>(items: readonly T[]): T[] {
     const rest = [...items];
-    return items.map(() => rest.splice(this.whole(0, rest.length - 1), 1)[0] as T);
+    return items.map(() => rest.splice(this.integer(0, rest.length - 1), 1)[0] as T);
   }
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, connect, MemoryStorage, type Storage, type Tuning } from '#libs/client/index.ts';
 import { LevelStorage } from '#libs/client/storage/level.ts';
-import type { Dice } from '../../testkit/dice.ts';
+import type { SeededRandom } from '../../testkit/seeded-random.ts';
 import type { ClientEvent, Packet } from '../history.ts';
 import { fetchTokenFrom } from '../token-endpoint.ts';
 import { type Recorder, recordedSocket } from './recorded-socket.ts';
@@ -47,21 +47,21 @@ const REOPEN_MS = 1_000;
 type Happening = ClientEvent extends infer E ? (E extends ClientEvent ? Omit<E, 't' | 'who'> : never) : never;
 
 /** A user on a device with the reference client, who writes everything down. */
-export class Actor {
+export class TestClient {
   readonly user: string;
   readonly #device: string;
   readonly #ground: Ground;
-  readonly #dice: Dice;
+  readonly #random: SeededRandom;
   #connections = 0;
   #sent = 0;
   #client: Client | undefined;
   #terminate: () => void = () => undefined;
 
-  constructor(user: string, device: string, ground: Ground, dice: Dice) {
+  constructor(user: string, device: string, ground: Ground, random: SeededRandom) {
     this.user = user;
     this.#device = device;
     this.#ground = ground;
-    this.#dice = dice;
+    this.#random = random;
   }
 
   get online(): boolean {
@@ -92,12 +92,12 @@ export class Actor {
     });
     client.onError(() => undefined); // what the server refuses is in the packets
     client.onMessage(async ({ from, id, body, again }) => {
-      if (this.#dice.chance(this.#ground.failing))
+      if (this.#random.chance(this.#ground.failing))
         throw new Error('the application fails: the server keeps the message');
       const { to, id: said } = body as { to?: unknown; id?: unknown };
       const intact = to === this.user && said === id;
       this.#note({ is: 'handed', from, id, to: this.user, intact, again: again ?? false });
-      if (this.#dice.chance(BUSY.chance)) await delay(this.#dice.whole(0, BUSY.ms));
+      if (this.#random.chance(BUSY.chance)) await delay(this.#random.integer(0, BUSY.ms));
     });
     let restored = false;
     client.onStatus((status) => {

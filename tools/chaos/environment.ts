@@ -10,39 +10,39 @@ import { rabbitMq } from '../stack/rabbitmq.ts';
 import type * as PostgresModule from '../stack/postgres.ts';
 import type { ServiceKind } from '../stack/service.ts';
 import { until } from '../stack/until.ts';
-import { castOf, type Part } from './cast.ts';
-import { Crew } from './crew.ts';
+import { usersOf, type ChaosUser } from './users.ts';
+import { ClientProcess } from './client-process.ts';
 import { SmallDisk } from './disk.ts';
 import { type Member, startMember } from './member.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
-import type { WorldOptions } from './world-options.ts';
+import type { EnvironmentOptions } from './environment-options.ts';
 
 export const MAILBOX_QUOTA = 500;
 
 const SECRET = 'the secret of the chaos run, long enough for HS256';
 
 /** Everything that the nemesis can hurt. */
-export class World {
+export class Environment {
   readonly dataDir: string;
   readonly brokers: ProcessHandle[] = [];
   readonly databases: ProcessHandle[] = [];
   /** Between the services and the database, if there is one. */
   readonly poolers: ProcessHandle[] = [];
   readonly members: Member[] = [];
-  readonly crews: Crew[] = [];
-  readonly cast: readonly Part[];
+  readonly clientProcesses: ClientProcess[] = [];
+  readonly users: readonly ChaosUser[];
   /** Incarnations of gateways whose rows an operator has deleted; their queues may still hold something. */
   readonly forgotten = new Set<string>();
   readonly tokens = new TokenEndpoint(SECRET);
-  readonly #options: WorldOptions;
+  readonly #options: EnvironmentOptions;
   #amqpUrls: string[] = [];
   #databaseUrl = '';
   #poolerUrl: string | undefined;
 
-  constructor(dataDir: string, options: WorldOptions) {
+  constructor(dataDir: string, options: EnvironmentOptions) {
     this.dataDir = dataDir;
     this.#options = options;
-    this.cast = castOf(options.pairs, options.crews);
+    this.users = usersOf(options.pairs, options.clientProcesses);
   }
 
   /** Directly, not through a proxy. */
@@ -74,7 +74,7 @@ export class World {
     );
     this.members.sort((a, b) => a.process.name.localeCompare(b.process.name));
     await this.#startClients();
-    const arrived = () => this.crews.every(({ tally }) => tally.arrived);
+    const arrived = () => this.clientProcesses.every(({ counter }) => counter.arrived);
     await until(arrived, { what: 'the clients to log in', timeoutMs: 180_000, intervalMs: 100 });
   }
 
@@ -87,7 +87,7 @@ export class World {
 
   /** Ends everything that still runs, whatever state it is in. @returns what had crashed, or did not end well */
   async stop(): Promise<string[]> {
-    await Promise.all(this.crews.map((crew) => crew.kill()));
+    await Promise.all(this.clientProcesses.map((clientProcess) => clientProcess.kill()));
     this.tokens.close();
     const failures = await this.stopServices();
     failures.push(
@@ -141,22 +141,22 @@ export class World {
   }
 
   async #startClients(): Promise<void> {
-    const { root, seed, rate, crews, failing } = this.#options;
+    const { root, seed, rate, clientProcesses, failing } = this.#options;
     const urls = this.members.flatMap(({ clients }) => (clients ? `ws://127.0.0.1:${clients.port}/ws` : []));
-    const senders = this.cast.filter(({ to }) => to !== undefined).length;
+    const senders = this.users.filter(({ to }) => to !== undefined).length;
     const tokens = await this.tokens.listen();
     const everyMs = (senders * 1_000) / rate;
-    for (let n = 0; n < crews; n++) {
+    for (let n = 0; n < clientProcesses; n++) {
       const name = `clients-${n + 1}`;
       const turned = [...urls.slice(n % urls.length), ...urls.slice(0, n % urls.length)];
-      const parts = this.cast.filter(({ crew }) => crew === n);
+      const parts = this.users.filter(({ clientProcess }) => clientProcess === n);
       const orders = { seed: seed * 100 + n, parts, urls: turned, tokens, everyMs, failing };
       const dir = join(this.dataDir, name);
       mkdirSync(dir, { recursive: true });
       const disk = SmallDisk.possible ? new SmallDisk(join(dir, 'disk')) : undefined;
-      const crew = new Crew({ name, root, dataDir: this.dataDir, disk, orders });
-      crew.start();
-      this.crews.push(crew);
+      const clientProcess = new ClientProcess({ name, root, dataDir: this.dataDir, disk, orders });
+      clientProcess.start();
+      this.clientProcesses.push(clientProcess);
     }
   }
 }
