@@ -4,13 +4,14 @@ import type { ChaosOptions } from './chaos/options.ts';
 import { runChaos } from './chaos/run.ts';
 import { progressLine } from './progress.ts';
 import { REPOSITORY } from './stack/environment.ts';
-import { integer } from './integer.ts';
+import { integer, withSeed } from './integer.ts';
 
-/** After the last fault everything must have come through within this time, milliseconds. */
+/** Time from the last fault until everything must be at rest, milliseconds. */
 const PATIENCE_MS = 180_000;
 /** Share of the messages on which the receiving application fails. */
 const FAILING = 0.002;
-/** Fault names and beginnings of them, separated by commas: `kill` is all that kill. */
+
+/** Fault names and beginnings of them, separated by commas: `kill` for all that begin with it. */
 function faults(text: string): FaultName[] {
   const wanted = text === 'none' ? [] : text.split(',').map((name) => name.trim());
   const unknown = wanted.find((name) => !FAULT_NAMES.some((fault) => fault.startsWith(name)));
@@ -35,37 +36,24 @@ async function chaos(options: Omit<ChaosOptions, 'root' | 'patienceMs' | 'failin
   process.exitCode = 1;
 }
 
-await new Command('npm run chaos --')
-  .description(
-    'Reference clients under a nemesis that kills, stops, stalls and cuts off everything, and a checker that compares what they saw with what was promised.',
-  )
-  .addOption(new Option('--seconds <n>', 'how long').argParser(integer(1, 86_400)).default(60))
-  .addOption(
-    new Option('--seed <n>', 'decides what happens and when')
-      .argParser(integer(0, 2 ** 31 - 1))
-      .default(Math.floor(Math.random() * 1_000_000), 'at random'),
-  )
-  .addOption(new Option('--pairs <n>', 'pairs of users').argParser(integer(1, 10_000)).default(10))
-  .addOption(new Option('--rate <n>', 'messages a second').argParser(integer(1, 10_000)).default(30))
+const command = new Command('npm run chaos --').description(
+  'Reference clients, a nemesis that kills, freezes, stalls and cuts off everything, and a checker that compares what clients saw with what they were promised.',
+);
+await withSeed(command, 'decides what happens and when')
+  .option('--seconds <n>', 'how long', integer(1, 86_400), 60)
+  .option('--pairs <n>', 'pairs of users', integer(1, 10_000), 10)
+  .option('--rate <n>', 'messages a second', integer(1, 10_000), 30)
   .addOption(
     new Option('--faults <names>', 'names or beginnings of names, separated by commas; none')
       .argParser(faults)
       .default(FAULT_NAMES, 'all'),
   )
-  .addOption(
-    new Option('--at-once <n>', 'faults at the same time, at most; with 1, waits are told for each kind')
-      .argParser(integer(1, 100))
-      .default(2),
-  )
-  .option('--only <text>', 'hurt only those whose name holds this, such as gateway-1', '')
-  .addOption(
-    new Option('--client-processes <n>', 'processes that the clients live in')
-      .argParser(integer(1, 100))
-      .default(2),
-  )
-  .addOption(new Option('--gateways <n>').argParser(integer(1, 20)).default(2))
-  .addOption(new Option('--routing <n>').argParser(integer(1, 20)).default(2))
-  .addOption(new Option('--ack <n>').argParser(integer(1, 20)).default(2))
+  .option('--at-once <n>', 'most faults at a time; with 1, waits for each kind', integer(1, 100), 2)
+  .option('--only <text>', 'only targets whose name contains this, such as gateway-1', '')
+  .option('--client-processes <n>', 'processes with clients', integer(1, 100), 2)
+  .option('--gateways <n>', '', integer(1, 20), 2)
+  .option('--routing <n>', '', integer(1, 20), 2)
+  .option('--ack <n>', '', integer(1, 20), 2)
   .option('--cluster', 'three broker nodes instead of one', false)
   .option('--pooler', 'PgBouncer between the services and the database', false)
   .addHelpText('after', `\nFaults: ${FAULT_NAMES.join(', ')}`)

@@ -1,13 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { childEnvironment } from '../stack/environment.ts';
 import { withLogFile } from '../stack/log-file.ts';
-import { ProcessClock } from './clock/clock.ts';
+import { Counter, type Counts } from './clients/counter.ts';
 import type { Command, Orders } from './clients/main.ts';
-import { Counter } from './clients/counter.ts';
-import type { SmallDisk } from './disk.ts';
+import { ProcessClock } from './clock/clock.ts';
+import { SmallDisk } from './disk.ts';
 import { type ClientEvent, readHistory } from './history.ts';
 
 export interface ClientProcessOptions {
@@ -16,45 +16,40 @@ export interface ClientProcessOptions {
   /** Root of the work tree whose client library it uses. */
   root: string;
   dataDir: string;
-  /** Where its clients keep what they store; without it, beside the history. */
-  disk: SmallDisk | undefined;
   orders: Omit<Orders, 'run' | 'dir' | 'storageDir'>;
 }
 
-const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
-
-/** A process full of clients, as the nemesis and the checker see it. */
+/** A process full of clients, as the nemesis and the checker see it. Starts at once. */
 export class ClientProcess {
   readonly name: string;
   readonly clock: ProcessClock;
+  /** Where its clients keep their storage, if we may mount a disk; else that is beside the history. */
   readonly disk: SmallDisk | undefined;
-  /** Ends that nobody had asked for, in words. */
+  /** Ends that no one asked for, in words. */
   readonly crashes: string[] = [];
   readonly #options: ClientProcessOptions;
   readonly #dir: string;
-  #run = 0;
+  /** One for each run of the process. */
+  readonly #counters: Counter[] = [];
   #child: ChildProcess | undefined;
   #settling = false;
   #ending = false;
-  #counter = new Counter();
-  /** Of the runs that were killed. */
-  readonly #earlier: Counter[] = [];
 
   constructor(options: ClientProcessOptions) {
     this.#options = options;
     this.name = options.name;
-    this.disk = options.disk;
-    this.clock = new ProcessClock(join(options.dataDir, `${options.name}.clock`));
     this.#dir = join(options.dataDir, options.name);
+    mkdirSync(this.#dir, { recursive: true });
+    this.disk = SmallDisk.possible ? new SmallDisk(join(this.#dir, 'disk')) : undefined;
+    this.clock = new ProcessClock(join(options.dataDir, `${options.name}.clock`));
+    void this.restart();
   }
 
-  /** Starts the process, for the first time or again with what its clients had in storage. */
-  start(): void {
+  /** Starts the process, for the first time or again with the storage of its clients. */
+  restart(): Promise<void> {
     const { root, dataDir, orders } = this.#options;
-    const storageDir = this.disk?.dir ?? this.#dir;
-    const complete: Orders = { ...orders, run: ++this.#run, dir: this.#dir, storageDir };
-    this.#earlier.push(this.#counter);
-    this.#counter = new Counter();
+    const run = this.#counters.push(new Counter());
+    const complete: Orders = { ...orders, run, dir: this.#dir, storageDir: this.disk?.dir ?? this.#dir };
     const logFile = join(dataDir, 'logs', `${this.name}.log`);
     const child = withLogFile(logFile, (fd) =>
       fork(join(root, 'tools/chaos/clients/main.ts'), [JSON.stringify(complete)], {
@@ -65,33 +60,27 @@ export class ClientProcess {
       }),
     );
     this.#child = child;
-    child.on('message', (counter: Counter) => (this.#counter = counter));
+    child.on('message', (counter: Counter) => (this.#counters[run - 1] = counter));
     child.on('exit', (code, signal) => {
       if (child === this.#child && !this.#ending)
         this.crashes.push(`${this.name} ended by itself: ${String(code ?? signal)}; see ${logFile}`);
     });
     if (this.#settling) this.#tell('settle');
+    return Promise.resolve();
   }
 
   /** Kills the process: its clients lose what they had not written down. */
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (!child || hasEnded(child)) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
+    await ended(child, () => child?.kill('SIGKILL'));
   }
 
-  freeze(): void {
-    this.#child?.kill('SIGSTOP');
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
   }
 
-  thaw(): void {
-    this.#child?.kill('SIGCONT');
-  }
-
-  /** Nobody sends any more, and everybody who will ever come back does. */
+  /** No client sends any more, and all that will ever come back do. */
   settle(): void {
     this.#settling = true;
     this.#tell('settle');
@@ -99,21 +88,18 @@ export class ClientProcess {
 
   /** Closes all clients in good order. */
   async end(): Promise<void> {
-    const child = this.#child;
-    if (!child || hasEnded(child)) return;
     this.#ending = true;
-    const gone = once(child, 'exit');
-    this.#tell('end');
-    await gone;
+    await ended(this.#child, () => this.#tell('end'));
   }
 
+  /** Of the current run. */
   get counter(): Counter {
-    return this.#counter;
+    return this.#counters.at(-1) ?? new Counter();
   }
 
   /** A count over all runs of the process. */
-  total(count: 'sent' | 'accepted' | 'handed' | 'delivered' | 'stored' | 'rejected'): number {
-    return [...this.#earlier, this.#counter].reduce((sum, counter) => sum + counter[count], 0);
+  total(count: keyof Counts): number {
+    return this.#counters.reduce((sum, counter) => sum + counter[count], 0);
   }
 
   history(): ClientEvent[] {
@@ -124,4 +110,11 @@ export class ClientProcess {
   #tell(command: Command): void {
     this.#child?.send(command);
   }
+}
+
+async function ended(child: ChildProcess | undefined, end: () => void): Promise<void> {
+  if (child?.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  end();
+  await exit;
 }

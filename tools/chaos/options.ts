@@ -1,15 +1,35 @@
 import type { FaultName } from './faults/faults.ts';
-import type { EnvironmentOptions } from './environment-options.ts';
 
 /** A chaos run. */
-export interface ChaosOptions extends EnvironmentOptions {
+export interface ChaosOptions {
   /** How long messages are sent and faults injected. */
   seconds: number;
+  /** Decides what the nemesis and the clients do, and when; not how the machine schedules it. */
+  seed: number;
+  /** Pairs of users; ten have all roles. */
+  pairs: number;
+  /** Messages a second, of all senders together. */
+  rate: number;
+  /** Share of the messages on which the receiving application fails, from 0 to 1: the server keeps them. */
+  failing: number;
+  gateways: number;
+  routing: number;
+  ack: number;
+  /** Processes that the clients live in. */
+  clientProcesses: number;
+  /** Three broker nodes instead of one. */
+  cluster: boolean;
+  /** PgBouncer between the services and the database. */
+  pooler: boolean;
+  /** A broker (with a virtual host) and a database that run already; they cannot be killed then. */
+  ground?: { amqpUrl: string; databaseUrl: string };
   faults: readonly FaultName[];
   /** Most faults at the same time. */
   atOnce: number;
-  /** Only those are hurt whose name holds this text. */
+  /** Only targets whose name contains this text are hurt. */
   only: string;
   /** How long everything may take to come to rest after the last fault, milliseconds. */
   patienceMs: number;
+  /** Root of the work tree whose services and client library are tested. */
+  root: string;
 }

@@ -1,18 +1,19 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Progress } from '../progress.ts';
 import { killStack, unmountBelow } from '../stack/leftovers.ts';
+import { SeededRandom } from '../testkit/seeded-random.ts';
 import { check, type Verdict } from './check/check.ts';
 import { factsOf } from './check/facts.ts';
 import { timelineOf } from './check/timeline.ts';
-import { SeededRandom } from '../testkit/seeded-random.ts';
+import type { Counts } from './clients/counter.ts';
+import { type ChaosEnvironment, startEnvironment } from './environment.ts';
+import { inQueues } from './leftovers.ts';
 import { Nemesis } from './nemesis.ts';
 import type { ChaosOptions } from './options.ts';
 import { reportOf, storiesOf } from './report.ts';
-import { leftBehind } from './leftovers.ts';
-import { settle } from './settle.ts';
-import { Environment } from './environment.ts';
+import { type Rest, settle } from './settle.ts';
 
 export interface ChaosResult extends Verdict {
   /** For people. */
@@ -21,11 +22,11 @@ export interface ChaosResult extends Verdict {
   dataDir: string;
 }
 
-const SAY_EVERY = 1_000;
+const SAY_EVERY_MS = 1_000;
 
 /**
- * Starts everything, hurts it for a while, heals it, waits until all is at rest, and compares what clients saw with
- * what was promised to them.
+ * Starts everything, injects faults for a while, heals them, waits until all is at rest, and compares what clients saw
+ * with what they were promised.
  *
  * @param parent folder in which the run makes its own
  * @throws Error when the run itself fails, such as a server that does not start again
@@ -36,66 +37,64 @@ export async function runChaos(
   parent = tmpdir(),
 ): Promise<ChaosResult> {
   const dataDir = mkdtempSync(join(parent, 'sixfold-chaos-'));
-  const clearUp = () => {
+  const cleanUp = () => {
     killStack(dataDir);
     unmountBelow(dataDir);
   };
-  process.once('exit', clearUp);
+  process.once('exit', cleanUp);
   try {
     const result = await runIn(dataDir, options, progress);
-    clearUp();
+    cleanUp();
     if (result.violations.length === 0) rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
     return result;
   } finally {
-    clearUp();
-    process.off('exit', clearUp);
+    cleanUp();
+    process.off('exit', cleanUp);
   }
 }
 
 async function runIn(dataDir: string, options: ChaosOptions, progress: Progress): Promise<ChaosResult> {
-  const environment = new Environment(dataDir, options);
+  progress.say('starting broker, database, services and clients');
+  const environment = await startEnvironment(dataDir, options);
   const nemesis = new Nemesis(environment, options, new SeededRandom(options.seed));
-  const crashes: string[] = [];
   try {
-    progress.say('starting broker, database, services and clients');
-    await environment.start();
-    await hurt(environment, nemesis, options.seconds, progress);
-    const rest = await settle(environment, options.patienceMs, (text) => progress.say(text)).catch(
-      (cause: unknown) => {
-        throw new Error(['The servers cannot be looked into.', ...nemesis.failures].join('\n'), { cause });
-      },
-    );
+    await disturb(environment, nemesis, options.seconds, progress);
+    const rest = await settle(environment, options.patienceMs, progress.say).catch((cause: unknown) => {
+      throw new Error(['The servers are out of reach.', ...nemesis.failures].join('\n'), { cause });
+    });
     progress.say('checking');
-    await Promise.all(environment.clientProcesses.map((clientProcess) => clientProcess.end()));
-    crashes.push(
+    const { clientProcesses, system } = environment;
+    await Promise.all(clientProcesses.map((process) => process.end()));
+    const crashes = [
       ...nemesis.failures,
-      ...environment.clientProcesses.flatMap((clientProcess) => clientProcess.crashes),
-      ...(await environment.stopServices()),
-    );
-    rest.undone.push(...(await leftBehind(environment)));
-    return verdictOf({ environment, nemesis, rest, crashes, oneByOne: options.atOnce === 1 });
+      ...clientProcesses.flatMap((process) => process.crashes),
+      ...(await system.stopServices()),
+    ];
+    // What a consumer never settled is back in its queue.
+    const { queued } = await inQueues(environment);
+    if (queued > 0) rest.undone.push(`${queued} messages left in queues behind services that have stopped`);
+    return resultOf(environment, nemesis, rest, { crashes, oneByOne: options.atOnce === 1 });
   } finally {
-    await environment.stop(); // what is wrong was said already
+    await environment.stop();
   }
 }
 
-async function hurt(
-  environment: Environment,
+async function disturb(
+  { clientProcesses }: ChaosEnvironment,
   nemesis: Nemesis,
   seconds: number,
   progress: Progress,
 ): Promise<void> {
   const began = Date.now();
+  const sum = (count: keyof Counts) =>
+    clientProcesses.reduce((total, process) => total + process.total(count), 0).toLocaleString('en');
   const showing = setInterval(() => {
-    const sum = (count: Parameters<(typeof environment.clientProcesses)[number]['total']>[0]) =>
-      environment.clientProcesses
-        .reduce((total, clientProcess) => total + clientProcess.total(count), 0)
-        .toLocaleString('en');
     const elapsed = Math.round((Date.now() - began) / 1_000);
     const counts = `sent ${sum('sent')}, accepted ${sum('accepted')}, handed on ${sum('handed')}`;
-    const now = nemesis.wounds.join(' + ') || 'calm';
+    const open = nemesis.events.filter(({ healed }) => healed === undefined);
+    const now = open.map(({ fault, target }) => `${fault} ${target}`).join(' + ') || 'calm';
     progress.say(`${elapsed}/${seconds} s  ${counts}, ${nemesis.events.length} faults; now: ${now}`);
-  }, SAY_EVERY);
+  }, SAY_EVERY_MS);
   try {
     await nemesis.run(began + seconds * 1_000);
   } finally {
@@ -103,28 +102,19 @@ async function hurt(
   }
 }
 
-interface Run {
-  environment: Environment;
-  nemesis: Nemesis;
-  rest: Awaited<ReturnType<typeof settle>>;
-  crashes: string[];
-  oneByOne: boolean;
-}
-
-function verdictOf({ environment, nemesis: { events: faults }, rest, crashes, oneByOne }: Run): ChaosResult {
-  const { dataDir, users, clientProcesses } = environment;
-  const histories = clientProcesses.map((clientProcess) => clientProcess.history());
-  const steady = users.filter(({ behaviour }) => behaviour === 'stays').map(({ user }) => user);
-  const { left: leftovers, undone } = rest;
-  const facts = factsOf(histories);
-  const verdict = check({ facts, faults, leftovers, undone, crashes, steady: new Set(steady) });
-  const logDir = join(dataDir, 'logs');
-  const logs = readdirSync(logDir)
-    .filter((name) => /^(gateway|routing|ack)-\d+\.log$/.test(name))
-    .map((name) => join(logDir, name));
+function resultOf(
+  { system: { dataDir }, users, clientProcesses }: ChaosEnvironment,
+  { events: faults }: Nemesis,
+  { leftovers, undone, tookMs: restMs }: Rest,
+  { crashes, oneByOne }: { crashes: string[]; oneByOne: boolean },
+): ChaosResult {
+  const histories = clientProcesses.map((process) => process.history());
+  const steady = new Set(users.filter(({ behaviour }) => behaviour === 'stays').map(({ user }) => user));
+  const verdict = check({ facts: factsOf(histories), faults, leftovers, undone, crashes, steady });
+  const logs = globSync(join(dataDir, 'logs/{gateway,routing,ack}-*.log'));
   const stories = storiesOf(verdict.violations, (message) =>
     timelineOf(message, { histories, faults, logs }),
   );
-  const report = reportOf(verdict, { faults, restMs: rest.tookMs, oneByOne });
+  const report = reportOf(verdict, { faults, restMs, oneByOne });
   return { ...verdict, dataDir, report: stories === '' ? report : `${report}\n\n${stories}` };
 }

@@ -1,47 +1,45 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Counter } from './clients/counter.ts';
+import type { ChaosEnvironment } from './environment.ts';
+import { findLeftovers, type Leftovers } from './leftovers.ts';
 import { isPresentAtEnd } from './users.ts';
-import { type Holdings, holdings } from './leftovers.ts';
-import type { Environment } from './environment.ts';
 
-const LOOK_EVERY = 500;
-/** Nothing may have been on the way so many times in a row. */
+const LOOK_EVERY_MS = 500;
+/** Looks in a row at which nothing may be undone. */
 const QUIET_LOOKS = 3;
 
-/** Whether everything came to rest, how long that took (milliseconds), and what was left then. */
 export interface Rest {
-  left: Holdings;
+  leftovers: Leftovers;
+  /** How long it took, milliseconds. */
   tookMs: number;
   /** What was not done when patience ran out; empty when all was. */
   undone: string[];
 }
 
-/** Waits until nothing is on the way any more. @throws when broker, database or metrics stay out of reach */
+/** Waits until everything has come to rest. @throws when broker, database or metrics stay out of reach */
 export async function settle(
-  environment: Environment,
+  environment: ChaosEnvironment,
   patienceMs: number,
   say: (text: string) => void,
 ): Promise<Rest> {
   const began = Date.now();
-  for (const clientProcess of environment.clientProcesses) clientProcess.settle();
-  let quiet = 0;
-  for (;;) {
-    const left = await holdings(environment).catch((error: unknown) => error as Error);
-    const undone = left instanceof Error ? [`cannot look: ${left.message}`] : undoneIn(environment, left);
+  for (const process of environment.clientProcesses) process.settle();
+  for (let quiet = 0; ;) {
+    const leftovers = await findLeftovers(environment).catch((error: unknown) => error as Error);
+    const failed = leftovers instanceof Error;
+    const undone = failed ? [`cannot look: ${leftovers.message}`] : undoneIn(environment, leftovers);
     quiet = undone.length === 0 ? quiet + 1 : 0;
     const tookMs = Date.now() - began;
     const late = tookMs > patienceMs;
-    if (late && left instanceof Error) throw left;
-    if (!(left instanceof Error) && (late || quiet === QUIET_LOOKS)) return { left, tookMs, undone };
+    if (failed && late) throw leftovers;
+    if (!failed && (late || quiet === QUIET_LOOKS)) return { leftovers, tookMs, undone };
     say(`settling: ${undone.join(', ') || 'quiet'}`);
-    await delay(LOOK_EVERY);
+    await delay(LOOK_EVERY_MS);
   }
 }
 
-function undoneIn(
-  { clientProcesses, users }: Environment,
-  { mailbox, receipts, inFlight }: Holdings,
-): string[] {
-  const sum = (count: (counter: (typeof clientProcesses)[number]['counter']) => number) =>
+function undoneIn({ clientProcesses, users }: ChaosEnvironment, { mailbox, receipts, inFlight }: Leftovers) {
+  const sum = (count: (counter: Counter) => number) =>
     clientProcesses.reduce((total, { counter }) => total + count(counter), 0);
   const forPresent = (names: Iterable<string>) =>
     [...names].filter((name) => isPresentAtEnd(users, name.split(' ')[0] ?? '')).length;

@@ -1,18 +1,9 @@
-/**
- * Who takes part. Every tenth pair of users has the same roles, so that ten pairs have all of them:
- *
- *   0 to 3   both send to each other and stay
- *   4, 5     the sender leaves for good right after its msg:A, and a new one comes in its place
- *   6        the receiver comes and goes
- *   7        both come and go
- *   8        the receiver has two devices
- *   9        the receiver goes away and never comes back; its mailbox fills up
- */
+/** A user on a device, and what it does. */
 export interface ChaosUser {
   user: string;
   device: string;
-  /** Which client process it lives in. */
-  clientProcess: number;
+  /** Number of its client process. */
+  process: number;
   /** Whom it writes to, if it writes. */
   to?: string;
   behaviour: Behaviour;
@@ -20,37 +11,39 @@ export interface ChaosUser {
   pace?: number;
 }
 
-/** `leaves`: gone for good after a few messages, replaced by a new user; `absent`: never back after the first seconds. */
+/** `leaves`: gone for ever after a few messages, replaced by a new user; `absent`: never back after the first seconds. */
 export type Behaviour = 'stays' | 'comes-and-goes' | 'leaves' | 'absent';
 
-const ROLES = 10;
+/** Ten pairs of users have all roles. */
+const ROLES: readonly { what: string; sender?: Behaviour; receiver?: Behaviour; devices?: string[] }[] = [
+  ...Array.from({ length: 4 }, () => ({ what: 'both send to each other' })),
+  ...Array.from({ length: 2 }, () => ({
+    what: 'the sender leaves after its msg:A',
+    sender: 'leaves' as const,
+  })),
+  { what: 'the receiver comes and goes', receiver: 'comes-and-goes' },
+  { what: 'both come and go', sender: 'comes-and-goes', receiver: 'comes-and-goes' },
+  { what: 'the receiver has two devices', devices: ['one', 'two'] },
+  { what: 'the mailbox of the receiver fills up', receiver: 'absent' },
+];
 
-function pair(n: number, clientProcesses: number): ChaosUser[] {
-  const role = n % ROLES;
-  const [a, b] = [`a${n}`, `b${n}`];
-  const here = { device: 'one', clientProcess: n % clientProcesses };
-  const there = { device: 'one', clientProcess: (n + 1) % clientProcesses };
-  const receiver: ChaosUser = { user: b, ...there, behaviour: 'stays' };
-  const sender: ChaosUser = { user: a, ...here, behaviour: 'stays', to: b };
-  if (role <= 3) return [sender, { ...receiver, to: a }];
-  if (role <= 5) return [{ ...sender, behaviour: 'leaves' }, receiver];
-  if (role === 6) return [sender, { ...receiver, behaviour: 'comes-and-goes' }];
-  if (role === 7) return [sender, receiver].map((part) => ({ ...part, behaviour: 'comes-and-goes' }));
-  if (role === 8)
-    return [sender, receiver, { ...receiver, device: 'two', clientProcess: (n + 2) % clientProcesses }];
-  return [
-    { ...sender, pace: 3 },
-    { ...receiver, behaviour: 'absent' },
-  ];
-}
+/** The users of so many pairs, spread over the client processes so that a pair does not share one. */
+export const usersOf = (pairs: number, processes: number): ChaosUser[] =>
+  Array.from({ length: pairs }, (_, n) => {
+    const role = n % ROLES.length;
+    const { sender = 'stays', receiver = 'stays', devices = ['one'] } = ROLES[role] ?? { what: '' };
+    const [a, b] = [`a${n}`, `b${n}`];
+    const process = (offset: number) => (n + offset) % processes;
+    const pace = receiver === 'absent' ? { pace: 3 } : {};
+    const answers = role < 4 ? { to: a } : {};
+    return [
+      { user: a, device: 'one', process: process(0), to: b, behaviour: sender, ...pace },
+      ...devices.map((device, m) => ({
+        ...{ user: b, device, process: process(m + 1), behaviour: receiver, ...answers },
+      })),
+    ];
+  }).flat();
 
-/** The parts of `pairs` pairs of users, spread over `clientProcesses` client processes so that pairs do not share one. */
-export const usersOf = (pairs: number, clientProcesses: number): ChaosUser[] =>
-  Array.from({ length: pairs }, (_, n) => pair(n, clientProcesses)).flat();
-
-/** Whether somebody of that name is still there at the end: whoever leaves has a name of its own each time. */
-export function isPresentAtEnd(users: readonly ChaosUser[], user: string): boolean {
-  return users.some(
-    (part) => part.user === user && part.behaviour !== 'leaves' && part.behaviour !== 'absent',
-  );
-}
+/** Whether a user of that name is still there at the end. Those who leave have a new name each time. */
+export const isPresentAtEnd = (users: readonly ChaosUser[], user: string): boolean =>
+  users.some((one) => one.user === user && (one.behaviour === 'stays' || one.behaviour === 'comes-and-goes'));

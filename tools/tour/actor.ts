@@ -3,7 +3,9 @@ import { type Client, connect, type IncomingMessage, MemoryStorage } from '#libs
 import { signToken } from '../stack/token.ts';
 import { showPacket, type Side } from './screen.ts';
 import { type Stage, TourError } from './stage.ts';
-import { type Passing, tapped } from '../tap.ts';
+import { type Packet, tappedSocket } from '../testkit/tapped-socket.ts';
+
+type Direction = 'in' | 'out';
 
 /** How long anything may take before the tour says that it does not happen. */
 const PATIENCE_MS = 15_000;
@@ -60,7 +62,7 @@ export class Actor {
   readonly #since: () => number;
   /** Kept while the actor is away, as a phone keeps it. */
   readonly #storage = new MemoryStorage();
-  readonly #seen: Passing[] = [];
+  readonly #seen: { direction: Direction; type: string }[] = [];
   readonly #watchers = new Set<() => void>();
   #client: Client | undefined;
 
@@ -85,7 +87,7 @@ export class Actor {
 
   /** Connects, and waits until the mailbox has been asked for and was found to be empty, or was emptied. */
   async arrive(): Promise<void> {
-    const WebSocket = tapped(globalThis.WebSocket, (packet) => this.#passes(packet));
+    const WebSocket = tappedSocket({ packet: (direction, packet) => this.#passes(direction, packet) });
     const client = connect({
       ...{ url: this.gateway, WebSocket, storage: this.#storage, tuning: { retransmit: RETRANSMIT } },
       token: () => signToken(this.#secret, this.user),
@@ -109,7 +111,7 @@ export class Actor {
   }
 
   /** Waits for a packet of this scene. */
-  async sees(direction: Passing['direction'], type: string, count = 1): Promise<void> {
+  async sees(direction: Direction, type: string, count = 1): Promise<void> {
     const enough = () => this.#count(direction, type) >= count;
     const seen = new Promise<void>((resolve) => {
       const look = () => {
@@ -124,15 +126,15 @@ export class Actor {
     await must(`${this.name} ${verb} ${type}${count > 1 ? ` ${count} times` : ''}`, seen);
   }
 
-  #count(direction: Passing['direction'], type: string): number {
+  #count(direction: Direction, type: string): number {
     return this.#seen.filter((packet) => packet.direction === direction && packet.type === type).length;
   }
 
-  #passes(packet: Passing): boolean {
-    const lost = packet.direction === 'in' && packet.type === this.lose;
+  #passes(direction: Direction, packet: Packet): boolean {
+    const lost = direction === 'in' && packet.type === this.lose;
     if (lost) this.lose = undefined;
-    showPacket(this.side, packet, this.#since(), lost);
-    this.#seen.push(packet);
+    showPacket(this.side, direction, packet, this.#since(), lost);
+    this.#seen.push({ direction, type: packet.type });
     for (const look of [...this.#watchers]) look();
     return !lost;
   }

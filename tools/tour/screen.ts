@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Passing } from '../tap.ts';
+import type { Packet } from '../testkit/tapped-socket.ts';
 
 /** Which side of the picture an actor stands on. */
 export type Side = 'left' | 'right';
@@ -18,8 +18,8 @@ const ARROW = { left: '◀───────────', right: '───�
 const LOST = { left: '✗ ─ ─ ─ ─ ─ ', right: ' ─ ─ ─ ─ ─ ✗' };
 
 /** The JSON of a packet as indented lines, cut where it gets long. A token is nobody's business. */
-function jsonLines({ fields }: Passing): string {
-  const text = JSON.stringify(fields, (name, value: unknown) => (name === 'token' ? '…' : value));
+function jsonLines(packet: Packet): string {
+  const text = JSON.stringify(packet, (name, value: unknown) => (name === 'token' ? '…' : value));
   const room = WIDTH - TIME;
   const most = room * JSON_LINES;
   const cut = text.length <= most ? text : `${text.slice(0, most - 1)}…`;
@@ -40,9 +40,15 @@ export function showScene(title: string, text: string, names: Record<Side, strin
 }
 
 /** One packet, in its lane: types at the outside, the servers in the middle. */
-export function showPacket(side: Side, packet: Passing, ms: number, lost: boolean): void {
+export function showPacket(
+  side: Side,
+  direction: 'in' | 'out',
+  packet: Packet,
+  ms: number,
+  lost: boolean,
+): void {
   const inward = side === 'left' ? 'right' : 'left';
-  const arrow = (lost ? LOST : ARROW)[packet.direction === 'out' ? inward : side];
+  const arrow = (lost ? LOST : ARROW)[direction === 'out' ? inward : side];
   const type = styleText(['bold', lost ? 'red' : side === 'left' ? 'cyan' : 'magenta'], packet.type);
   const pad = ' '.repeat(Math.max(0, TYPE - packet.type.length));
   const middle = styleText('dim', MIDDLE);

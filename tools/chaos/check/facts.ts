@@ -1,188 +1,148 @@
-import type { ClientEvent, Packet } from '../history.ts';
+import type { Packet } from '../../testkit/tapped-socket.ts';
+import type { ClientEvent } from '../history.ts';
 
-/** Where something was said: the client, the connection, and when (milliseconds since the epoch). */
-export interface Saying {
+/** Where and when something was seen: at which user and device, and in which connection. */
+export interface Seen {
+  /** Milliseconds since the epoch. */
   t: number;
   /** Its place in the history of its client process: milliseconds are too coarse to tell an order. */
   n: number;
+  /** `user/device` */
   who: string;
   connection: number;
 }
 
-/** What the sender was told on the wire. */
-export interface Word extends Saying {
-  state: string;
-  /** In an ack:N, or in the mailbox. */
-  via: 'live' | 'mailbox';
-  reason?: string;
-}
+/** On a connection as it happened, or later out of the mailbox. */
+type Via = 'live' | 'mailbox';
 
-/** All that is known of one message from the histories of the clients. */
+/** All that the histories of the clients tell of one message. What concerns a device says so in `who`. */
 export interface Message {
   readonly from: string;
   readonly to: string;
   readonly id: string;
-  /** The sender's own counter, which goes up with time. */
+  /** The sender's own counter, which increases with time. */
   readonly n: number;
-  sentAt: number;
-  /** Sent on the wire: msg:R. */
-  requested: Saying[];
-  /** msg:A, with its `at`. */
-  accepted: (Saying & { at: number })[];
+  readonly sentAt: number;
+  /** msg:R, and msg:A with its `at`. */
+  readonly requested: Seen[];
+  readonly accepted: (Seen & { at: number })[];
   /** How it came to the receiver's devices. */
-  arrived: (Saying & { via: 'live' | 'mailbox' })[];
-  handed: { t: number; n: number; who: string; intact: boolean; again: boolean }[];
-  /** A device of the receiver said that it has it: ack:R, or offline:A. */
-  confirmed: Saying[];
-  words: Word[];
-  /** What the sender's application was told, in order. */
-  told: string[];
+  readonly arrived: (Seen & { via: Via })[];
+  /** The application of a device got it. */
+  readonly handed: { t: number; n: number; who: string; intact: boolean; again: boolean }[];
+  /** A device of the receiver confirmed it: ack:R, or offline:A. */
+  readonly confirmed: Seen[];
+  /** States that the sender's devices got on the wire. */
+  readonly states: (Seen & { state: string; via: Via })[];
+  /** States that the sender's application got, in order. */
+  readonly told: string[];
 }
 
 /** What all clients together have seen. */
 export interface Facts {
-  messages: Message[];
-  /** Users who said that they will not come back. */
-  left: Set<string>;
+  readonly messages: Message[];
+  /** Users who will not come back. */
+  readonly left: Set<string>;
   /** `error` packets by code. */
-  errors: Map<string, number>;
-  /** What outboxes held when clients came back. */
-  restored: { who: string; n: number; ids: ReadonlySet<string> }[];
-  /** Messages that were handed on, or told of, and that nobody had sent. */
-  unheardOf: ClientEvent[];
+  readonly errors: Map<string, number>;
+  /** Contents of outboxes when clients came back. */
+  readonly restored: { who: string; n: number; ids: ReadonlySet<string> }[];
+  /** Events about messages that no one had sent. */
+  readonly unknown: ClientEvent[];
 }
 
-interface Entry {
-  key: string;
-  from?: string;
-  to?: string;
-  id: string;
-  state?: string;
-}
+export const userOf = (who: string) => who.slice(0, who.indexOf('/'));
 
-const userOf = (who: string) => who.slice(0, who.indexOf('/'));
+/** Those of each device. */
+export const byDevice = <T extends { who: string }>(all: readonly T[]): Map<string, T[]> =>
+  Map.groupBy(all, ({ who }) => who);
 
 /** Puts the histories together. Events of one client must be in order; clients need not. */
 export function factsOf(histories: readonly (readonly ClientEvent[])[]): Facts {
-  const gathering = new Gathering();
-  // Who sent what comes first, so that the rest of another client's history finds it.
-  for (const history of histories) for (const event of history) gathering.begin(event);
-  for (const history of histories) for (const [n, event] of history.entries()) gathering.add(event, n);
-  return gathering.facts;
+  const facts: Facts = { messages: [], left: new Set(), errors: new Map(), restored: [], unknown: [] };
+  for (const event of histories.flat()) if (event.is === 'sent') facts.messages.push(newMessage(event));
+  const names = new Map(facts.messages.map((message) => [`${message.from} ${message.id}`, message]));
+  const keys = new Map<string, Message>();
+  for (const history of histories)
+    for (const [n, event] of history.entries()) {
+      const find = (from: string, id: string) => {
+        const message = names.get(`${from} ${id}`);
+        if (!message) facts.unknown.push(event);
+        return message;
+      };
+      addEvent({ facts, keys, find, event, n, user: userOf(event.who) });
+    }
+  return facts;
 }
 
-class Gathering {
-  readonly facts: Facts = {
-    messages: [],
-    left: new Set(),
-    errors: new Map(),
-    restored: [],
-    unheardOf: [],
-  };
-  readonly #byName = new Map<string, Message>();
-  /** What a mailbox key stands for, by user and key. */
-  readonly #keys = new Map<string, Message>();
+function newMessage({ t, who, id, to }: Extract<ClientEvent, { is: 'sent' }>): Message {
+  const lists = { requested: [], accepted: [], arrived: [], handed: [], confirmed: [], states: [], told: [] };
+  return { from: userOf(who), to, id, n: Number(id.slice(1)), sentAt: t, ...lists };
+}
 
-  begin({ is, t, who, ...event }: ClientEvent): void {
-    if (is !== 'sent') return;
-    const { id, to } = event as { id: string; to: string };
-    const from = userOf(who);
-    const n = Number(id.slice(1));
-    const lists = {
-      requested: [],
-      accepted: [],
-      arrived: [],
-      handed: [],
-      confirmed: [],
-      words: [],
-      told: [],
-    };
-    const message: Message = { from, to, id, n, sentAt: t, ...lists };
-    this.#byName.set(`${from} ${id}`, message);
-    this.facts.messages.push(message);
+interface Context {
+  facts: Facts;
+  /** The messages behind the keys of mailbox entries, by user and key. */
+  keys: Map<string, Message>;
+  find: (from: string, id: string) => Message | undefined;
+  event: ClientEvent;
+  n: number;
+  /** At whose client it happened. */
+  user: string;
+}
+
+function addEvent(context: Context): void {
+  const { facts, find, event, n, user } = context;
+  const { t, who } = event;
+  if (event.is === 'left') facts.left.add(user);
+  if (event.is === 'restored') facts.restored.push({ who, n, ids: new Set(event.ids) });
+  if (event.is === 'told') find(user, event.id)?.told.push(event.state);
+  if (event.is === 'handed') {
+    const { from, id, to, again } = event;
+    find(from, id)?.handed.push({ t, n, who, intact: event.intact && user === to, again });
   }
+  if (event.is === 'in' || event.is === 'out')
+    PACKETS[`${event.is} ${event.packet.type}`]?.(
+      context,
+      { t, n, who, connection: event.connection },
+      event.packet as Packet & Fields,
+    );
+}
 
-  add(event: ClientEvent, n: number): void {
-    const { t, who } = event;
-    const { facts } = this;
-    switch (event.is) {
-      case 'sent':
-        return;
-      case 'left':
-        facts.left.add(userOf(who));
-        return;
-      case 'closed':
-        return; // for the timeline
-      case 'restored':
-        facts.restored.push({ who, n, ids: new Set(event.ids) });
-        return;
-      case 'handed':
-        this.#find(event, event.from, event.id)?.handed.push({
-          t,
-          n,
-          who,
-          intact: event.intact && userOf(who) === event.to,
-          again: event.again,
-        });
-        return;
-      case 'told':
-        this.#find(event, userOf(who), event.id)?.told.push(event.state);
-        return;
-      case 'in':
-        this.#arrived(event, event.packet, { t, n, who, connection: event.connection });
-        return;
-      case 'out':
-        this.#left(event, event.packet, { t, n, who, connection: event.connection });
-        return;
-    }
-  }
+/** The fields of those packets in which they stand. */
+interface Fields {
+  id: string;
+  from: string;
+  at: number;
+  state: string;
+  code: string;
+  keys: string[];
+  messages: { key: string; from: string; id: string }[];
+  receipts: { id: string; state: string }[];
+}
 
-  #arrived(event: ClientEvent, packet: Packet, saying: Saying): void {
-    const user = userOf(saying.who);
-    const {
-      type,
-      id = '',
-      from = '',
-      state,
-      reason,
-      code,
-    } = packet as Packet & Partial<Record<string, string>>;
-    if (type === 'msg:A') this.#find(event, user, id)?.accepted.push({ ...saying, at: Number(packet['at']) });
-    if (type === 'msg:N') this.#find(event, from, id)?.arrived.push({ ...saying, via: 'live' });
-    if (type === 'ack:N')
-      this.#find(event, user, id)?.words.push({
-        ...saying,
-        state: state ?? '',
-        via: 'live',
-        ...(reason !== undefined && { reason }),
-      });
-    if (type === 'error') this.facts.errors.set(code ?? '', (this.facts.errors.get(code ?? '') ?? 0) + 1);
-    if (type !== 'offline:N') return;
-    const { messages, receipts } = packet as unknown as { messages: Entry[]; receipts: Entry[] };
-    for (const entry of messages) {
-      const message = this.#find(event, entry.from ?? '', entry.id);
+/** What each packet tells, by its direction and type. */
+const PACKETS: Record<string, (context: Context, seen: Seen, packet: Fields) => void> = {
+  'out msg:R': ({ find, user }, seen, { id }) => find(user, id)?.requested.push(seen),
+  'in msg:A': ({ find, user }, seen, { id, at }) => find(user, id)?.accepted.push({ ...seen, at }),
+  'in msg:N': ({ find }, seen, { from, id }) => find(from, id)?.arrived.push({ ...seen, via: 'live' }),
+  'out ack:R': ({ find, user }, seen, { from, id }) => {
+    const message = find(from, id);
+    if (message?.to === user) message.confirmed.push(seen);
+  },
+  'in ack:N': ({ find, user }, seen, { id, state }) =>
+    find(user, id)?.states.push({ ...seen, state, via: 'live' }),
+  'in error': ({ facts: { errors } }, _, { code }) => errors.set(code, (errors.get(code) ?? 0) + 1),
+  'in offline:N': ({ find, user, keys }, seen, { messages, receipts }) => {
+    for (const { key, from, id } of messages) {
+      const message = find(from, id);
       if (!message) continue;
-      message.arrived.push({ ...saying, via: 'mailbox' });
-      this.#keys.set(`${user} ${entry.key}`, message);
+      message.arrived.push({ ...seen, via: 'mailbox' });
+      keys.set(`${user} ${key}`, message);
     }
-    for (const entry of receipts)
-      this.#find(event, user, entry.id)?.words.push({ ...saying, state: entry.state ?? '', via: 'mailbox' });
-  }
-
-  #left(event: ClientEvent, packet: Packet, saying: Saying): void {
-    const { type, id, from, keys } = packet as Packet & { id: string; from: string; keys: string[] };
-    if (type === 'msg:R') this.#find(event, userOf(saying.who), id)?.requested.push(saying);
-    if (type === 'ack:R') {
-      const message = this.#find(event, from, id);
-      if (message?.to === userOf(saying.who)) message.confirmed.push(saying);
-    }
-    if (type !== 'offline:A') return;
-    for (const key of keys) this.#keys.get(`${userOf(saying.who)} ${key}`)?.confirmed.push(saying);
-  }
-
-  #find(event: ClientEvent, from: string, id: string): Message | undefined {
-    const message = this.#byName.get(`${from} ${id}`);
-    if (!message) this.facts.unheardOf.push(event);
-    return message;
-  }
-}
+    for (const { id, state } of receipts) find(user, id)?.states.push({ ...seen, state, via: 'mailbox' });
+  },
+  'out offline:A': ({ keys, user }, seen, packet) => {
+    for (const key of packet.keys) keys.get(`${user} ${key}`)?.confirmed.push(seen);
+  },
+};

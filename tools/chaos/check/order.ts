@@ -1,81 +1,83 @@
 import type { FaultEvent } from '../history.ts';
-import type { Facts, Message } from './facts.ts';
+import { byDevice, type Facts, type Message } from './facts.ts';
 import type { Violation } from './guarantees.ts';
 
 /** After a fault something may still be on its way through the mailbox, milliseconds. */
-const AFTERMATH = 3_000;
+const AFTERMATH_MS = 3_000;
 
 /** Whether nothing was wrong between two moments, nor shortly before. */
-export function isCalm(faults: readonly FaultEvent[], from: number, to: number): boolean {
-  return faults.every(({ struck, healed = Infinity }) => struck > to || healed + AFTERMATH < from);
-}
+export const isCalm = (faults: readonly FaultEvent[], from: number, to: number): boolean =>
+  faults.every(({ began, healed = Infinity }) => began > to || healed + AFTERMATH_MS < from);
 
-export interface Order {
-  /** Messages that were handed on behind a later one of the same sender, on the same device. */
-  inversions: number;
-  /** Pairs of neighbours that went live over the same two connections while nothing was wrong: the order is promised. */
-  promised: number;
-  violations: Violation[];
-}
-
-/** G4: what one session sends to one receiver comes in order while nothing fails. */
-export function checkOrder(facts: Facts, faults: readonly FaultEvent[]): Order {
-  const order: Order = { inversions: 0, promised: 0, violations: [] };
-  const flows = Map.groupBy(
-    facts.messages.flatMap((message) => message.handed.map((handed) => ({ message, handed }))),
-    ({ message, handed }) => `${message.from} ${handed.who}`,
-  );
-  for (const flow of flows.values()) {
-    flow.sort((a, b) => a.handed.n - b.handed.n);
+/** Messages that the application of a device got after a later one of the same sender. */
+export function countInversions({ messages }: Facts): number {
+  const handed = messages.flatMap(({ from, n, handed }) => handed.map((one) => ({ ...one, from, sent: n })));
+  const flows = Map.groupBy(handed, ({ from, who }) => `${from} ${who}`);
+  return [...flows.values()].reduce((sum, flow) => {
     let highest = -1;
-    for (const { message } of flow) {
-      if (message.n < highest) order.inversions++;
-      highest = Math.max(highest, message.n);
+    for (const { sent } of flow.sort((a, b) => a.n - b.n)) {
+      if (sent < highest) sum++;
+      highest = Math.max(highest, sent);
     }
-  }
-  const streams = Map.groupBy(facts.messages.filter(wasSmooth), streamOf);
-  for (const stream of streams.values()) {
-    stream.sort((a, b) => a.n - b.n);
-    for (const [n, message] of stream.entries()) {
-      const next = stream[n + 1];
-      if (!next || !isCalm(faults, message.sentAt, next.arrived[0]?.t ?? Infinity)) continue;
-      order.promised++;
-      if (arrival(next) < arrival(message))
-        order.violations.push({
-          guarantee: 'G4',
-          what: `${next.id} of the same session came before it`,
-          message,
-        });
-    }
-  }
-  return order;
+    return sum;
+  }, 0);
 }
 
-/** PROTOCOL: `at` is strictly increasing within one session, whatever the gateway's clock does. */
+/**
+ * G4: messages of one session to one receiver come in order while nothing fails.
+ * @returns `promised`: pairs of neighbours that went live over the same two connections while nothing failed
+ */
+export function checkOrder({ messages }: Facts, faults: readonly FaultEvent[]) {
+  const violations: Violation[] = [];
+  let promised = 0;
+  // Sent once, accepted once, and it came once, live. Both arrivals stand in the same history.
+  const live = messages.flatMap((message) => {
+    const { accepted, arrived, from } = message;
+    const [[request], [arrival]] = [accepted, arrived];
+    if (!request || !arrival || accepted.length + arrived.length > 2 || arrival.via !== 'live') return [];
+    return [
+      { message, arrival, stream: [from, request.connection, arrival.who, arrival.connection].join(' ') },
+    ];
+  });
+  for (const stream of Map.groupBy(live, (one) => one.stream).values()) {
+    stream.sort((a, b) => a.message.n - b.message.n);
+    for (const [n, { message, arrival }] of stream.entries()) {
+      const next = stream[n + 1];
+      if (!next || !isCalm(faults, message.sentAt, next.arrival.t)) continue;
+      promised++;
+      const what = `${next.message.id} of the same session came before it`;
+      if (next.arrival.n < arrival.n) violations.push({ guarantee: 'G4', what, message });
+    }
+  }
+  return { promised, violations };
+}
+
+/** PROTOCOL: `at` increases strictly within one session, whatever the gateway's clock does. */
 export function checkTimes({ messages }: Facts): Violation[] {
   const once = messages.flatMap((message) => {
     const [request, again] = message.requested;
     const [answer] = message.accepted;
-    const onSame = request && answer?.connection === request.connection;
-    return onSame && !again ? [{ message, request, at: answer.at }] : [];
+    if (!request || again || answer?.connection !== request.connection) return [];
+    return [{ message, who: `${request.who} ${request.connection}`, n: request.n, at: answer.at }];
   });
-  const sessions = Map.groupBy(once, ({ request }) => `${request.who} ${request.connection}`);
-  return [...sessions.values()].flatMap((session) => {
-    session.sort((a, b) => a.request.n - b.request.n);
-    return session.flatMap(({ message, at }, n): Violation[] => {
-      const before = session[n - 1];
-      if (!before || before.at < at) return [];
-      return [{ guarantee: 'G4', what: 'its `at` is not behind that of the one before it', message }];
-    });
-  });
+  return [...byDevice(once).values()].flatMap((session) =>
+    session
+      .sort((a, b) => a.n - b.n)
+      .filter(({ at }, n) => (session[n - 1]?.at ?? -Infinity) >= at)
+      .map(({ message }): Violation => {
+        return { guarantee: 'G4', what: 'its `at` is not behind that of the one before it', message };
+      }),
+  );
 }
 
-/** Sent once, accepted once, and it came once, live. */
-const wasSmooth = ({ accepted, arrived }: Message) =>
-  accepted.length === 1 && arrived.length === 1 && arrived[0]?.via === 'live';
-
-const streamOf = ({ from, accepted, arrived }: Message) =>
-  [from, accepted[0]?.connection, arrived[0]?.who, arrived[0]?.connection].join(' ');
-
-/** Both came to the same device, and so stand in the same history. */
-const arrival = (message: Message) => message.arrived[0]?.n ?? Infinity;
+/** What a client must do, 1: a message that was sent stays in the outbox until its ack:N, across restarts. */
+export function checkOutboxes({ messages, restored }: Facts): Violation[] {
+  const bySender = Map.groupBy(messages, ({ requested }) => requested[0]?.who ?? '');
+  const isMissing = ({ requested: [request], states, id }: Message, { n, ids }: Facts['restored'][number]) =>
+    request && request.n < n && states.every((state) => state.n > n) && !ids.has(id);
+  return restored.flatMap((outbox) =>
+    (bySender.get(outbox.who) ?? [])
+      .filter((message) => isMissing(message, outbox))
+      .map((message) => ({ guarantee: 'G1', what: 'sent, and not in the outbox after a restart', message })),
+  );
+}

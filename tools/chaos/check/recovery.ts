@@ -5,69 +5,49 @@ import type { Message } from './facts.ts';
 export interface Waits {
   fault: string;
   times: number;
-  /** From the fault, or from msg:A if that came later, until the message was handed on. */
-  sinceStruck: number;
+  /** From the fault, or from msg:A if that came later, until the application got the message. */
+  sinceBegan: number;
   /** From the moment when it was healed. */
   sinceHealed: number;
 }
 
-interface Span {
-  accepted: number;
-  handed: number;
-}
+type Wait = Pick<Waits, 'sinceBegan' | 'sinceHealed'> & { event: FaultEvent };
 
 /**
- * How long a message had to wait after everything was well again, at most, milliseconds: from the moment when the
- * last fault was healed until it was handed on, where no other fault came in between.
+ * The longest waits for each kind of fault, and `longestMs`: the longest wait from the moment when a fault was healed
+ * and nothing else was wrong. Counts messages that no other fault hit before they were handed on.
  */
-export function longestRecovery(messages: readonly Message[], faults: readonly FaultEvent[]): number {
-  const spans = spansOf(messages);
-  const healings = faults.filter((fault) => isAlone(fault, faults));
-  return longest(
-    healings.flatMap((fault) => affected(fault, faults, spans).map(({ handed }) => handed - healedAt(fault))),
-  );
-}
-
-/** The same for each kind of fault, where faults came one at a time. */
-export function waitsByFault(messages: readonly Message[], faults: readonly FaultEvent[]): Waits[] {
-  const spans = spansOf(messages);
-  return [...Map.groupBy(faults, ({ fault }) => fault)].map(([fault, events]) => {
-    const waits = events.flatMap((event) =>
-      affected(event, faults, spans).map(({ accepted, handed }) => ({
-        sinceStruck: handed - Math.max(accepted, event.struck),
-        sinceHealed: handed - healedAt(event),
-      })),
-    );
-    return {
-      fault,
-      times: events.length,
-      sinceStruck: longest(waits.map((wait) => wait.sinceStruck)),
-      sinceHealed: longest(waits.map((wait) => wait.sinceHealed)),
-    };
+export function recoveryOf(messages: readonly Message[], faults: readonly FaultEvent[]) {
+  const waits = faults.flatMap((event) => waitsOf(event, messages, faults));
+  const alone = new Set(faults.filter((event) => isAlone(event, faults)));
+  const byFault = [...Map.groupBy(faults, ({ fault }) => fault)].map(([fault, events]): Waits => {
+    const own = waits.filter(({ event }) => event.fault === fault);
+    const most = (of: (wait: Wait) => number) =>
+      own.reduce((longest, wait) => Math.max(longest, of(wait)), 0);
+    const [sinceBegan, sinceHealed] = [most((wait) => wait.sinceBegan), most((wait) => wait.sinceHealed)];
+    return { fault, times: events.length, sinceBegan, sinceHealed };
   });
+  const longestMs = waits
+    .filter(({ event }) => alone.has(event))
+    .reduce((longest, { sinceHealed }) => Math.max(longest, sinceHealed), 0);
+  return { waits: byFault, longestMs };
 }
-
-const longest = (waits: readonly number[]) => waits.reduce((most, wait) => Math.max(most, wait), 0);
 
 const healedAt = ({ healed = Infinity }: FaultEvent) => healed;
 
-function spansOf(messages: readonly Message[]): Span[] {
-  return messages.flatMap(({ accepted, handed }) => {
-    const [first, last] = [accepted[0]?.t, handed[0]?.t];
-    return first === undefined || last === undefined ? [] : [{ accepted: first, handed: last }];
+/** Of the messages that were under way during the fault, and were handed on before the next one. */
+function waitsOf(event: FaultEvent, messages: readonly Message[], faults: readonly FaultEvent[]): Wait[] {
+  const { began } = event;
+  const next = Math.min(...faults.map((other) => other.began).filter((other) => other > began));
+  return messages.flatMap(({ accepted: [first], handed: [last] }) => {
+    if (!first || !last || first.t >= healedAt(event) || last.t <= began || last.t >= next) return [];
+    const sinceBegan = last.t - Math.max(first.t, began);
+    return [{ event, sinceBegan, sinceHealed: last.t - healedAt(event) }];
   });
 }
 
-/** What was on the way at some moment of the fault, and was handed on before the next one. */
-function affected(fault: FaultEvent, faults: readonly FaultEvent[], spans: readonly Span[]): Span[] {
-  const next = Math.min(...faults.map(({ struck }) => struck).filter((struck) => struck > fault.struck));
-  return spans.filter(
-    ({ accepted, handed }) => accepted < healedAt(fault) && handed > fault.struck && handed < next,
-  );
-}
-
 /** Whether nothing else was wrong when it was healed. */
-const isAlone = (fault: FaultEvent, faults: readonly FaultEvent[]) =>
+const isAlone = (event: FaultEvent, faults: readonly FaultEvent[]) =>
   faults.every(
-    (other) => other === fault || other.struck > healedAt(fault) || healedAt(other) < healedAt(fault),
+    (other) => other === event || other.began > healedAt(event) || healedAt(other) < healedAt(event),
   );

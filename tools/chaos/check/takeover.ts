@@ -1,40 +1,35 @@
 import type { FaultEvent } from '../history.ts';
-import type { Facts, Message } from './facts.ts';
+import type { Message } from './facts.ts';
 import type { Violation } from './guarantees.ts';
 import { isCalm } from './order.ts';
 
-/** Faults of one instance whose work the others can do. */
+/** Faults of one instance whose work others can do. */
 const OTHERS_CAN = ['cut-database'];
-/** How long a message may wait until they do, milliseconds: patient, the machine may be busy. */
+/** How long a message may wait until they do, milliseconds: long, the machine may be busy. */
 const TAKEOVER_MS = 12_000;
 
 /**
- * An instance that is cut off from the database gives its work up to those that are not. Looks at messages between
- * users who are there all the time, and where nothing else was wrong.
+ * An instance that is cut off from the database gives its work to those that are not.
+ * @param messages between users who are there all the time
  */
-export function checkTakeover(
-  { messages }: Facts,
-  faults: readonly FaultEvent[],
-  steady: ReadonlySet<string>,
-): Violation[] {
-  const between = messages.filter(({ from, to }) => steady.has(from) && steady.has(to));
+export function checkTakeover(messages: readonly Message[], faults: readonly FaultEvent[]): Violation[] {
   return faults
     .filter(({ fault }) => OTHERS_CAN.includes(fault))
     .flatMap((event) => {
       const others = faults.filter((fault) => fault !== event);
-      const end = event.healed ?? Infinity;
-      return between.flatMap((message) => waitedFor(message, event.struck, end, others));
+      return messages.flatMap((message) => {
+        const accepted = message.accepted[0]?.t ?? Infinity;
+        const due = accepted + TAKEOVER_MS;
+        const { began, healed = Infinity } = event;
+        return accepted < began || due > healed || !isCalm(others, began, due) ? [] : late(message, due);
+      });
     });
 }
 
-function waitedFor(message: Message, from: number, to: number, others: readonly FaultEvent[]): Violation[] {
-  const accepted = message.accepted[0]?.t ?? Infinity;
-  const due = accepted + TAKEOVER_MS;
-  if (accepted < from || due > to || !isCalm(others, from, due)) return [];
-  const wait = (what: string, done = Infinity): Violation[] =>
-    done <= due ? [] : [{ guarantee: 'G1', what: `${what} though another instance could`, message }];
+function late(message: Message, due: number): Violation[] {
+  const { handed, states } = message;
   return [
-    ...wait('not handed on in time', message.handed[0]?.t),
-    ...wait('its sender heard nothing in time', message.words[0]?.t),
-  ];
+    ...((handed[0]?.t ?? Infinity) > due ? ['not handed on in time'] : []),
+    ...((states[0]?.t ?? Infinity) > due ? ['its sender heard nothing in time'] : []),
+  ].map((what) => ({ guarantee: 'G1', what: `${what} though another instance could`, message }));
 }

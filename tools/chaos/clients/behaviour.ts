@@ -1,103 +1,104 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Behaviour, ChaosUser } from '../users.ts';
 import type { SeededRandom } from '../../testkit/seeded-random.ts';
-import { TestClient, type Ground } from './test-client.ts';
+import type { ClientEvent } from '../history.ts';
+import type { Behaviour, ChaosUser } from '../users.ts';
+import type { Orders } from './main.ts';
+import { TestClient } from './test-client.ts';
 
-/** What a part needs to be played. */
-export interface Play {
-  part: ChaosUser;
-  ground: Ground;
+/** A user, and what its behaviour needs. */
+export interface Behaving {
+  user: ChaosUser;
+  orders: Orders;
   random: SeededRandom;
-  /** Mean time between two messages of one sender, milliseconds. */
-  everyMs: number;
-  /** Fires when nobody sends any more, and everybody who will ever be there is there. */
+  record: (event: ClientEvent) => void;
+  /** Fires when no client sends any more, and all that stay are online. */
   settle: AbortSignal;
-  /** Called with whoever is on stage under this part. */
-  onStage: (client: TestClient) => void;
+  /** Called with each new client of the user. */
+  entered: (client: TestClient) => void;
 }
 
 /** Mean times, milliseconds. */
 const STAY = 6_000;
 const AWAY = 3_000;
-/** How long somebody who leaves waits for a msg:A at most. */
-const ACCEPT_WAIT = 8_000;
-/** How long somebody who leaves is there before the first message. */
+/** Before the first message of a user who leaves, and between this user and the next. */
 const HESITATE = 1_500;
-/** Between one who left and the next. */
 const BETWEEN = 2_000;
+/** How long a user who leaves waits for a msg:A at most, milliseconds. */
+const ACCEPT_WAIT = 8_000;
 const MAX_BURST = 12;
 
-/** Plays a part until it is time to settle; afterwards whoever stays is online. */
-export function play(scene: Play): Promise<void> {
-  return plays[scene.part.behaviour](scene);
-}
+/** Behaves until it is time to settle; afterwards a user who stays is online. */
+export const behave = (self: Behaving): Promise<void> => behaviours[self.user.behaviour](self);
 
-const plays: Record<Behaviour, (scene: Play) => Promise<void>> = {
-  stays: async (scene) => {
-    const client = enter(scene, scene.part.user);
+const behaviours: Record<Behaviour, (self: Behaving) => Promise<void>> = {
+  stays: async (self) => {
+    const client = enter(self);
     client.open('durable');
-    await write(scene, client, scene.settle);
+    await write(self, client, self.settle);
   },
 
-  'comes-and-goes': async (scene) => {
-    const { random, settle } = scene;
-    const client = enter(scene, scene.part.user);
+  'comes-and-goes': async (self) => {
+    const { random, settle } = self;
+    const client = enter(self);
     while (!settle.aborted) {
       client.open('durable');
       const stay = AbortSignal.any([settle, AbortSignal.timeout(Math.ceil(random.wait(STAY)))]);
-      await (scene.part.to === undefined ? pause(Infinity, stay) : write(scene, client, stay));
+      await (self.user.to === undefined ? pause(Infinity, stay) : write(self, client, stay));
       await client.close(random.chance(0.5) ? 'orderly' : 'abrupt');
       await pause(random.wait(AWAY), settle);
     }
     client.open('durable');
   },
 
-  leaves: async (scene) => {
-    const { part, random, settle, ground } = scene;
+  leaves: async (self) => {
+    const { user, random, settle, orders } = self;
     for (let n = 1; !settle.aborted; n++) {
-      const client = enter(scene, `${part.user}.${ground.run}.${n}`);
-      client.leave(); // said at once: who is killed before its time does not come back either
+      const client = enter(self, `${user.user}.${orders.run}.${n}`);
+      client.leave(); // recorded at once: a user who is killed before does not come back either
       const opened = client.open('in memory');
       await Promise.race([opened.connected().catch(() => undefined), pause(Infinity, settle)]);
       await pause(random.wait(HESITATE), settle);
-      if (opened.status.state === 'online') await writeAndGo(client, part.to ?? '', random);
+      if (client.online) await writeAndGo(client, user.to ?? '', random);
       await client.close('abrupt');
       await pause(random.wait(BETWEEN), settle);
     }
   },
 
-  absent: async (scene) => {
-    const client = enter(scene, scene.part.user);
-    if (scene.ground.run === 1) {
+  absent: async (self) => {
+    const client = enter(self);
+    if (self.orders.run === 1) {
       client.open('durable');
-      await pause(scene.random.wait(STAY), scene.settle);
+      await pause(self.random.wait(STAY), self.settle);
       await client.close('abrupt');
     }
     client.leave();
   },
 };
 
-/** A burst, and away as soon as some of it is accepted: whoever reads this client's answers, it is not the client. */
+/** A burst, and away as soon as some message of it is accepted: this client does not wait for its answers. */
 async function writeAndGo(client: TestClient, to: string, random: SeededRandom): Promise<void> {
-  const burst = Array.from({ length: random.integer(1, MAX_BURST) }, () => client.send(to).accepted);
-  for (const accepted of burst) accepted.catch(() => undefined); // closed before that
+  const burst = Array.from({ length: random.integer(1, MAX_BURST) }, () => client.send(to));
   const some = burst[random.integer(0, burst.length - 1)];
-  await Promise.race([some?.catch(() => undefined), delay(ACCEPT_WAIT, undefined, { ref: false })]);
+  await Promise.race([some, delay(ACCEPT_WAIT, undefined, { ref: false })]);
 }
 
 /** Sends now and then, sometimes several at once, until told to stop. */
-async function write({ part, random, everyMs }: Play, client: TestClient, until: AbortSignal): Promise<void> {
-  if (part.to === undefined) return;
+async function write(
+  { user, random, orders }: Behaving,
+  client: TestClient,
+  until: AbortSignal,
+): Promise<void> {
+  if (user.to === undefined) return;
   while (!until.aborted) {
     const burst = random.chance(0.1) ? random.integer(2, MAX_BURST) : 1;
-    for (let n = 0; n < burst; n++) client.send(part.to).accepted.catch(() => undefined);
-    await pause(random.wait((everyMs * burst) / (part.pace ?? 1)), until);
+    for (let n = 0; n < burst; n++) void client.send(user.to);
+    await pause(random.wait((orders.everyMs * burst) / (user.pace ?? 1)), until);
   }
 }
 
-function enter({ part, ground, random, onStage }: Play, user: string): TestClient {
-  const client = new TestClient(user, part.device, ground, random);
-  onStage(client);
+function enter({ user, orders, random, record, entered }: Behaving, name = user.user): TestClient {
+  const client = new TestClient({ user: name, device: user.device, orders, random, record });
+  entered(client);
   return client;
 }
 

@@ -1,20 +1,21 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ChaosUser } from '../users.ts';
 import { SeededRandom } from '../../testkit/seeded-random.ts';
-import { type ClientEvent, HistoryFile } from '../history.ts';
-import type { TestClient } from './test-client.ts';
-import { play } from './behaviour.ts';
+import { HistoryFile } from '../history.ts';
+import type { ChaosUser } from '../users.ts';
+import { type Behaving, behave } from './behaviour.ts';
 import { Counter } from './counter.ts';
+import type { TestClient } from './test-client.ts';
 
 /**
- * A process full of reference clients. Started with its {@link Orders} as the only argument; says how it stands every
- * now and then, and does what it is told, through the channel to its parent.
+ * A process full of reference clients. Takes its {@link Orders} as the only argument; reports its counter and obeys
+ * {@link Command}s through the channel to its parent.
  */
 export interface Orders {
+  /** 1 for the first start: names of messages and connections must differ between runs. */
   run: number;
   seed: number;
-  parts: ChaosUser[];
+  users: ChaosUser[];
   urls: string[];
   /** Address of the token endpoint. */
   tokens: string;
@@ -22,12 +23,13 @@ export interface Orders {
   dir: string;
   /** Folder for the storage of its clients. */
   storageDir: string;
+  /** Mean time between two messages of one sender, milliseconds. */
   everyMs: number;
   /** Share of the messages on which the receiving application fails. */
   failing: number;
 }
 
-/** `settle`: send nothing more, and come back if you will ever; `end`: close everything and exit. */
+/** `settle`: send nothing more, and come back if you ever will; `end`: close everything and exit. */
 export type Command = 'settle' | 'end';
 
 const REPORT_MS = 250;
@@ -36,30 +38,26 @@ const orders = JSON.parse(process.argv[2] ?? '') as Orders;
 mkdirSync(orders.dir, { recursive: true });
 const history = new HistoryFile(join(orders.dir, 'history.jsonl'));
 const counter = new Counter();
-const ground = {
-  ...orders,
-  record: (event: ClientEvent) => {
+const settle = new AbortController();
+/** The latest client of each user. */
+const clients = new Map<ChaosUser, TestClient>();
+
+const shared: Omit<Behaving, 'user' | 'random' | 'entered'> = {
+  orders,
+  settle: settle.signal,
+  record: (event) => {
     history.write(event);
     counter.count(event);
   },
 };
-const settle = new AbortController();
-const stage = new Map<ChaosUser, TestClient>();
-
-const scenes = orders.parts.map((part, n) =>
-  play({
-    part,
-    ground,
-    random: new SeededRandom(orders.seed * 1_000 + n),
-    everyMs: orders.everyMs,
-    settle: settle.signal,
-    onStage: (client) => stage.set(part, client),
-  }),
-);
-const settled = Promise.all(scenes).then(() => (counter.settled = true));
+const behaving = orders.users.map((user, n) => {
+  const random = new SeededRandom(orders.seed * 1_000 + n);
+  return behave({ ...shared, user, random, entered: (client) => clients.set(user, client) });
+});
+const settled = Promise.all(behaving).then(() => (counter.settled = true));
 
 const reporting = setInterval(() => {
-  const staying = [...stage].filter(
+  const staying = [...clients].filter(
     ([{ behaviour }]) => behaviour === 'stays' || behaviour === 'comes-and-goes',
   );
   counter.waiting = staying.reduce((sum, [, client]) => sum + client.waiting, 0);
@@ -72,12 +70,11 @@ process.on('message', (command: Command) => {
   settle.abort();
   if (command === 'end') void end();
 });
-// A nemesis that is gone is no reason to go on.
-process.on('disconnect', () => process.exit(1));
+process.on('disconnect', () => process.exit(1)); // the parent died
 
 async function end(): Promise<void> {
   await settled;
-  await Promise.all([...stage.values()].map((client) => client.close('orderly')));
+  await Promise.all([...clients.values()].map((client) => client.close('orderly')));
   clearInterval(reporting);
   history.close();
   process.disconnect();

@@ -1,27 +1,21 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Client, connect, MemoryStorage, type Storage, type Tuning } from '#libs/client/index.ts';
+import type { WebSocket } from 'ws';
+import {
+  type Client,
+  connect,
+  type IncomingMessage,
+  MemoryStorage,
+  type Tuning,
+} from '#libs/client/index.ts';
 import { LevelStorage } from '#libs/client/storage/level.ts';
 import type { SeededRandom } from '../../testkit/seeded-random.ts';
-import type { ClientEvent, Packet } from '../history.ts';
+import { tappedSocket } from '../../testkit/tapped-socket.ts';
+import type { ClientEvent } from '../history.ts';
 import { fetchTokenFrom } from '../token-endpoint.ts';
-import { type Recorder, recordedSocket } from './recorded-socket.ts';
+import type { Orders } from './main.ts';
 
-/** What all actors of a client process share. */
-export interface Ground {
-  /** How often this process was started before: names of messages and connections must not come again. */
-  run: number;
-  urls: readonly string[];
-  /** Address of the token endpoint. */
-  tokens: string;
-  /** Folder for the clients' storage. */
-  storageDir: string;
-  /** Share of the messages on which the application fails: the server keeps them. */
-  failing: number;
-  record(event: ClientEvent): void;
-}
-
-/** Shorter than in real life, so that a fault of seconds shows what one of minutes does. */
+/** Shorter than the defaults, so that a fault of seconds shows the effects of one of minutes. */
 const TUNING: Partial<Tuning> = {
   connectTimeoutMs: 3_000,
   loginTimeoutMs: 3_000,
@@ -35,40 +29,40 @@ const TUNING: Partial<Tuning> = {
   pullRetry: { baseMs: 500, maxMs: 5_000 },
 };
 
-/** Numbers of messages and connections of one run of the process; the next run goes on behind them. */
+/** Numbers of messages and connections in one run of the process; the next run continues above them. */
 const PER_RUN = 1_000_000;
-
-/** Now and then the application takes its time over a message. */
+/** Share of the messages that take the application a while, and the longest time, milliseconds. */
 const BUSY = { chance: 0.1, ms: 500 };
-
-/** After its storage failed, an application opens it again now and then, milliseconds. */
+/** Time after which an application opens a storage again that failed, milliseconds. */
 const REOPEN_MS = 1_000;
 
 type Happening = ClientEvent extends infer E ? (E extends ClientEvent ? Omit<E, 't' | 'who'> : never) : never;
 
-/** A user on a device with the reference client, who writes everything down. */
+export interface TestClientOptions {
+  user: string;
+  device: string;
+  orders: Orders;
+  random: SeededRandom;
+  record: (event: ClientEvent) => void;
+}
+
+/** A user on a device with the reference client; records everything that happens. */
 export class TestClient {
-  readonly user: string;
-  readonly #device: string;
-  readonly #ground: Ground;
-  readonly #random: SeededRandom;
+  readonly #options: TestClientOptions;
+  readonly #sockets = new Set<WebSocket>();
   #connections = 0;
   #sent = 0;
   #client: Client | undefined;
-  #terminate: () => void = () => undefined;
 
-  constructor(user: string, device: string, ground: Ground, random: SeededRandom) {
-    this.user = user;
-    this.#device = device;
-    this.#ground = ground;
-    this.#random = random;
+  constructor(options: TestClientOptions) {
+    this.#options = options;
   }
 
   get online(): boolean {
     return this.#client?.status.state === 'online';
   }
 
-  /** Messages for which the server has not said a word that lets go of them. */
+  /** Messages whose fate the server has not told yet. */
   get waiting(): number {
     const outbox = this.#client?.outbox() ?? [];
     return outbox.filter(({ state }) => state === 'sending' || state === 'sent').length;
@@ -76,30 +70,49 @@ export class TestClient {
 
   /** Connects, with what the last run or the last stay left in storage. */
   open(kept: 'durable' | 'in memory'): Client {
-    const { urls, tokens, storageDir } = this.#ground;
-    const { RecordedSocket, terminateAll } = recordedSocket(this.#recorder());
-    const storage: Storage =
-      kept === 'durable'
-        ? new LevelStorage(join(storageDir, `${this.user}-${this.#device}`))
-        : new MemoryStorage();
+    const { user, device, orders } = this.#options;
+    const { urls, tokens, storageDir } = orders;
+    const storage =
+      kept === 'durable' ? new LevelStorage(join(storageDir, `${user}-${device}`)) : new MemoryStorage();
     const client = connect({
-      urls,
-      storage,
-      device: this.#device,
-      token: () => fetchTokenFrom(tokens, this.user),
-      WebSocket: RecordedSocket,
-      tuning: TUNING,
+      ...{ urls, storage, device, tuning: TUNING, WebSocket: this.#recordedSocket() },
+      token: () => fetchTokenFrom(tokens, user),
     });
-    client.onError(() => undefined); // what the server refuses is in the packets
-    client.onMessage(async ({ from, id, body, again }) => {
-      if (this.#random.chance(this.#ground.failing))
-        throw new Error('the application fails: the server keeps the message');
-      const { to, id: said } = body as { to?: unknown; id?: unknown };
-      const intact = to === this.user && said === id;
-      this.#note({ is: 'handed', from, id, to: this.user, intact, again: again ?? false });
-      if (this.#random.chance(BUSY.chance)) await delay(this.#random.integer(0, BUSY.ms));
-    });
+    this.#client = client;
+    this.#record(client);
+    return client;
+  }
+
+  /** Sends one message. @returns when the server has accepted it, or the client has let go of it */
+  async send(to: string): Promise<void> {
+    if (!this.#client) throw new Error(`${this.#options.user} is not there`);
+    const seq = this.#options.orders.run * PER_RUN + ++this.#sent;
+    const id = `m${seq}`;
+    this.#note({ is: 'sent', id, to });
+    try {
+      // A full disk, or a closed client, makes send() throw: the client never took the message.
+      await this.#client.send(to, { to, id }, { id, seq }).accepted();
+    } catch {
+      return; // closed before that
+    }
+  }
+
+  /** Goes away in good order, or with nothing but a broken connection. */
+  async close(how: 'orderly' | 'abrupt'): Promise<void> {
+    if (how === 'abrupt') for (const socket of this.#sockets) socket.terminate();
+    await this.#client?.close({ flushMs: how === 'abrupt' ? 0 : 500 });
+    this.#client = undefined;
+  }
+
+  /** Records that no client will ever come back under this name. */
+  leave(): void {
+    this.#note({ is: 'left' });
+  }
+
+  #record(client: Client): void {
     let restored = false;
+    client.onError(() => undefined); // refusals of the server are in the packets
+    client.onMessage((message) => this.#handed(message));
     client.onStatus((status) => {
       if (status.state === 'online' && !restored) {
         restored = true;
@@ -113,53 +126,41 @@ export class TestClient {
         this.#note({ is: 'told', id, to, state, ...(reason !== undefined && { reason }) });
     });
     client.onReceipt(({ id, to, state }) => this.#note({ is: 'told', id, to, state }));
-    this.#client = client;
-    this.#terminate = terminateAll;
-    return client;
   }
 
-  /** Sends one message. @returns its name, and when the server has accepted it */
-  send(to: string): { id: string; accepted: Promise<unknown> } {
-    if (!this.#client) throw new Error(`${this.user} is not there`);
-    const n = this.#ground.run * PER_RUN + ++this.#sent;
-    const id = `m${n}`;
-    this.#note({ is: 'sent', id, to });
-    return { id, accepted: this.#accepted(this.#client, to, id, n) };
+  async #handed({ from, id, body, again }: IncomingMessage) {
+    const { user, random, orders } = this.#options;
+    if (random.chance(orders.failing)) throw new Error('the application fails: the server keeps the message');
+    const said = body as { to?: unknown; id?: unknown };
+    const intact = said.to === user && said.id === id;
+    this.#note({ is: 'handed', from, id, to: user, intact, again: again ?? false });
+    if (random.chance(BUSY.chance)) await delay(random.integer(0, BUSY.ms));
   }
 
-  /** A disk that is full, or a client that is closed, makes send() throw: the message was never the client's. */
-  async #accepted(client: Client, to: string, id: string, seq: number): Promise<unknown> {
-    return client.send(to, { to, id }, { id, seq }).accepted();
-  }
-
-  /** Goes away in good order, or with nothing but a broken connection. */
-  async close(how: 'orderly' | 'abrupt'): Promise<void> {
-    if (how === 'abrupt') this.#terminate();
-    await this.#client?.close({ flushMs: how === 'abrupt' ? 0 : 500 });
-    this.#client = undefined;
-  }
-
-  /** Says that nobody will ever come back under this name. */
-  leave(): void {
-    this.#note({ is: 'left' });
-  }
-
-  #recorder(): Recorder {
-    return {
-      nextConnection: () => this.#ground.run * PER_RUN + ++this.#connections,
-      packet: (is, connection, packet) => this.#note({ is, connection, packet: withoutSecrets(packet) }),
-      closed: (connection, code) => this.#note({ is: 'closed', connection, code }),
-    };
+  #recordedSocket() {
+    const connections = new WeakMap<WebSocket, number>();
+    const numberOf = (socket: WebSocket) => connections.get(socket) ?? 0;
+    return tappedSocket({
+      opened: (socket) => {
+        connections.set(socket, this.#options.orders.run * PER_RUN + ++this.#connections);
+        this.#sockets.add(socket);
+        socket.on('close', (code: number) => {
+          this.#sockets.delete(socket);
+          this.#note({ is: 'closed', connection: numberOf(socket), code });
+        });
+      },
+      packet: (is, packet, socket) => {
+        const shown = 'token' in packet ? { ...packet, token: '…' } : packet;
+        this.#note({ is, connection: numberOf(socket), packet: shown });
+        return true;
+      },
+    });
   }
 
   #note(happening: Happening): void {
-    this.#ground.record({ t: rightTime(), who: `${this.user}/${this.#device}`, ...happening });
+    const { user, device, record } = this.#options;
+    // By the right clock, whatever the nemesis does to the wall clock of this process.
+    const t = Math.round(performance.timeOrigin + performance.now());
+    record({ t, who: `${user}/${device}`, ...happening });
   }
-}
-
-/** The history is by the right clock, whatever the nemesis does to this process's. */
-const rightTime = () => Math.round(performance.timeOrigin + performance.now());
-
-function withoutSecrets(packet: Packet): Packet {
-  return 'token' in packet ? { ...packet, token: '…' } : packet;
 }

@@ -1,36 +1,42 @@
 import type { SeededRandom } from '../../testkit/seeded-random.ts';
-import type { Environment } from '../environment.ts';
+import type { ChaosEnvironment } from '../environment.ts';
 
-/** Something that may go wrong, before anybody decided that it does. */
-export interface Fault {
-  /** How often it is chosen, compared with others. */
-  readonly weight: number;
-  /** Whom it may hit. */
-  targets(environment: Environment): Target[];
-}
-
-/** Somebody whom a fault may hit. */
+/** Something that a fault can hit. */
 export interface Target {
   readonly name: string;
-  /** Whom it hurts: nobody is hurt twice at the same time. The nodes of a cluster count as one. */
+  /** What it hurts: nothing is hurt twice at the same time. The nodes of a cluster count as one. */
   readonly hurts: string;
-  /** Hurts; says what it did and how it is healed. */
-  strike(random: SeededRandom): Promise<Wound> | Wound;
+  inject(random: SeededRandom): Promise<Injury>;
 }
 
-export interface Wound {
+export interface Injury {
   /** In words. */
   readonly what: string;
-  /** How long it lasts before it is healed, milliseconds. */
+  /** Time until it is healed, milliseconds; 0 for what the services must mend themselves. */
   readonly lastsMs: number;
-  heal(): Promise<void> | void;
+  heal: () => unknown;
 }
 
-/** For what needs no healing by the nemesis: the services themselves must mend it. */
-export const nothing = (): void => undefined;
+export type Targets = (environment: ChaosEnvironment) => Target[];
 
-/** Short ones are over before anybody is given up; some outlast the ack timeout, long ones heartbeats and leases, too. */
-const short = (random: SeededRandom) => random.integer(200, 2_000);
-const middle = (random: SeededRandom) => random.integer(2_000, 4_500);
-export const long = (random: SeededRandom) => random.integer(5_000, 10_000);
-export const any = (random: SeededRandom) => random.pick([short, middle, long])(random);
+/** Injects: says what it did, and how to heal it. */
+type Begin = (random: SeededRandom) => Begun | Promise<Begun>;
+export type Begun = [what: string, heal?: () => unknown];
+type Duration = (random: SeededRandom) => number;
+
+/** Short faults end before any timeout; middle ones outlast the ack timeout; long ones also heartbeats and leases. */
+const short: Duration = (random) => random.integer(200, 2_000);
+const middle: Duration = (random) => random.integer(2_000, 4_500);
+export const long: Duration = (random) => random.integer(5_000, 10_000);
+export const any: Duration = (random) => random.pick([short, middle, long])(random);
+export const noTime: Duration = () => 0;
+
+export const target = (name: string, begin: Begin, lasts = any, hurts = name): Target => ({
+  name,
+  hurts,
+  inject: async (random) => {
+    const lastsMs = lasts(random);
+    const [what, heal = () => undefined] = await begin(random);
+    return { what: lastsMs > 0 ? `${what} for ${lastsMs} ms` : what, lastsMs, heal };
+  },
+});

@@ -1,74 +1,65 @@
-import {
-  clientProcesses,
-  disks,
-  freezeClients,
-  killClients,
-  shiftClientsClock,
-  tokenEndpoint,
-} from './clients.ts';
-import type { Fault } from './fault.ts';
-import { cut, lose, stall, ways } from './network.ts';
-import { deleteExchange, deleteQueue, forgetGateway, unbindGateway, unbindReturned } from './operator.ts';
-import {
-  clocksOfServices,
-  deploy,
-  freeze,
-  kill,
-  killStarting,
-  killStartingDatabase,
-  members,
-} from './processes.ts';
+import type { ServiceKind } from '../../stack/service.ts';
+import { clientClocks, fullDisks, tokenEndpoint } from './clients.ts';
+import type { Targets } from './fault.ts';
+import { cut, lose, stall } from './network.ts';
+import { deleteExchange, deleteQueue, deleteRow, unbindGateway, unbindReturned } from './operator.ts';
+import * as of from './processes.ts';
 import { slowCommits } from './slow-commits.ts';
 
+const { deploy, freeze, kill, killStarting, services } = of;
+
+/** Largest clock error, seconds. A gateway whose error exceeds the life of a token rightly refuses every login. */
+const CLOCK_S: Record<ServiceKind, number> = { gateway: 10, routing: 86_400, ack: 86_400 };
+
+const serviceClocks: Targets = ({ system, clocks }) =>
+  system.services.map(({ name, kind }) => of.shiftClock(name, clocks.get(name), CLOCK_S[kind], 1_000));
+
 /**
- * What the nemesis knows to do. `stall`, `lose` and `cut` are about the network between two parties; `operator` is
- * what a person removes and nobody puts back.
+ * Everything that the nemesis can do, each with how often it is chosen compared with others. `stall`, `lose` and `cut`
+ * are about the network between two parties; `operator` is what a person removes and no one puts back.
  */
 export const FAULTS = {
-  'kill-gateway': { weight: 3, targets: members('gateway', kill) },
-  'kill-routing': { weight: 3, targets: members('routing', kill) },
-  'kill-ack': { weight: 2, targets: members('ack', kill) },
-  'kill-broker': { weight: 1, targets: ({ brokers }) => brokers.map(kill) },
-  'kill-database': { weight: 1, targets: ({ databases }) => databases.map(kill) },
-  'kill-pooler': { weight: 1, targets: ({ poolers }) => poolers.map(kill) },
-  'kill-clients': { weight: 2, targets: clientProcesses(killClients) },
-  'kill-starting-gateway': { weight: 1, targets: members('gateway', killStarting) },
-  'kill-starting-routing': { weight: 1, targets: members('routing', killStarting) },
-  'kill-starting-ack': { weight: 1, targets: members('ack', killStarting) },
-  'kill-starting-broker': { weight: 1, targets: ({ brokers }) => brokers.map(killStarting) },
-  'kill-starting-database': {
-    weight: 1,
-    targets: ({ databases, dataDir }) => databases.map((handle) => killStartingDatabase(handle, dataDir)),
-  },
-  'freeze-gateway': { weight: 2, targets: members('gateway', freeze) },
-  'freeze-routing': { weight: 2, targets: members('routing', freeze) },
-  'freeze-ack': { weight: 1, targets: members('ack', freeze) },
-  'freeze-broker': { weight: 1, targets: ({ brokers }) => brokers.map(freeze) },
-  'freeze-pooler': { weight: 1, targets: ({ poolers }) => poolers.map(freeze) },
-  'freeze-clients': { weight: 2, targets: clientProcesses(freezeClients) },
-  'stall-clients': { weight: 1, targets: ways('clients', stall) },
-  'stall-broker': { weight: 2, targets: ways('broker', stall) },
-  'stall-database': { weight: 2, targets: ways('database', stall) },
-  'cut-database': { weight: 1, targets: ways('database', cut) },
-  'slow-commits': { weight: 1, targets: slowCommits },
-  'lose-clients': { weight: 1, targets: ways('clients', lose) },
-  'lose-broker': { weight: 1, targets: ways('broker', lose) },
-  'lose-database': { weight: 1, targets: ways('database', lose) },
-  'deploy-gateway': { weight: 1, targets: members('gateway', deploy) },
-  'deploy-routing': { weight: 1, targets: members('routing', deploy) },
-  'deploy-ack': { weight: 1, targets: members('ack', deploy) },
-  'operator-unbinds-gateway': { weight: 1, targets: unbindGateway },
-  'operator-deletes-row': { weight: 1, targets: forgetGateway },
-  'operator-deletes-queue': { weight: 1, targets: deleteQueue },
-  'operator-deletes-exchange': { weight: 1, targets: deleteExchange },
-  'operator-unbinds-returned': { weight: 1, targets: unbindReturned },
-  'clock-services': { weight: 2, targets: clocksOfServices },
-  'clock-clients': { weight: 1, targets: clientProcesses(shiftClientsClock, ', their clock') },
-  'token-endpoint-down': { weight: 1, targets: tokenEndpoint('refuses') },
-  'token-endpoint-hangs': { weight: 1, targets: tokenEndpoint('hangs') },
-  'token-endpoint-nonsense': { weight: 1, targets: tokenEndpoint('talks nonsense') },
-  'disk-clients': { weight: 1, targets: disks },
-} satisfies Record<string, Fault>;
+  'kill-gateway': [3, services('gateway', kill)],
+  'kill-routing': [3, services('routing', kill)],
+  'kill-ack': [2, services('ack', kill)],
+  'kill-broker': [1, (from) => of.brokers(from).map(kill)],
+  'kill-database': [1, (from) => of.databases(from).map(kill)],
+  'kill-pooler': [1, (from) => of.poolers(from).map(kill)],
+  'kill-clients': [2, (from) => from.clientProcesses.map(kill)],
+  'kill-starting-gateway': [1, services('gateway', killStarting)],
+  'kill-starting-routing': [1, services('routing', killStarting)],
+  'kill-starting-ack': [1, services('ack', killStarting)],
+  'kill-starting-broker': [1, (from) => of.brokers(from).map((handle) => killStarting(handle))],
+  'kill-starting-database': [1, of.killStartingDatabase],
+  'freeze-gateway': [2, services('gateway', freeze)],
+  'freeze-routing': [2, services('routing', freeze)],
+  'freeze-ack': [1, services('ack', freeze)],
+  'freeze-broker': [1, (from) => of.brokers(from).map(freeze)],
+  'freeze-pooler': [1, (from) => of.poolers(from).map(freeze)],
+  'freeze-clients': [2, (from) => from.clientProcesses.map(freeze)],
+  'stall-clients': [1, stall('clients')],
+  'stall-broker': [2, stall('broker')],
+  'stall-database': [2, stall('database')],
+  'cut-database': [1, cut('database')],
+  'slow-commits': [1, slowCommits],
+  'lose-clients': [1, lose('clients')],
+  'lose-broker': [1, lose('broker')],
+  'lose-database': [1, lose('database')],
+  'deploy-gateway': [1, services('gateway', deploy)],
+  'deploy-routing': [1, services('routing', deploy)],
+  'deploy-ack': [1, services('ack', deploy)],
+  'operator-unbinds-gateway': [1, unbindGateway],
+  'operator-deletes-row': [1, deleteRow],
+  'operator-deletes-queue': [1, deleteQueue],
+  'operator-deletes-exchange': [1, deleteExchange],
+  'operator-unbinds-returned': [1, unbindReturned],
+  'clock-services': [2, serviceClocks],
+  'clock-clients': [1, clientClocks],
+  'token-endpoint-down': [1, tokenEndpoint('refuses')],
+  'token-endpoint-hangs': [1, tokenEndpoint('hangs')],
+  'token-endpoint-nonsense': [1, tokenEndpoint('talks nonsense')],
+  'disk-clients': [1, fullDisks],
+} satisfies Record<string, [weight: number, targets: Targets]>;
 
 export type FaultName = keyof typeof FAULTS;
 

@@ -1,72 +1,43 @@
 import type { SeededRandom } from '../../testkit/seeded-random.ts';
+import type { Proxies } from '../../testkit/service-handle.ts';
 import type { TcpProxy } from '../../testkit/tcp-proxy.ts';
-import type { Environment } from '../environment.ts';
-import { any, nothing, type Target } from './fault.ts';
+import { any, type Begun, noTime, target, type Targets } from './fault.ts';
 
-/** The way from one process to another kind; where there are several (the nodes of a cluster), all of them or one. */
-interface Way {
-  from: string;
-  to: 'clients' | 'broker' | 'database';
-  proxies: readonly TcpProxy[];
-}
-
-const wayName = ({ from, to }: Way) => `${from}, its way to the ${to}`;
-const some = ({ proxies }: Way, random: SeededRandom) =>
-  random.chance(0.5) ? proxies : [random.pick(proxies)];
-
-export function stall(way: Way): Target {
-  return {
-    name: wayName(way),
-    hurts: way.from,
-    strike: (random) => {
-      const lastsMs = any(random);
-      const proxies = some(way, random);
-      for (const proxy of proxies) proxy.stall();
-      return {
-        what: `nothing moves for ${lastsMs} ms`,
-        lastsMs,
-        heal: () => proxies.forEach((proxy) => proxy.resume()),
-      };
-    },
-  };
-}
-
-export function lose(way: Way): Target {
-  return {
-    name: wayName(way),
-    hurts: way.from,
-    strike: (random) => {
-      const proxies = some(way, random);
-      const count = proxies.reduce((sum, { connections }) => sum + connections, 0);
-      for (const proxy of proxies) proxy.lose();
-      return { what: `${count} connections half-open`, lastsMs: 0, heal: nothing };
-    },
-  };
-}
-
-/** Longer than its work may wait for it, milliseconds: others must take over. */
+/** Longer than its work may wait, milliseconds: others must take over. */
 const CUT_MS = { min: 15_000, max: 25_000 };
 
-/** Connections are refused, and those of now are reset: only this process is cut off. */
-export function cut(way: Way): Target {
-  return {
-    name: wayName(way),
-    hurts: way.from,
-    strike: (random) => {
-      const lastsMs = random.integer(CUT_MS.min, CUT_MS.max);
-      for (const proxy of way.proxies) proxy.cut();
-      return {
-        what: `cut off for ${lastsMs} ms`,
-        lastsMs,
-        heal: () => way.proxies.forEach((proxy) => proxy.mend()),
-      };
-    },
-  };
-}
+/** One target for each service that has connections of this kind: one proxy, or one for each node of the cluster. */
+const connections =
+  (hurt: (proxies: readonly TcpProxy[], random: SeededRandom) => Begun, lasts = any) =>
+  (to: keyof Proxies): Targets =>
+  ({ system }) =>
+    system.services.flatMap(({ name, proxies }) => {
+      const all = [proxies[to] ?? []].flat();
+      const begin = (random: SeededRandom) => hurt(all, random);
+      return all.length > 0 ? [target(`${name}, its connection to the ${to}`, begin, lasts, name)] : [];
+    });
 
-/** The ways of one kind, one target for each service that has such a way. */
-export const ways = (to: Way['to'], hurt: (way: Way) => Target) => (environment: Environment) =>
-  environment.members.flatMap((member) => {
-    const proxies = [member[to] ?? []].flat();
-    return proxies.length > 0 ? [hurt({ from: member.process.name, to, proxies })] : [];
-  });
+const some = (proxies: readonly TcpProxy[], random: SeededRandom) =>
+  random.chance(0.5) ? proxies : [random.pick(proxies)];
+
+export const stall = connections((all, random) => {
+  const proxies = some(all, random);
+  for (const proxy of proxies) proxy.stall();
+  return ['nothing moves', () => proxies.forEach((proxy) => proxy.resume())];
+});
+
+export const lose = connections((all, random) => {
+  const proxies = some(all, random);
+  const count = proxies.reduce((sum, proxy) => sum + proxy.connections, 0);
+  for (const proxy of proxies) proxy.lose();
+  return [`${count} connections half-open`];
+}, noTime);
+
+/** Resets the connections of this process, and refuses new ones. */
+export const cut = connections(
+  (proxies) => {
+    for (const proxy of proxies) proxy.cut();
+    return ['cut off', () => proxies.forEach((proxy) => proxy.mend())];
+  },
+  (random) => random.integer(CUT_MS.min, CUT_MS.max),
+);

@@ -1,71 +1,58 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SeededRandom } from '../../testkit/seeded-random.ts';
+import type { ServiceKind } from '../../stack/service.ts';
 import type { ProcessHandle } from '../../testkit/process-handle.ts';
-import type { Member } from '../member.ts';
-import type { Environment } from '../environment.ts';
-import { any, type Target } from './fault.ts';
+import type { ProcessClock } from '../clock/clock.ts';
+import type { ChaosEnvironment } from '../environment.ts';
+import { any, noTime, type Target, target, type Targets } from './fault.ts';
 
 const START_TRIES = 3;
-/** Starts that are cut off before the one that may finish, and how long each may go on, milliseconds. */
+/** Starts that are cut off before the one that may finish, and the time of each, milliseconds. */
 const CUT_STARTS = { most: 3, minMs: 20, maxMs: 2_500 };
 
+/** A service, a server, or a process with clients. */
+type Process = Pick<ProcessHandle, 'name' | 'signal' | 'restart'> & { kill(): Promise<unknown> };
+
 /** A server that was killed may need a moment until what it left behind is gone. */
-async function restart(handle: ProcessHandle): Promise<void> {
+async function restart(process: Process): Promise<void> {
   for (let tries = 1; ; tries++)
     try {
-      await handle.restart();
+      await process.restart();
       return;
     } catch (error) {
       if (tries === START_TRIES) throw error;
     }
 }
 
-const hurtsOf = (name: string) => (name.startsWith('rabbitmq') ? 'the broker' : name);
+const hurtsOf = ({ name }: Process) => (name.startsWith('rabbitmq') ? 'the broker' : name);
 
-export function kill(handle: ProcessHandle): Target {
-  return {
-    name: handle.name,
-    hurts: hurtsOf(handle.name),
-    strike: async (random) => {
-      const lastsMs = random.integer(0, 4_000);
-      await handle.kill('SIGKILL');
-      return { what: `kill -9, down for ${lastsMs} ms`, lastsMs, heal: () => restart(handle) };
+export const kill = (process: Process): Target =>
+  target(
+    process.name,
+    async () => {
+      await process.kill();
+      return ['kill -9, down', () => restart(process)];
     },
-  };
-}
+    (random) => random.integer(0, 4_000),
+    hurtsOf(process),
+  );
 
-/** Killed while it starts, up to three times in a row: what it had half written must not keep it from starting. */
-export function killStarting(handle: ProcessHandle): Target {
-  return {
-    name: handle.name,
-    hurts: hurtsOf(handle.name),
-    strike: async (random) => {
+/** Kills it while it starts, up to three times in a row: files half written must not keep it from starting. */
+export const killStarting = (handle: ProcessHandle, afterwards = (): string => ''): Target =>
+  target(
+    handle.name,
+    async (random) => {
       const { most, minMs, maxMs } = CUT_STARTS;
       const cuts = Array.from({ length: random.integer(1, most) }, () => random.integer(minMs, maxMs));
-      await handle.kill('SIGKILL');
+      await handle.kill();
       for (const ms of cuts) await startAndKill(handle, ms);
-      const what = `kill -9, and again ${cuts.join(', ')} ms after its start`;
-      return { what, lastsMs: 0, heal: () => restart(handle) };
+      const also = random.chance(0.5) ? afterwards() : '';
+      return [`kill -9, and again ${cuts.join(', ')} ms after its start${also}`, () => restart(handle)];
     },
-  };
-}
-
-/** Likewise the database, now and then in the moment between the creation of its pid file and the first byte in it. */
-export function killStartingDatabase(handle: ProcessHandle, dataDir: string): Target {
-  const target = killStarting(handle);
-  const pidFile = join(dataDir, 'postgres/cluster/postmaster.pid');
-  return {
-    ...target,
-    strike: async (random) => {
-      const wound = await target.strike(random);
-      if (!random.chance(0.5)) return wound;
-      writeFileSync(pidFile, '');
-      return { ...wound, what: `${wound.what}; its pid file is empty` };
-    },
-  };
-}
+    noTime,
+    hurtsOf(handle),
+  );
 
 async function startAndKill({ spec }: ProcessHandle, afterMs: number): Promise<void> {
   const child = await spec.launch();
@@ -75,55 +62,57 @@ async function startAndKill({ spec }: ProcessHandle, afterMs: number): Promise<v
   await spec.afterExit?.();
 }
 
-export function freeze(handle: ProcessHandle): Target {
-  return {
-    name: handle.name,
-    hurts: hurtsOf(handle.name),
-    strike: (random) => {
-      const lastsMs = any(random);
-      handle.signal('SIGSTOP');
-      return { what: `SIGSTOP for ${lastsMs} ms`, lastsMs, heal: () => handle.signal('SIGCONT') };
+/** Now and then PostgreSQL dies between the creation of its pid file and the first byte in it. */
+export const killStartingDatabase: Targets = ({ system }) =>
+  databases({ system }).map((handle) =>
+    killStarting(handle, () => {
+      writeFileSync(join(system.dataDir, 'postgres/cluster/postmaster.pid'), '');
+      return '; its pid file is empty';
+    }),
+  );
+
+export const freeze = (process: Process): Target =>
+  target(
+    process.name,
+    () => {
+      process.signal('SIGSTOP');
+      return ['SIGSTOP', () => process.signal('SIGCONT')];
     },
-  };
-}
+    any,
+    hurtsOf(process),
+  );
 
 /** As in a deploy: SIGTERM, its orderly end, and a new process in its place. */
-export function deploy(handle: ProcessHandle): Target {
-  return {
-    name: handle.name,
-    hurts: handle.name,
-    strike: () => ({
-      what: 'SIGTERM and a new process',
-      lastsMs: 0,
-      heal: () =>
+export const deploy = (handle: ProcessHandle): Target =>
+  target(
+    handle.name,
+    () => [
+      'SIGTERM and a new process',
+      () =>
         handle.restart().catch(async (error: unknown) => {
-          await restart(handle); // it did not end in order: that is for the report, and the run goes on
+          await restart(handle); // the run goes on; the report says that it did not end in order
           throw error;
         }),
-    }),
-  };
-}
+    ],
+    noTime,
+  );
 
-/** Largest clock error, seconds. A gateway whose error exceeds the life of a token rightly refuses every login. */
-const CLOCK_S = { gateway: 10, routing: 86_400, ack: 86_400 };
-
-/** Its clock is wrong for a while. */
-function shiftClock({ kind, process, clock }: Member): Target {
-  return {
-    name: process.name,
-    hurts: `${process.name}, its clock`, // whatever else happens to it
-    strike: (random: SeededRandom) => {
-      const lastsMs = any(random);
-      const seconds = random.integer(1, CLOCK_S[kind]) * (random.chance(0.5) ? 1 : -1);
-      clock.shift(seconds * 1_000);
-      return { what: `its clock off by ${seconds} s for ${lastsMs} ms`, lastsMs, heal: () => clock.shift(0) };
+/** The clock of a process is wrong for a while; other faults may hit the process meanwhile. */
+export const shiftClock = (name: string, clock: ProcessClock | undefined, most: number, unitMs: number) =>
+  target(
+    name,
+    (random) => {
+      const units = random.integer(1, most) * (random.chance(0.5) ? 1 : -1);
+      clock?.shift(units * unitMs);
+      return [`clock wrong by ${(units * unitMs) / 1_000} s`, () => clock?.shift(0)];
     },
-  };
-}
+    any,
+    `${name}, its clock`,
+  );
 
-/** One target for each process of a kind. */
-export const members =
-  (kind: Member['kind'], hurt: (handle: ProcessHandle) => Target) => (environment: Environment) =>
-    environment.members.filter((member) => member.kind === kind).map(({ process }) => hurt(process));
-
-export const clocksOfServices = (environment: Environment): Target[] => environment.members.map(shiftClock);
+type Servers = Pick<ChaosEnvironment, 'system'>;
+export const services = (kind: ServiceKind, fault: (handle: ProcessHandle) => Target) => (from: Servers) =>
+  from.system.of(kind).map((handle) => fault(handle));
+export const brokers = ({ system }: Servers) => system.backends?.brokers ?? [];
+export const databases = ({ system: { backends } }: Servers) => (backends ? [backends.database] : []);
+export const poolers = ({ system: { pooler } }: Servers) => (pooler ? [pooler] : []);
