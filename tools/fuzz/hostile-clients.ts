@@ -26,7 +26,7 @@ export class HostileClients {
     this.#users = users;
   }
 
-  static async gather(port: number): Promise<HostileClients> {
+  static async create(port: number): Promise<HostileClients> {
     const users = Array.from({ length: 8 }, (_, n) => `hostile-${n + 1}`);
     const tokens = await Promise.all(users.map((user) => signToken(SECRET, user, A_YEAR_S)));
     return new HostileClients(

@@ -4,43 +4,20 @@ import type { SeededRandom } from '../testkit/seeded-random.ts';
 
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
-/** Texts that go in the place of a JSON value; some are no JSON. */
+/** Texts that replace a JSON value; some are no JSON. */
 const ODD_VALUES = [
-  ...['null', 'true', '0', '-0', '-1', '1.5', '1e400', '9007199254740993', '1e-400', '[]', '{}', '""', '"x"'],
-  ...[
-    '"\\u0000"',
-    '"\\ud800"',
-    '"\\udc00\\ud800"',
-    '"__proto__"',
-    '"constructor"',
-    '"\u{1f600}"',
-    '"\ufeff"',
-  ],
-  ...[
-    '[[]]',
-    '[null]',
-    '{"__proto__":{"type":"ping"}}',
-    '{"length":1e9}',
-    '"1"',
-    'undefined',
-    'NaN',
-    '01',
-    "'x'",
-  ],
-  ...['"../../x"', '"a b"', '"<script>"', '"\\u202e"', '253402300800000', '-62135596800001'],
-  ...[
-    nested(99),
-    nested(101),
-    nested(20_000),
-    `"${'x'.repeat(65)}"`,
-    `"${'x'.repeat(129)}"`,
-    `"${'é'.repeat(9_000)}"`,
-  ],
+  ...String.raw`null true 0 -0 -1 1.5 1e400 9007199254740993 1e-400 253402300800000 -62135596800001 [] {} "" "x"`.split(
+    ' ',
+  ),
+  ...String.raw`"\u0000" "\ud800" "\udc00\ud800" "__proto__" "constructor" "\ufeff" "\ud83d\ude00" "\u202e"`.split(
+    ' ',
+  ),
+  ...String.raw`[[]] [null] {"__proto__":{"type":"ping"}} {"length":1e9} "1" undefined NaN 01 'x'`.split(' '),
+  ...['"../../x"', '"a b"', '"<script>"', '"\u{1f600}"', '"\ufeff"', nested(99), nested(101), nested(20_000)],
+  ...[`"${'x'.repeat(65)}"`, `"${'x'.repeat(129)}"`, `"${'é'.repeat(9_000)}"`],
 ];
 
-const ODD_BYTES = [
-  0x00, 0x0a, 0x0d, 0x20, 0x22, 0x2c, 0x5b, 0x5c, 0x5d, 0x7b, 0x7d, 0x7f, 0x80, 0xc0, 0xed, 0xff,
-];
+const ODD_BYTES = [...Buffer.from('000a0d20222c5b5c5d7b7d7f80c0edff', 'hex')];
 
 /** Some bytes at random. */
 export const randomBytes = (random: SeededRandom, most: number) =>
