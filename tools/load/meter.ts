@@ -20,7 +20,7 @@ export interface Cost {
 
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-export const mapValues = (record: Record<string, number>, change: (value: number, name: string) => number) =>
+export const mapValues = <A, B>(record: Record<string, A>, change: (value: A, name: string) => B) =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value, name)]));
 
 /** Measures the CPU time and the memory of processes. */

@@ -1,17 +1,11 @@
 import type { Target } from '../clients/log-in.ts';
-import type { ATTACKS } from '../options.ts';
+import type { ATTACKS, Values } from '../options.ts';
 
 export type AttackName = (typeof ATTACKS)[number];
 
-export interface AttackOrder {
+export interface AttackOrder extends Pick<Values, 'connections' | 'rounds' | 'attackers'> {
   attack: AttackName;
   target: Target;
-  /** Connections that idle, and that storm. */
-  connections: number;
-  /** Storms. */
-  rounds: number;
-  /** Clients that flood, and that write to slow readers. */
-  attackers: number;
 }
 
 /** Adds to a counter. */

@@ -1,3 +1,11 @@
+/** Calls `send` for messages that are due at a rate, with the time at which each was due; at most 1 ms late. */
+export function sendAtRate(ratePerS: number, send: (due: number) => void): NodeJS.Timeout {
+  const schedule = new Schedule(ratePerS, performance.now());
+  return setInterval(() => {
+    for (const due of schedule.until(performance.now())) send(due);
+  }, 1);
+}
+
 /** When the messages of an open loop are due: evenly spaced, regardless of earlier ones. */
 export class Schedule {
   readonly #began: number;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Ledger } from '../clients/ledger.ts';
 import { inParallel, logInAs, type Target } from '../clients/log-in.ts';
-import { Schedule } from '../clients/schedule.ts';
+import { sendAtRate } from '../clients/schedule.ts';
 import { receive, Sender } from '../clients/sender.ts';
 import { LoadSocket } from '../clients/socket.ts';
 
@@ -61,13 +61,8 @@ export function closedLoop(outstanding: number): void {
 
 /** Messages go out at this rate, pair by pair, regardless of earlier ones. */
 export function openLoop(ratePerS: number): void {
-  const schedule = new Schedule(ratePerS, performance.now());
   let next = 0;
-  const send = () => {
-    for (const due of schedule.until(performance.now())) senders[next++ % senders.length]?.send(due);
-    sending = setTimeout(send, 1);
-  };
-  send();
+  sending = sendAtRate(ratePerS, (due) => senders[next++ % senders.length]?.send(due));
 }
 
 /** What happened since the last time; latencies in microseconds from when each message was due. */
@@ -90,7 +85,7 @@ export function take() {
 
 /** Sends nothing more, and waits for confirmations. @returns faults */
 export async function stop(patienceMs: number): Promise<string[]> {
-  clearTimeout(sending);
+  clearInterval(sending);
   for (const sender of senders) sender.onConfirmed = () => undefined;
   const deadline = performance.now() + patienceMs;
   while (ledger.counts.sent > ledger.counts.confirmed && performance.now() < deadline) await delay(10);

@@ -1,6 +1,6 @@
 import amqp, { type ConfirmChannel } from 'amqplib';
 import { Samples } from '../clients/samples.ts';
-import { Schedule } from '../clients/schedule.ts';
+import { sendAtRate } from '../clients/schedule.ts';
 
 /** One hop of the broker's limit: it does with the broker what a service does. See tools/load/limits/broker.ts. */
 
@@ -76,10 +76,7 @@ export function closedLoop(count: number): void {
 /** Starts AMQP messages at this rate, regardless of earlier ones. */
 export function openLoop(ratePerS: number): void {
   closed = false;
-  const schedule = new Schedule(ratePerS, performance.now());
-  setInterval(() => {
-    for (const at of schedule.until(performance.now())) begin(at);
-  }, 1);
+  sendAtRate(ratePerS, begin);
 }
 
 /** Latencies of the AMQP messages that came back since the last time, microseconds. */

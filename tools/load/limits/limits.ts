@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
-import { cpuTable, number, pair } from '../report/format.ts';
+import { cpuTable, number, p50p99 } from '../report/format.ts';
 import type { Limit } from '../report/points.ts';
-import type { Section, Table } from '../report/section.ts';
+import { type Section, type Table, tableOf } from '../report/section.ts';
 import { brokerLimit } from './broker.ts';
 import { echoLimit } from './echo.ts';
 
@@ -24,14 +24,11 @@ export async function measureLimits(context: Context): Promise<Section> {
   };
 }
 
-function tablesOf(what: string, limits: readonly Limit[]): Table[] {
-  const row = ({ name, perSecond, latency }: Limit) => [
-    name,
-    number(perSecond),
-    pair(latency.p50, latency.p99),
-  ];
-  return [
-    { head: [what, 'messages/s', 'p50 / p99 ms'], rows: limits.map(row) },
-    cpuTable(limits.map(({ name, cpuByRole }) => ({ name, cpu: cpuByRole }))),
-  ];
-}
+const tablesOf = (what: string, limits: readonly Limit[]): Table[] => [
+  tableOf(limits, {
+    [what]: ({ name }) => name,
+    'messages/s': ({ perSecond }) => number(perSecond),
+    'p50 / p99 ms': p50p99,
+  }),
+  cpuTable(limits.map(({ name, cpuByRole }) => ({ name, cpu: cpuByRole }))),
+];

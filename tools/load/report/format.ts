@@ -1,4 +1,5 @@
-import type { Table } from './section.ts';
+import type { Latency } from '../latency.ts';
+import { type Table, tableOf } from './section.ts';
 
 /** With three significant digits below a hundred, and no decimals above or in whole numbers. */
 export function number(value: number): string {
@@ -8,6 +9,7 @@ export function number(value: number): string {
 }
 
 export const pair = (a: number, b: number): string => `${number(a)} / ${number(b)}`;
+export const p50p99 = ({ latency }: { latency: Latency }): string => pair(latency.p50, latency.p99);
 export const mib = (bytes: number): string => number(bytes / 2 ** 20);
 export const kib = (bytes: number): string => number(bytes / 1024);
 
@@ -30,12 +32,9 @@ export interface CpuRow {
 export function cpuTable(rows: readonly CpuRow[]): Table {
   const names = [...new Set(rows.flatMap(({ cpu }) => Object.keys(cpu)))];
   const totals = rows.some(({ servers }) => servers !== undefined);
-  return {
-    head: ['CPU ms per 1,000', ...(totals ? ['servers together'] : []), ...names],
-    rows: rows.map(({ name, cpu, servers }) => [
-      name,
-      ...(totals ? [number(servers ?? NaN)] : []),
-      ...names.map((column) => number(cpu[column] ?? NaN)),
-    ]),
-  };
+  return tableOf(rows, {
+    'CPU ms per 1,000': ({ name }) => name,
+    ...(totals && { 'servers together': ({ servers = NaN }) => number(servers) }),
+    ...Object.fromEntries(names.map((name) => [name, ({ cpu }: CpuRow) => number(cpu[name] ?? NaN)])),
+  });
 }

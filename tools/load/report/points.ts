@@ -1,8 +1,8 @@
 import type { Measured } from '../generators.ts';
 import type { Latency } from '../latency.ts';
 import type { Size } from '../options.ts';
-import { cpuTable, number, pair } from './format.ts';
-import { type Chart, lineOf, type Table } from './section.ts';
+import { cpuTable, number, p50p99, pair } from './format.ts';
+import { type Chart, linesOf, type Table, tableOf } from './section.ts';
 
 /** One measured load. */
 export interface Point extends Measured {
@@ -45,43 +45,38 @@ function nameOf(point: Point): string {
 
 /** Throughput, latency and cost of loads. */
 export function pointTables(points: readonly Point[], limits: readonly Limit[]): Table[] {
-  const head = [
-    'Gateways + routing + ack: load',
-    'confirmed/s',
-    'p50 / p99 ms',
-    'p99.9 / max ms',
-    'msg:A p50 / p99 ms',
-    'came again',
-    ...limits.map(({ name }) => `of ${name}`),
-  ];
-  const rows = points.map((point) => [
-    nameOf(point),
-    number(point.perSecond),
-    pair(point.latency.p50, point.latency.p99),
-    pair(point.latency.p999, point.latency.max),
-    pair(point.accepted.p50, point.accepted.p99),
-    number(point.again),
-    ...limits.map((limit) => number(point.perSecond / limit.perSecond)),
+  const shares = limits.map(({ name, perSecond }) => [
+    `of ${name}`,
+    (point: Point) => number(point.perSecond / perSecond),
   ]);
-  const byRole = points.map((point) => ({
+  const byRole = (point: Point) => ({
     name: nameOf(point),
     cpu: point.cpuByRole,
     servers: point.serverCpuPer1000,
-  }));
-  const byProcess = points.map((point) => ({ name: nameOf(point), cpu: point.cpuPer1000 }));
-  return [{ head, rows }, cpuTable(byRole), cpuTable(byProcess)];
+  });
+  return [
+    tableOf(points, {
+      'Gateways + routing + ack: load': nameOf,
+      'confirmed/s': ({ perSecond }) => number(perSecond),
+      'p50 / p99 ms': p50p99,
+      'p99.9 / max ms': ({ latency }) => pair(latency.p999, latency.max),
+      'msg:A p50 / p99 ms': ({ accepted }) => p50p99({ latency: accepted }),
+      'came again': ({ again }) => number(again),
+      ...(Object.fromEntries(shares) as Record<string, (point: Point) => string>),
+    }),
+    cpuTable(points.map(byRole)),
+    cpuTable(points.map((point) => ({ name: nameOf(point), cpu: point.cpuPer1000 }))),
+  ];
 }
 
 /** Throughput against latency, one line for each quantile. */
 export function latencyChart(name: string, title: string, points: readonly Point[]): Chart {
   const sorted = points.toSorted((a, b) => a.perSecond - b.perSecond);
-  const line = (key: 'p50' | 'p99' | 'p999') =>
-    lineOf(
-      key.replace('p999', 'p99.9'),
-      sorted,
-      ({ perSecond }) => perSecond,
-      ({ latency }) => latency[key],
-    );
   const axes = { x: { name: 'confirmed messages/s' }, y: { name: 'ms', logarithmic: true } };
-  return { name, title, ...axes, lines: [line('p50'), line('p99'), line('p999')] };
+  const lines = linesOf(sorted, ({ perSecond }) => perSecond, {
+    p50: ({ latency }) => latency.p50,
+    p99: ({ latency }) => latency.p99,
+    'p99.9': ({ latency }) => latency.p999,
+  });
+  return { name, title, ...axes, lines };
 }

@@ -33,10 +33,14 @@ export interface Axis {
   logarithmic?: boolean;
 }
 
-/** A line with a point for each item. */
-export const lineOf = <T>(
-  name: string,
-  items: readonly T[],
-  x: (item: T) => number,
-  y: (item: T) => number,
-): Line => ({ name, points: items.map((item) => [x(item), y(item)] as const) });
+type Columns<T, V> = Record<string, (item: T) => V>;
+
+/** A table with a row for each item. */
+export const tableOf = <T>(items: readonly T[], columns: Columns<T, string>): Table => ({
+  head: Object.keys(columns),
+  rows: items.map((item) => Object.values(columns).map((cell) => cell(item))),
+});
+
+/** Lines with a point for each item. */
+export const linesOf = <T>(items: readonly T[], x: (item: T) => number, lines: Columns<T, number>): Line[] =>
+  Object.entries(lines).map(([name, y]) => ({ name, points: items.map((item) => [x(item), y(item)]) }));

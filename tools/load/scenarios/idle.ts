@@ -5,7 +5,7 @@ import type * as Logins from '../jobs/logins.ts';
 import { Meter, sum } from '../meter.ts';
 import { sizeOf } from '../options.ts';
 import { kib, mib, number } from '../report/format.ts';
-import type { Section } from '../report/section.ts';
+import { type Section, tableOf } from '../report/section.ts';
 
 /** Before the others, so that what is loaded once is not counted to each of them. */
 const FIRST = 50;
@@ -49,20 +49,18 @@ function shown(processes: Found[], connections: number, rests: number[]): Pick<S
     rests.map((_, n) => sum(some.map(({ before, after }) => (after[n] ?? before) - before)) / connections);
   const gateways = each(processes.filter(({ name }) => name.startsWith('gateway')));
   const all = each(processes);
+  const columns = rests.map((rest, n) => ({
+    [`after ${rest} s MiB`]: ({ after }: Found) => mib(after[n] ?? NaN),
+    [`KiB for each connection after ${rest} s`]: (one: Found) => kib(each([one])[n] ?? NaN),
+  }));
   const total = (name: string, bytes: number[]) => [name, '', ...bytes.flatMap((one) => ['', kib(one)])];
-  const columns = rests.flatMap((rest) => [`after ${rest} s MiB`, 'KiB for each of all connections']);
-  const rows = processes.map((process) => [
-    process.name,
-    mib(process.before),
-    ...each([process]).flatMap((bytes, n) => [mib(process.after[n] ?? 0), kib(bytes)]),
-  ]);
+  const { head, rows } = tableOf<Found>(processes, {
+    Process: ({ name }) => name,
+    'before MiB': ({ before }) => mib(before),
+    ...(Object.assign({}, ...columns) as (typeof columns)[number]),
+  });
   return {
-    tables: [
-      {
-        head: ['Process', 'before MiB', ...columns],
-        rows: [...rows, total('gateways together', gateways), total('all servers', all)],
-      },
-    ],
+    tables: [{ head, rows: [...rows, total('gateways together', gateways), total('all servers', all)] }],
     data: { connections, rests, bytesPerConnection: { gateways, all }, processes },
   };
 }

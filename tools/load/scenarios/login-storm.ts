@@ -4,8 +4,8 @@ import type * as Logins from '../jobs/logins.ts';
 import { LatencyHistogram } from '../latency.ts';
 import { Meter } from '../meter.ts';
 import { sizeOf } from '../options.ts';
-import { cpuTable, number, pair } from '../report/format.ts';
-import type { Section } from '../report/section.ts';
+import { cpuTable, number, p50p99 } from '../report/format.ts';
+import { type Section, tableOf } from '../report/section.ts';
 
 /** Logins under way at a time: as after the restart of a gateway, when all come as fast as they are let in. */
 const LOGINS_AT_ONCE = 100;
@@ -25,21 +25,17 @@ export async function loginStorm(context: Context): Promise<Section> {
   const { ms, latency: samples } = await enter(connections);
   const cost = meter.cost(connections);
   verify(await users.call('leave'));
-  const perSecond = (connections * 1_000) / ms;
   const latency = new LatencyHistogram().add(samples).summary();
-  const head = ['Logins under way', 'logins/s', 'p50 / p99 ms', 'max ms'];
-  const row = [
-    number(LOGINS_AT_ONCE),
-    number(perSecond),
-    pair(latency.p50, latency.p99),
-    number(latency.max),
-  ];
+  const found = { perSecond: (connections * 1_000) / ms, latency, ...cost };
+  const table = tableOf([found], {
+    'Logins under way': () => number(LOGINS_AT_ONCE),
+    'logins/s': ({ perSecond }) => number(perSecond),
+    'p50 / p99 ms': p50p99,
+    'max ms': () => number(latency.max),
+  });
   return {
     title: `Login storm of ${number(connections)}`,
-    tables: [
-      { head, rows: [row] },
-      cpuTable([{ name: 'logins', cpu: cost.cpuByRole, servers: cost.serverCpuPer1000 }]),
-    ],
-    data: { perSecond, latency, ...cost },
+    tables: [table, cpuTable([{ name: 'logins', cpu: cost.cpuByRole, servers: cost.serverCpuPer1000 }])],
+    data: found,
   };
 }

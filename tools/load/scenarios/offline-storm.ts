@@ -4,7 +4,7 @@ import type * as Offline from '../jobs/offline.ts';
 import { type Cost, Meter } from '../meter.ts';
 import { sizeOf } from '../options.ts';
 import { cpuTable, number } from '../report/format.ts';
-import type { Section } from '../report/section.ts';
+import { type Section, tableOf } from '../report/section.ts';
 
 /** Messages that each sender has under way. */
 const OUTSTANDING = 10;
@@ -37,13 +37,8 @@ export async function offlineStorm(context: Context): Promise<Section> {
   return {
     title: `Offline storm: ${number(count)} messages for ${number(users)} absent users`,
     tables: [
-      {
-        head: ['What', 'messages/s'],
-        rows: parts.map(({ part, perSecond }) => [part, number(perSecond)]),
-      },
-      cpuTable(
-        parts.map(({ part: name, cpuByRole: cpu, serverCpuPer1000: servers }) => ({ name, cpu, servers })),
-      ),
+      tableOf(parts, { What: ({ part }) => part, 'messages/s': ({ perSecond }) => number(perSecond) }),
+      cpuTable(parts.map((one) => ({ name: one.part, cpu: one.cpuByRole, servers: one.serverCpuPer1000 }))),
     ],
     data: { count, users, parts },
   };

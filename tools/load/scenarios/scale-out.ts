@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { type Point, pointTables, processesOf } from '../report/points.ts';
-import { lineOf, type Section } from '../report/section.ts';
+import { linesOf, type Section } from '../report/section.ts';
 import { measurePoint } from './loops.ts';
 
 /** The same closed loop with more and more processes: throughput and cost. */
@@ -18,7 +18,7 @@ export async function scaleOut(context: Context): Promise<Section> {
     title: 'Confirmed messages a second by number of service processes',
     x: { name: 'gateways + routing + ack' },
     y: { name: 'messages/s' },
-    lines: [lineOf('confirmed/s', points, processes, ({ perSecond }) => perSecond)],
+    lines: linesOf(points, processes, { 'confirmed/s': ({ perSecond }) => perSecond }),
   };
   return { title: 'Scale-out', tables: pointTables(points, context.limits), charts: [chart], data: points };
 }

@@ -1,8 +1,7 @@
 import type { Context } from '../context.ts';
 import { sizeOf } from '../options.ts';
-import { number, pair } from '../report/format.ts';
-import type { Point } from '../report/points.ts';
-import type { Section } from '../report/section.ts';
+import { number, p50p99, pair } from '../report/format.ts';
+import { type Section, tableOf } from '../report/section.ts';
 import { measurePoint } from './loops.ts';
 
 /** One pair of this many has a receiver that never confirms. */
@@ -18,21 +17,20 @@ export async function slowUsers(context: Context): Promise<Section> {
   };
   const points = { without: await run(0), with: await run(SLOW_EVERY) };
   const ratio = points.with.latency.p99 / points.without.latency.p99;
-  const row = (name: string, { perSecond, latency }: Point, toWithout: number) => [
-    name,
-    number(perSecond),
-    pair(latency.p50, latency.p99),
-    pair(latency.p999, latency.max),
-    number(toWithout),
+  const shown = [
+    { name: 'all of them', ...points.without },
+    { name: 'the rest: a tenth never answers', ...points.with },
   ];
-  const head = ['Pairs that answer', 'confirmed/s', 'p50 / p99 ms', 'p99.9 / max ms', 'p99, to the first'];
-  const rows = [
-    row('all of them', points.without, 1),
-    row('the rest: a tenth never answers', points.with, ratio),
-  ];
+  const table = tableOf(shown, {
+    'Pairs that answer': ({ name }) => name,
+    'confirmed/s': ({ perSecond }) => number(perSecond),
+    'p50 / p99 ms': p50p99,
+    'p99.9 / max ms': ({ latency }) => pair(latency.p999, latency.max),
+    'p99, to the first': ({ latency }) => number(latency.p99 / points.without.latency.p99),
+  });
   return {
     title: `Slow users, at ${number(rate)} messages/s`,
-    tables: [{ head, rows }],
+    tables: [table],
     data: { ...points, ratioOfP99: ratio },
   };
 }

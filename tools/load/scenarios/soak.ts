@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Context } from '../context.ts';
 import type { Measured } from '../generators.ts';
-import { Meter } from '../meter.ts';
+import { mapValues, Meter } from '../meter.ts';
 import { sizeOf } from '../options.ts';
-import { mib, number, pair } from '../report/format.ts';
-import { lineOf, type Section } from '../report/section.ts';
+import { mib, number, p50p99 } from '../report/format.ts';
+import { linesOf, type Section, tableOf } from '../report/section.ts';
 
 /** What happened since the last interval, and the memory at its end. */
 interface Interval extends Measured {
@@ -35,46 +35,38 @@ export async function soak(context: Context): Promise<Section> {
 }
 
 /** Results that would be lost if the run failed later. */
-function brief({ latency, serverCpuPer1000, memory }: Interval): string {
+function brief({ serverCpuPer1000, memory, ...measured }: Interval): string {
   const used = Object.entries(memory).map(([role, bytes]) => `${role} ${mib(bytes)}`);
-  return `${pair(latency.p50, latency.p99)} ms, ${number(serverCpuPer1000)} CPU ms per 1,000; MiB: ${used.join(', ')}`;
+  return `${p50p99(measured)} ms, ${number(serverCpuPer1000)} CPU ms per 1,000; MiB: ${used.join(', ')}`;
 }
 
 function shown(intervals: readonly Interval[]): Pick<Section, 'tables' | 'charts'> {
   const roles = Object.keys(intervals[0]?.memory ?? {});
-  const head = ['Seconds', 'confirmed/s', 'p50 / p99 ms', 'came again', 'server CPU ms per 1,000'];
-  const rows = intervals.map(({ at, perSecond, latency, again, serverCpuPer1000, memory }) => [
-    number(at),
-    number(perSecond),
-    pair(latency.p50, latency.p99),
-    number(again),
-    number(serverCpuPer1000),
-    ...roles.map((role) => mib(memory[role] ?? 0)),
-  ]);
-  const chart = (
-    of: string,
-    unit: string,
-    names: string[],
-    value: (interval: Interval, name: string) => number,
-  ) => ({
+  const memory = (suffix: string) =>
+    Object.fromEntries(
+      roles.map((role) => [role + suffix, (interval: Interval) => (interval.memory[role] ?? 0) / 2 ** 20]),
+    );
+  const table = tableOf(intervals, {
+    Seconds: ({ at }) => number(at),
+    'confirmed/s': ({ perSecond }) => number(perSecond),
+    'p50 / p99 ms': p50p99,
+    'came again': ({ again }) => number(again),
+    'server CPU ms per 1,000': ({ serverCpuPer1000 }) => number(serverCpuPer1000),
+    ...mapValues(memory(' MiB'), (value) => (interval: Interval) => number(value(interval))),
+  });
+  const chart = (of: string, unit: string, lines: Record<string, (interval: Interval) => number>) => ({
     name: `soak-${of}`,
     title: `Soak: ${of}`,
     x: { name: 'seconds' },
     y: { name: unit },
-    lines: names.map((name) =>
-      lineOf(
-        name,
-        intervals,
-        ({ at }) => at,
-        (interval) => value(interval, name),
-      ),
-    ),
+    lines: linesOf(intervals, ({ at }) => at, lines),
   });
+  const latency = {
+    p50: ({ latency: { p50 } }: Interval) => p50,
+    p99: ({ latency: { p99 } }: Interval) => p99,
+  };
   return {
-    tables: [{ head: [...head, ...roles.map((role) => `${role} MiB`)], rows }],
-    charts: [
-      chart('latency', 'ms', ['p50', 'p99'], ({ latency }, name) => latency[name as 'p50' | 'p99']),
-      chart('memory', 'MiB', roles, ({ memory }, role) => (memory[role] ?? 0) / 2 ** 20),
-    ],
+    tables: [table],
+    charts: [chart('latency', 'ms', latency), chart('memory', 'MiB', memory(''))],
   };
 }
