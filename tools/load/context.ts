@@ -1,11 +1,16 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { freePort } from '../stack/ports.ts';
-import type { Environment, Services } from './environment.ts';
+import type { ServiceKind } from '../stack/service.ts';
+import { Environment } from '../testkit/environment.ts';
+import type { Target } from './clients/log-in.ts';
 import { LoadGenerators } from './generators.ts';
+import type { Role } from './meter.ts';
 import type { LoadOptions, Size } from './options.ts';
 import type { Limit } from './report/points.ts';
 import { type Functions, Worker } from './worker.ts';
+
+const SECRET = 'the secret of the load test, long enough for HS256';
 
 /** A benchmark does not measure how the gateway refuses. What is slow shows as latency. */
 const NO_LIMITS = {
@@ -15,6 +20,17 @@ const NO_LIMITS = {
   MAX_CONNECTIONS: '1000000',
 };
 
+/** Services that run. */
+export interface Services {
+  size: Size;
+  target: Target;
+  /** All server processes: services, broker and database. */
+  roles: Role[];
+  gateway: { http: string; pid: number };
+  /** Under attack only: the port of the gateway's inspector. */
+  inspector: number | undefined;
+}
+
 /** What a scenario has to work with. */
 export class Context {
   readonly options: LoadOptions;
@@ -23,7 +39,7 @@ export class Context {
   readonly environment: Environment;
   /** Shows the current step. */
   readonly say: (text: string) => void;
-  #running: { size: Size; inspector: number | undefined; services: Services } | undefined;
+  #services: Services | undefined;
 
   constructor(environment: Environment, options: LoadOptions, say: (text: string) => void) {
     this.environment = environment;
@@ -31,48 +47,71 @@ export class Context {
     this.say = say;
   }
 
+  static async start(dataDir: string, options: LoadOptions, say: (text: string) => void): Promise<Context> {
+    say('starting broker and database');
+    const ground = options.backends;
+    return new Context(await Environment.start({ dataDir, secret: SECRET, ground }), options, say);
+  }
+
+  /** The broker and the database, if they were started here. */
+  get backends(): Role[] {
+    const { backends } = this.environment;
+    const handles = backends ? [...backends.brokers, backends.database] : [];
+    return handles.map(({ name, pid }) => ({ name, role: name, pid }));
+  }
+
   /** Services for a benchmark: those that run, unless the size differs or `fresh` ones are asked for. */
   async services(size: Size, { fresh = false } = {}): Promise<Services> {
-    const running = this.#running;
+    const running = this.#services;
     const fits = running?.inspector === undefined && isDeepStrictEqual(running?.size, size);
-    if (running && fits && !fresh) return running.services;
-    // Their windows are as wide as the load needs them.
-    const window = String(Math.max(128, ...this.options.outstanding));
-    return this.#start(size, { SEND_WINDOW: window, RECEIVE_WINDOW: window }, NO_LIMITS);
+    return running && fits && !fresh ? running : this.#start(size);
   }
 
-  /** One process of each service, with their default limits, and the port of the gateway's inspector. */
-  async attacked(): Promise<{ services: Services; inspector: number }> {
-    if (this.#running?.inspector !== undefined)
-      return { services: this.#running.services, inspector: this.#running.inspector };
-    const inspector = await freePort();
-    const services = await this.#start({ gateways: 1, routing: 1, ack: 1 }, {}, {}, inspector);
-    return { services, inspector };
+  /** One process of each service, with their default limits, and an inspector for the gateway. */
+  async attacked(): Promise<Services> {
+    const running = this.#services;
+    if (running?.inspector !== undefined) return running;
+    return this.#start({ gateways: 1, routing: 1, ack: 1 }, await freePort());
   }
 
-  async #start(size: Size, env: NodeJS.ProcessEnv, gatewayEnv: NodeJS.ProcessEnv, inspector?: number) {
-    await this.stopServices();
+  async #start(size: Size, inspector?: number): Promise<Services> {
+    const { environment } = this;
+    this.#services = undefined;
+    const failures = await environment.stopServices();
+    if (failures.length > 0) throw new Error(failures.join('\n'));
     this.say('starting services');
-    const { profiles } = this.options;
-    const nodeOptions = (name: string) =>
-      [
-        ...(profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profiles, name)}`]),
-        ...(inspector !== undefined && name.startsWith('gateway')
-          ? [`--inspect=127.0.0.1:${inspector}`]
-          : []),
-      ].join(' ') || undefined;
-    const services = await this.environment.services(size, {
-      env: { ...env, ...this.options.env },
-      gatewayEnv,
-      nodeOptions,
-    });
-    this.#running = { size, inspector, services };
-    return services;
+    const kinds = [
+      ['gateway', size.gateways],
+      ['routing', size.routing],
+      ['ack', size.ack],
+    ] as const;
+    const starts = kinds.flatMap(([kind, count]) =>
+      Array.from({ length: count }, (_, n) => environment.addOne(kind, this.#envOf(kind, n + 1, inspector))),
+    );
+    const roles = (await Promise.all(starts)).map(({ kind, name, pid }) => ({ name, role: kind, pid }));
+    const [gateway, ...others] = environment.of('gateway');
+    if (!gateway) throw new Error('no gateway was started');
+    const urls = [gateway, ...others].map(({ url }) => url);
+    const target = { secret: SECRET, urls };
+    return (this.#services = { size, target, roles: [...roles, ...this.backends], gateway, inspector });
   }
 
-  async stopServices(): Promise<void> {
-    await this.#running?.services.stop();
-    this.#running = undefined;
+  #envOf(kind: ServiceKind, n: number, inspector: number | undefined): NodeJS.ProcessEnv {
+    const { profiles, outstanding, env } = this.options;
+    const isGateway = kind === 'gateway';
+    const nodeOptions = [
+      ...(profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profiles, `${kind}-${n}`)}`]),
+      ...(inspector !== undefined && isGateway ? [`--inspect=127.0.0.1:${inspector}`] : []),
+    ];
+    // The windows of a benchmark are as wide as its load needs them.
+    const window = String(Math.max(128, ...outstanding));
+    return {
+      QUEUE_SETTLE_MS: '0',
+      NODE_OPTIONS: nodeOptions.join(' ') || undefined,
+      ...(inspector === undefined && { SEND_WINDOW: window, RECEIVE_WINDOW: window }),
+      ...(inspector === undefined && isGateway && NO_LIMITS),
+      ...env,
+    };
   }
 
   generators(): LoadGenerators {

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { Progress } from '../progress.ts';
 import { killStack } from '../stack/leftovers.ts';
 import { Context } from './context.ts';
-import { Environment } from './environment.ts';
 import { measureLimits } from './limits/limits.ts';
 import { ATTACKS, BENCHMARKS, type LoadOptions, type ScenarioName } from './options.ts';
 import { describeHost } from './report/host.ts';
@@ -55,9 +54,7 @@ export async function runLoad(
   const clearUp = () => killStack(dataDir);
   process.once('exit', clearUp);
   try {
-    progress.say('starting broker and database');
-    const environment = await Environment.start(dataDir, options.backends);
-    const context = new Context(environment, options, progress.say);
+    const context = await Context.start(dataDir, options, progress.say);
     const result: LoadResult = { host, options, sections: {} };
     const measured = options.scenarios.some((name) => (BENCHMARKS as readonly string[]).includes(name));
     const steps = [
@@ -68,8 +65,7 @@ export async function runLoad(
       if (run) result.sections[name] = await run(context);
       keep(result);
     }
-    await context.stopServices();
-    await environment.stop();
+    await context.environment[Symbol.asyncDispose]();
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
     return result;
   } catch (error) {

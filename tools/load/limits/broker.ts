@@ -35,9 +35,9 @@ function entries(bodyBytes: number): string[] {
  * @param rate messages a second that are due, instead of a closed loop
  */
 export async function brokerLimit(context: Context, batch: number, rate?: number): Promise<Limit> {
-  const { options, environment } = context;
+  const { options } = context;
   const { pairs, outstanding, bodyBytes, env } = options;
-  const { amqpUrl } = environment.backends;
+  const [amqpUrl = ''] = context.environment.amqpUrls;
   const queueType = env?.['QUEUE_TYPE'] ?? process.env['QUEUE_TYPE'] ?? 'quorum';
   const window = Math.max(4, Math.ceil((pairs * Math.max(1, ...outstanding)) / batch));
   const tag = freshTag();
@@ -54,7 +54,7 @@ export async function brokerLimit(context: Context, batch: number, rate?: number
     await Promise.all(relays.map(({ worker, order }) => worker.call('connect', order)));
     if (rate === undefined) await source.call('closedLoop', window);
     else await source.call('openLoop', rate / batch);
-    const broker = environment.roles.filter(({ role }) => role === 'rabbitmq');
+    const broker = context.backends.filter(({ role }) => role === 'rabbitmq');
     const meter = new Meter([...broker, ...workers.map((worker) => worker.as('clients'))]);
     return {
       name: `broker, ${batch === 1 ? 'one message' : `${batch} messages`} an AMQP message`,

@@ -3,12 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Metrics, readMetrics } from '../../testkit/metrics.ts';
 import { until } from '../../stack/until.ts';
 import type { AttackName } from '../attack/attack.ts';
-import { HonestUsers, type Service } from '../attack/honest.ts';
+import { HonestUsers } from '../attack/honest.ts';
 import { leastMemory, memoryInUse, openFilesLimit, watchMemory } from '../attack/memory.ts';
 import { type Context, freshTag } from '../context.ts';
 import type * as Attackers from '../jobs/attackers.ts';
-import { mib, number, pair } from '../report/format.ts';
-import type { Section } from '../report/section.ts';
+import { mapValues } from '../meter.ts';
+import { mib, number, p50p99 } from '../report/format.ts';
+import { type Section, tableOf } from '../report/section.ts';
 
 /** Memory is the gateway's, bytes; `before`, `held` and `after` are without garbage. */
 export type AttackResult = Awaited<ReturnType<typeof attackWhile>>;
@@ -23,16 +24,16 @@ export async function attack(context: Context, name: AttackName): Promise<Sectio
   const needed = context.options.connections + OTHER_FILES;
   if (openFilesLimit() < needed)
     throw new Error(`${needed} open files must be allowed (ulimit -Hn), not ${openFilesLimit()}`);
-  const { services } = await context.attacked();
-  await using honest = await HonestUsers.logIn(services.target, context.options.honestPairs, freshTag());
+  const { target } = await context.attacked();
+  await using honest = await HonestUsers.logIn(target, context.options.honestPairs, freshTag());
   const result = await attackWhile(honest, context, name);
   return { title: `Under ${name}`, tables: tablesOf(result), data: result };
 }
 
 async function attackWhile(honest: HonestUsers, context: Context, attack: AttackName) {
   const { connections, rounds, attackers: count, honestPairs, attackSeconds } = context.options;
-  const { services, inspector } = await context.attacked();
-  const [{ http, pid } = { http: '', pid: 0 }] = services.gateways;
+  const { target, gateway, inspector = 0 } = await context.attacked();
+  const { http, pid } = gateway;
   context.say(`${attack}: calm`);
   honest.take();
   await delay(attackSeconds * 1_000);
@@ -46,7 +47,7 @@ async function attackWhile(honest: HonestUsers, context: Context, attack: Attack
   await using attackers = context.worker<typeof Attackers>('attackers', attack);
   // Real attackers have processors of their own; these take only what the services leave.
   setPriority(attackers.as('load').pid, constants.priority.PRIORITY_LOW);
-  await attackers.call('start', { attack, target: services.target, connections, rounds, attackers: count });
+  await attackers.call('start', { attack, target, connections, rounds, attackers: count });
   if (attack !== 'attack-storm') await delay(attackSeconds * 1_000);
   const attacked = honest.take();
   const now = await readMetrics(http);
@@ -91,34 +92,32 @@ function errorsSince(earlier: Metrics, now: Metrics): Record<string, number> {
   return Object.fromEntries(since.filter(([, n]) => n > 0));
 }
 
-function tablesOf({
-  calm,
-  attacked,
-  memory,
-  bytesPerConnection,
-  ...result
-}: AttackResult): Section['tables'] {
-  const row = (name: string, { latency, failed }: Service, ratio: number) => [
-    name,
-    pair(latency.p50, latency.p99),
-    number(ratio),
-    number(failed),
+function tablesOf(result: AttackResult): Section['tables'] {
+  const { calm, attacked, memory, counts, errors, longestTurnMs, bytesPerConnection } = result;
+  const services = [
+    { name: 'calm', ...calm },
+    { name: 'attacked', ...attacked },
   ];
-  const counters = {
-    ...result.counts,
-    ...result.errors,
-    'longest turn ms': result.longestTurnMs,
+  const others = {
+    'longest turn ms': longestTurnMs,
     ...(bytesPerConnection !== undefined && { 'KiB for each connection': bytesPerConnection / 1024 }),
   };
+  const codes = Object.entries(errors).map(([code, n]) => [`error ${code}`, n] as const);
+  const figures = { ...counts, ...Object.fromEntries(codes), ...others };
   return [
-    {
-      head: ['Honest messages', 'p50 / p99 ms', 'ratio of p99', 'failed'],
-      rows: [row('calm', calm, 1), row('attacked', attacked, result.slowdown)],
-    },
-    {
-      head: ['Memory of the gateway', ...Object.keys(memory)],
-      rows: [['MiB', ...Object.values(memory).map(mib)]],
-    },
-    { head: Object.keys(counters), rows: [Object.values(counters).map(number)] },
+    tableOf(services, {
+      'Honest messages': ({ name }) => name,
+      'p50 / p99 ms': p50p99,
+      'ratio of p99': ({ latency }) => number(latency.p99 / calm.latency.p99),
+      failed: ({ failed }) => number(failed),
+    }),
+    tableOf([memory], {
+      'Memory of the gateway': () => 'MiB',
+      ...mapValues(memory, (bytes) => () => mib(bytes)),
+    }),
+    tableOf(
+      [figures],
+      mapValues(figures, (value) => () => number(value)),
+    ),
   ];
 }

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Context } from '../context.ts';
-import type { Services } from '../environment.ts';
+import type { Context, Services } from '../context.ts';
 import { sizeOf } from '../options.ts';
 import { latencyChart, type Point, pointTables } from '../report/points.ts';
 import type { Section } from '../report/section.ts';
