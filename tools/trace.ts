@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { existsSync, globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
+import { table } from './table.ts';
 import { detailsOf, type Step, stepsOf } from './trace/steps.ts';
 
 /** Prints what happened to one message, step by step, out of the logs of all services. */
@@ -32,14 +33,12 @@ function whoOf({ service, pid, more }: Step): string {
 }
 
 function timeline(steps: readonly Step[]): string {
-  const width = Math.max(...steps.map((step) => whoOf(step).length));
   const first = steps[0]?.t ?? 0;
-  return steps
-    .map((step) => {
-      const after = `+${step.t - first} ms`.padStart(9);
-      return `${new Date(step.t).toISOString()} ${after}  ${whoOf(step).padEnd(width)}  ${step.step}${detailsOf(step)}`;
-    })
-    .join('\n');
+  const rows = steps.map((step) => {
+    const after = `+${step.t - first} ms`.padStart(9);
+    return [`${new Date(step.t).toISOString()} ${after}`, whoOf(step), `${step.step}${detailsOf(step)}`];
+  });
+  return table(rows).join('\n');
 }
 
 try {

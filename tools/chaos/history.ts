@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { openSync, readFileSync, writeSync } from 'node:fs';
 import type { Packet } from '../testkit/tapped-socket.ts';
 
 /** What happened at a client, in order. `who` is `user/device`, `t` milliseconds since the epoch. */
@@ -29,21 +29,10 @@ export interface FaultEvent {
   what: string;
 }
 
-/** Where a client process writes its events, a JSON line each, at once: a process that is killed loses none. */
-export class HistoryFile {
-  readonly #fd: number;
-
-  constructor(path: string) {
-    this.#fd = openSync(path, 'a');
-  }
-
-  write(event: ClientEvent): void {
-    writeSync(this.#fd, `${JSON.stringify(event)}\n`);
-  }
-
-  close(): void {
-    closeSync(this.#fd);
-  }
+/** Appends the events of a client process, a JSON line each, at once: a process that is killed loses none. */
+export function historyWriter(path: string): (event: ClientEvent) => void {
+  const file = openSync(path, 'a');
+  return (event) => void writeSync(file, `${JSON.stringify(event)}\n`);
 }
 
 /** All events of a file, without a last line that is not complete. */

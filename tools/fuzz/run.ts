@@ -58,53 +58,46 @@ export async function runFuzz(
 }
 
 async function attack(environment: FuzzEnvironment, options: FuzzOptions, progress: Progress) {
-  const run = await Run.prepare(environment, options);
+  const hostile = await HostileClients.create(environment.gateway.port);
+  const forger = await Forger.open(environment.system.amqpUrls[0] ?? '');
+  const pairs = Array.from({ length: options.pairs }, () => new HonestPair());
+  const run = new Run({ environment, options, hostile, forger, pairs });
   try {
     await run.attack(progress);
     return await run.finish();
   } finally {
-    await run.forger.close();
+    await forger.close();
   }
 }
 
-/** All that take part in a run, and what was found. */
+interface Parts {
+  environment: FuzzEnvironment;
+  options: FuzzOptions;
+  hostile: HostileClients;
+  forger: Forger;
+  pairs: readonly HonestPair[];
+}
+
+/** A run with all its parts, and the faults that it found. */
 class Run {
-  readonly forger: Forger;
-  readonly #environment: FuzzEnvironment;
-  readonly #options: FuzzOptions;
-  readonly #hostile: HostileClients;
-  readonly #pairs: readonly HonestPair[];
+  readonly #parts: Parts;
   readonly #faults: string[] = [];
   /** Ends the attack: its time is over, or something was found. */
   readonly #over = new AbortController();
   readonly #calm = new AbortController();
 
-  private constructor(
-    environment: FuzzEnvironment,
-    options: FuzzOptions,
-    { forger, hostile }: { forger: Forger; hostile: HostileClients },
-  ) {
-    this.#environment = environment;
-    this.#options = options;
-    this.forger = forger;
-    this.#hostile = hostile;
-    this.#pairs = Array.from({ length: options.pairs }, () => new HonestPair());
-  }
-
-  static async prepare(environment: FuzzEnvironment, options: FuzzOptions): Promise<Run> {
-    const hostile = await HostileClients.create(environment.gateway.port);
-    const forger = await Forger.open(environment.system.amqpUrls[0] ?? '');
-    return new Run(environment, options, { forger, hostile });
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** Attacks until the time is over or something was found, then waits until nothing is left of the attack. */
   async attack(progress: Progress): Promise<void> {
-    const { seed, connections, replay } = this.#options;
+    const { seed, connections, replay } = this.#parts.options;
     const { signal } = this.#over;
-    const honest = this.#pairs.map((pair, n) => this.#guarded(this.#runPair(pair, n)));
+    const honest = this.#parts.pairs.map((pair, n) => this.#guarded(this.#runPair(pair, n)));
     const hostile =
       replay === undefined
-        ? [this.#hostile.run(seed, connections, signal), this.#forge(signal)]
+        ? [this.#parts.hostile.run(seed, connections, signal), this.#forge(signal)]
         : [this.#replay(replay)];
     await this.#watch(progress);
     await Promise.all(hostile.map((one) => this.#guarded(one)));
@@ -117,24 +110,25 @@ class Run {
   /** Records what was sent, if something was found. */
   async finish(): Promise<FuzzResult> {
     const faults = this.#faults;
-    const { dataDir } = this.#environment.system;
-    const cause = faults.length > 0 ? await this.#environment.fault() : undefined; // others notice its effects
+    const { dataDir } = this.#parts.environment.system;
+    const cause = faults.length > 0 ? await this.#parts.environment.fault() : undefined; // others notice its effects
     if (cause !== undefined) faults.unshift(cause);
-    const sent = { scripts: this.#hostile.latest, forged: this.forger.latest };
-    const recording: Recording = { fault: faults.join('\n'), seed: this.#options.seed, ...sent };
+    const sent = { scripts: this.#parts.hostile.latest, forged: this.#parts.forger.latest };
+    const recording: Recording = { fault: faults.join('\n'), seed: this.#parts.options.seed, ...sent };
     if (faults.length > 0)
       writeFileSync(join(dataDir, 'recording.json'), JSON.stringify(recording, undefined, 1));
     return { fault: faults[0], ...this.#counts(), dataDir };
   }
 
   #counts() {
-    const sum = (of: (pair: HonestPair) => number) => this.#pairs.reduce((all, pair) => all + of(pair), 0);
+    const sum = (of: (pair: HonestPair) => number) =>
+      this.#parts.pairs.reduce((all, pair) => all + of(pair), 0);
     return {
-      connections: this.#hostile.count,
-      forged: this.forger.published,
-      buried: this.forger.buried,
+      connections: this.#parts.hostile.count,
+      forged: this.#parts.forger.published,
+      buried: this.#parts.forger.buried,
       delivered: sum(({ delivered }) => delivered),
-      longestMs: Math.round(Math.max(...this.#pairs.map(({ longestMs }) => longestMs))),
+      longestMs: Math.round(Math.max(...this.#parts.pairs.map(({ longestMs }) => longestMs))),
       refused: sum(({ refused }) => refused),
     };
   }
@@ -148,7 +142,8 @@ class Run {
   }
 
   async #look(): Promise<void> {
-    const fault = (await this.#environment.fault()) ?? this.#hostile.fault ?? this.forger.fault;
+    const fault =
+      (await this.#parts.environment.fault()) ?? this.#parts.hostile.fault ?? this.#parts.forger.fault;
     if (fault !== undefined) this.#faults.push(fault);
     if (this.#faults.length > 0) this.#over.abort();
   }
@@ -156,7 +151,7 @@ class Run {
   /** Looks again and again until the time is over, or something was found. */
   async #watch(progress: Progress): Promise<void> {
     const { signal } = this.#over;
-    const { seconds } = this.#options;
+    const { seconds } = this.#parts.options;
     const began = Date.now();
     const timer = setTimeout(() => this.#over.abort(), seconds * 1_000);
     while (!signal.aborted) {
@@ -174,36 +169,36 @@ class Run {
 
   /** Everything unreadable is buried, and no hostile connection is left. */
   async #rest(): Promise<void> {
-    await this.forger.settled(PATIENCE_MS);
-    const { http } = this.#environment.gateway;
+    await this.#parts.forger.settled(PATIENCE_MS);
+    const { http } = this.#parts.environment.gateway;
     const gone = async () =>
-      (await readMetrics(http)).value('sixfold_connections') === 2 * this.#pairs.length;
+      (await readMetrics(http)).value('sixfold_connections') === 2 * this.#parts.pairs.length;
     await until(gone, { what: 'the hostile connections to be gone', timeoutMs: PATIENCE_MS });
   }
 
   async #runPair(pair: HonestPair, n: number): Promise<void> {
     const [from, to] = [`honest-${n}-a`, `honest-${n}-b`];
     const tokens = [await signToken(SECRET, from), await signToken(SECRET, to)] as const;
-    const random = new SeededRandom(this.#options.seed + n);
-    await pair.run(this.#environment.gateway.url, { to, tokens }, random, this.#calm.signal);
+    const random = new SeededRandom(this.#parts.options.seed + n);
+    await pair.run(this.#parts.environment.gateway.url, { to, tokens }, random, this.#calm.signal);
   }
 
   async #forge(signal: AbortSignal): Promise<void> {
-    const { seed, forged } = this.#options;
+    const { seed, forged } = this.#parts.options;
     if (forged === 0) return;
     const random = new SeededRandom(seed);
-    const { logFile } = this.#environment.gateway.spec;
+    const { logFile } = this.#parts.environment.gateway.spec;
     // Only its log tells the name of the gateway's queue.
     const find = () => /"incarnation":"([^"]+)"/.exec(readFileSync(logFile, 'utf8'))?.[1];
     const gateway = (await until(find, { what: "the gateway's incarnation" })) ?? '';
     while (!signal.aborted) {
-      await this.forger.publish(random, gateway);
+      await this.#parts.forger.publish(random, gateway);
       await delay(random.wait(1_000 / forged), undefined, { signal }).catch(() => undefined);
     }
   }
 
   async #replay(file: string): Promise<void> {
     const { scripts } = JSON.parse(readFileSync(file, 'utf8')) as Recording;
-    for (const script of scripts) await this.#hostile.play(script);
+    for (const script of scripts) await this.#parts.hostile.play(script);
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, connect, type IncomingMessage, MemoryStorage } from '#libs/client/index.ts';
 import { signToken } from '../stack/token.ts';
+import { until } from '../stack/until.ts';
 import { showPacket, type Side } from './screen.ts';
 import { type Stage, TourError } from './stage.ts';
 import { type Packet, tappedSocket } from '../testkit/tapped-socket.ts';
@@ -63,7 +64,6 @@ export class Actor {
   /** Kept while the actor is away, as a phone keeps it. */
   readonly #storage = new MemoryStorage();
   readonly #seen: { direction: Direction; type: string }[] = [];
-  readonly #watchers = new Set<() => void>();
   #client: Client | undefined;
 
   /** @param since milliseconds since the scene began */
@@ -112,22 +112,10 @@ export class Actor {
 
   /** Waits for a packet of this scene. */
   async sees(direction: Direction, type: string, count = 1): Promise<void> {
-    const enough = () => this.#count(direction, type) >= count;
-    const seen = new Promise<void>((resolve) => {
-      const look = () => {
-        if (!enough()) return;
-        this.#watchers.delete(look);
-        resolve();
-      };
-      this.#watchers.add(look);
-      look();
-    });
-    const verb = direction === 'in' ? 'gets' : 'sends';
-    await must(`${this.name} ${verb} ${type}${count > 1 ? ` ${count} times` : ''}`, seen);
-  }
-
-  #count(direction: Direction, type: string): number {
-    return this.#seen.filter((packet) => packet.direction === direction && packet.type === type).length;
+    const enough = () =>
+      this.#seen.filter((packet) => packet.direction === direction && packet.type === type).length >= count;
+    const what = `${this.name} ${direction === 'in' ? 'gets' : 'sends'} ${type}${count > 1 ? ` ${count} times` : ''}`;
+    await must(what, until(enough, { what, timeoutMs: 2 * PATIENCE_MS }));
   }
 
   #passes(direction: Direction, packet: Packet): boolean {
@@ -135,7 +123,6 @@ export class Actor {
     if (lost) this.lose = undefined;
     showPacket(this.side, direction, packet, this.#since(), lost);
     this.#seen.push({ direction, type: packet.type });
-    for (const look of [...this.#watchers]) look();
     return !lost;
   }
 }

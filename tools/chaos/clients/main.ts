@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SeededRandom } from '../../testkit/seeded-random.ts';
-import { HistoryFile } from '../history.ts';
+import { historyWriter } from '../history.ts';
 import type { ChaosUser } from '../users.ts';
 import { type Behaving, behave } from './behaviour.ts';
 import { Counter } from './counter.ts';
@@ -36,7 +36,7 @@ const REPORT_MS = 250;
 
 const orders = JSON.parse(process.argv[2] ?? '') as Orders;
 mkdirSync(orders.dir, { recursive: true });
-const history = new HistoryFile(join(orders.dir, 'history.jsonl'));
+const write = historyWriter(join(orders.dir, 'history.jsonl'));
 const counter = new Counter();
 const settle = new AbortController();
 /** The latest client of each user. */
@@ -46,7 +46,7 @@ const shared: Omit<Behaving, 'user' | 'random' | 'entered'> = {
   orders,
   settle: settle.signal,
   record: (event) => {
-    history.write(event);
+    write(event);
     counter.count(event);
   },
 };
@@ -76,7 +76,6 @@ async function end(): Promise<void> {
   await settled;
   await Promise.all([...clients.values()].map((client) => client.close('orderly')));
   clearInterval(reporting);
-  history.close();
   process.disconnect();
   process.exit(0);
 }
