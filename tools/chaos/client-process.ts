@@ -80,7 +80,7 @@ export class ClientProcess {
     this.#child?.kill(signal);
   }
 
-  /** No client sends any more, and all that will ever come back do. */
+  /** Clients stop sending, and come back unless they left. */
   settle(): void {
     this.#settling = true;
     this.#tell('settle');

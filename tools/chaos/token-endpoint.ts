@@ -3,7 +3,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { signToken } from '../stack/token.ts';
 
-/** So short that tokens expire while the endpoint is down, seconds; the clocks of gateways are off by less. */
+/** Tokens expire while the endpoint is down; clock errors of gateways are smaller. Seconds. */
 const TOKEN_S = 30;
 /** How long a request hangs at most, milliseconds. */
 const HANG_MS = 60_000;

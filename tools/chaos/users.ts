@@ -27,7 +27,7 @@ const ROLES: readonly { what: string; sender?: Behaviour; receiver?: Behaviour; 
   { what: 'the mailbox of the receiver fills up', receiver: 'absent' },
 ];
 
-/** The users of so many pairs, spread over the client processes so that a pair does not share one. */
+/** The users of all pairs, spread over the client processes so that a pair does not share one. */
 export const usersOf = (pairs: number, processes: number): ChaosUser[] =>
   Array.from({ length: pairs }, (_, n) => {
     const role = n % ROLES.length;

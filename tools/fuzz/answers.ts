@@ -9,7 +9,7 @@ const STATUSES = new Set([101, 200, 400, 404, 405, 408, 417, 426, 431, 503, 505]
 const isCloseCode = (code: number) =>
   (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006) || (code >= 3000 && code <= 4999);
 
-/** What is wrong about what the server sent; undefined when nothing is. */
+/** Why an answer of the server is invalid; undefined when it is valid. */
 export function faultIn({ fault, status, packets, closeCode }: Wire): string | undefined {
   if (fault !== undefined) return fault;
   if (status !== undefined && !STATUSES.has(status)) return `HTTP ${status}`;
@@ -24,7 +24,7 @@ export function packetFault(text: string): string | undefined {
     if (typeof packet.type !== 'string' || !Object.hasOwn(SERVER_PACKETS, packet.type))
       return `unknown packet ${text}`;
     const { error } = SERVER_PACKETS[packet.type as ServerType].strict().safeParse(packet);
-    if (error) return `a packet that is off: ${error.message} ${text}`;
+    if (error) return `an invalid packet: ${error.message} ${text}`;
     if (packet.type === 'error' && !Object.hasOwn(CODES, String(packet.code))) return `unknown code ${text}`;
     return undefined;
   } catch {

@@ -5,13 +5,13 @@ import type { SeededRandom } from '../testkit/seeded-random.ts';
 import { until } from '../stack/until.ts';
 import { forgeryOf } from './forgeries.ts';
 
-/** What was published last, to be looked at when something breaks. */
+/** Messages kept for the recording. */
 const REMEMBERED = 50;
 
 /** Somebody who may write to the broker: publishes what no service would, and looks for it in `sixfold.dead`. */
 export class Forger {
   published = 0;
-  /** What is wrong about the letters. */
+  /** A fault of the dead letters. */
   fault: string | undefined;
   /** The latest messages: queue, and content in Base64. */
   readonly latest: { queue: string; content: string }[] = [];
@@ -28,7 +28,7 @@ export class Forger {
 
   static async open(amqpUrl: string): Promise<Forger> {
     const connection = await amqp.connect(amqpUrl);
-    connection.on('error', () => undefined); // what is published fails with it
+    connection.on('error', () => undefined); // publishing fails with it
     const channel = await connection.createConfirmChannel();
     const forger = new Forger(connection, channel);
     await channel.consume(DEAD_QUEUE, (letters) => forger.#received(letters?.content), { noAck: true });
@@ -47,7 +47,7 @@ export class Forger {
     await this.#channel.waitForConfirms();
   }
 
-  /** Resolves when everything unreadable was buried. @throws Error with what was not */
+  /** Resolves when all unreadable entries are dead letters. @throws Error naming one that is not */
   async settled(timeoutMs: number): Promise<void> {
     await until(() => this.#missing.size === 0, { what: 'dead letters', timeoutMs }).catch(
       (cause: unknown) => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AckEntry, GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
 import { ACK_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
 import type { SeededRandom } from '../testkit/seeded-random.ts';
-import { hurtBytes, hurtJson, randomBytes } from './mutate.ts';
+import { mutateBytes, mutateJson, randomBytes } from './mutate.ts';
 
 /** A message that no service wrote, for one of our queues. */
 export interface Forgery {
@@ -124,8 +124,8 @@ function contentOf(random: SeededRandom, schema: JsonSchema): Buffer {
   const good = Array.from({ length: random.integer(0, 5) }, one);
   if (how < 2) return Buffer.from(JSON.stringify(good));
   const all = [...good, one()];
-  const texts = all.map((entry) => (random.chance(0.7) ? hurtJson(random, entry) : JSON.stringify(entry)));
+  const texts = all.map((entry) => (random.chance(0.7) ? mutateJson(random, entry) : JSON.stringify(entry)));
   if (how < 7) return Buffer.from(`[${texts.join(',')}]`);
-  if (how < 8) return hurtBytes(random, Buffer.from(JSON.stringify(all)));
+  if (how < 8) return mutateBytes(random, Buffer.from(JSON.stringify(all)));
   return how < 9 ? randomBytes(random, 300) : Buffer.from(random.pick(ODD_TEXTS));
 }

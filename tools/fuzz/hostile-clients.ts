@@ -35,7 +35,7 @@ export class HostileClients {
     );
   }
 
-  /** Keeps so many connections going until the signal, or until one finds something. */
+  /** Keeps `atATime` connections open until the signal, or until one finds something. */
   async run(seed: number, atATime: number, signal: AbortSignal): Promise<void> {
     const work = async () => {
       while (!signal.aborted && this.fault === undefined) {

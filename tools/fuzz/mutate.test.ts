@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../testkit/seeded-random.ts';
 import { readFrames } from './frames.ts';
-import { cut, hurtBytes, hurtJson } from './mutate.ts';
+import { cut, mutateBytes, mutateJson } from './mutate.ts';
 import { scriptOf } from './scripts.ts';
 
 const packet = { type: 'msg:R', id: 'm1', to: 'bob', body: { a: [1, 2, { b: null }] } };
@@ -13,8 +13,8 @@ describe('the same seed', () => {
     const twice = <T>(make: (random: SeededRandom) => T) =>
       [make(new SeededRandom(seed)), make(new SeededRandom(seed))] as const;
     for (const make of [
-      (random: SeededRandom) => hurtBytes(random, Buffer.from('0123456789')).toString('hex'),
-      (random: SeededRandom) => hurtJson(random, packet),
+      (random: SeededRandom) => mutateBytes(random, Buffer.from('0123456789')).toString('hex'),
+      (random: SeededRandom) => mutateJson(random, packet),
       (random: SeededRandom) => JSON.stringify(scriptOf(random, users)),
     ]) {
       const [first, second] = twice(make);
@@ -24,7 +24,7 @@ describe('the same seed', () => {
 });
 
 test('seeds differ, and what they do is both JSON and none', () => {
-  const texts = seeds.map((seed) => hurtJson(new SeededRandom(seed), packet));
+  const texts = seeds.map((seed) => mutateJson(new SeededRandom(seed), packet));
   expect(new Set(texts).size).toBeGreaterThan(seeds.length / 2);
   const isJson = (text: string) => {
     try {

@@ -23,15 +23,15 @@ const ODD_BYTES = [...Buffer.from('000a0d20222c5b5c5d7b7d7f80c0edff', 'hex')];
 export const randomBytes = (random: SeededRandom, most: number) =>
   Buffer.from(Array.from({ length: random.integer(0, most) }, () => random.integer(0, 255)));
 
-/** Hurts bytes in one to four places. */
-export function hurtBytes(random: SeededRandom, bytes: Buffer): Buffer {
-  let hurt = Buffer.from(bytes);
+/** Mutates bytes in one to four places. */
+export function mutateBytes(random: SeededRandom, bytes: Buffer): Buffer {
+  let mutated = Buffer.from(bytes);
   for (let times = random.integer(1, 4); times > 0; times--)
-    hurt = Buffer.from(random.pick(BYTE_HURTS)(random, hurt));
-  return hurt;
+    mutated = Buffer.from(random.pick(BYTE_MUTATIONS)(random, mutated));
+  return mutated;
 }
 
-type ByteHurt = (random: SeededRandom, bytes: Buffer) => Uint8Array;
+type ByteMutation = (random: SeededRandom, bytes: Buffer) => Uint8Array;
 
 function around(random: SeededRandom, bytes: Buffer, inside: (cut: Buffer) => Buffer): Buffer {
   const from = random.integer(0, bytes.length);
@@ -39,7 +39,7 @@ function around(random: SeededRandom, bytes: Buffer, inside: (cut: Buffer) => Bu
   return Buffer.concat([bytes.subarray(0, from), inside(bytes.subarray(from, to)), bytes.subarray(to)]);
 }
 
-const BYTE_HURTS: readonly ByteHurt[] = [
+const BYTE_MUTATIONS: readonly ByteMutation[] = [
   (random, bytes) =>
     around(random, bytes, (cut) => Buffer.from(cut.map((byte) => byte ^ (1 << random.integer(0, 7))))),
   (random, bytes) =>
@@ -56,14 +56,14 @@ const BYTE_HURTS: readonly ByteHurt[] = [
  *
  * @returns its text, which is no JSON in some cases
  */
-export function hurtJson(random: SeededRandom, value: unknown): string {
+export function mutateJson(random: SeededRandom, value: unknown): string {
   const places = countPlaces(value);
-  const hurt = new Set(Array.from({ length: random.integer(1, 3) }, () => random.integer(0, places - 1)));
+  const mutated = new Set(Array.from({ length: random.integer(1, 3) }, () => random.integer(0, places - 1)));
   let place = 0;
   const write = (inside: unknown): string => {
-    const isHurt = hurt.has(place++);
-    const text = writeInside(random, inside, isHurt && random.chance(0.4), write);
-    return isHurt && random.chance(0.7) ? random.pick(ODD_VALUES) : text;
+    const isMutated = mutated.has(place++);
+    const text = writeInside(random, inside, isMutated && random.chance(0.4), write);
+    return isMutated && random.chance(0.7) ? random.pick(ODD_VALUES) : text;
   };
   return write(value);
 }
@@ -76,16 +76,16 @@ function countPlaces(value: unknown): number {
 function writeInside(
   random: SeededRandom,
   value: unknown,
-  hurt: boolean,
+  mutated: boolean,
   write: (inside: unknown) => string,
 ): string {
   if (Array.isArray(value)) {
     const items = value.map(write);
-    return `[${(hurt ? [...items, ...items] : items).join(',')}]`;
+    return `[${(mutated ? [...items, ...items] : items).join(',')}]`;
   }
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const members = Object.entries(value).map(([name, inside]) => `${JSON.stringify(name)}:${write(inside)}`);
-  if (!hurt || members.length === 0) return `{${members.join(',')}}`;
+  if (!mutated || members.length === 0) return `{${members.join(',')}}`;
   const one = random.pick(members);
   const changed = [
     members.filter((member) => member !== one),

@@ -2,7 +2,7 @@
 export interface FuzzOptions {
   /** How long. */
   seconds: number;
-  /** Decides what is sent; not what the machine makes of it. */
+  /** Decides what is sent; not how the machine schedules it. */
   seed: number;
   /** Hostile connections at a time. */
   connections: number;

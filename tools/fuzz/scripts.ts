@@ -1,6 +1,6 @@
 import type { SeededRandom } from '../testkit/seeded-random.ts';
 import { closeFrame, frame, OPCODES } from './frames.ts';
-import { cut, hurtBytes, hurtJson, randomBytes } from './mutate.ts';
+import { cut, mutateBytes, mutateJson, randomBytes } from './mutate.ts';
 import { request, UPGRADE } from './wire.ts';
 
 /** What one hostile connection does, from its first byte to its end; plain data, so that it can be sent again. */
@@ -13,13 +13,13 @@ export interface Script {
   end: 'fin' | 'reset' | 'stay' | 'hang';
 }
 
-/** Who is hostile, with a token that is good. */
+/** A hostile user with a valid token. */
 export interface HostileUser {
   user: string;
   token: string;
 }
 
-/** Makes a script from valid parts, most of which are then hurt somewhere. */
+/** Makes a script from valid parts, most of which are then mutated somewhere. */
 export function scriptOf(random: SeededRandom, users: readonly HostileUser[]): Script {
   const upgrade = Buffer.from(upgradeOf(random), 'latin1');
   const login = {
@@ -33,7 +33,7 @@ export function scriptOf(random: SeededRandom, users: readonly HostileUser[]): S
   if (random.chance(0.1)) frames.splice(0, frames.length, ...random.shuffled(frames));
   const bytes = Buffer.concat(frames);
   const writes = random.chance(0.3)
-    ? cut(random, random.chance(0.3) ? hurtBytes(random, bytes) : bytes)
+    ? cut(random, random.chance(0.3) ? mutateBytes(random, bytes) : bytes)
     : frames;
   const all = [...(random.chance(0.15) ? cut(random, upgrade) : [upgrade]), ...writes];
   return {
@@ -60,7 +60,7 @@ function upgradeOf(random: SeededRandom): string {
     ...(random.chance(0.6) ? [random.pick(odd)] : []),
   );
   const text = request(lines);
-  return random.chance(0.6) ? text : hurtBytes(random, Buffer.from(text, 'latin1')).toString('latin1');
+  return random.chance(0.6) ? text : mutateBytes(random, Buffer.from(text, 'latin1')).toString('latin1');
 }
 
 const BODIES = [
@@ -89,7 +89,7 @@ function packetOf(random: SeededRandom, users: readonly HostileUser[]): unknown 
   ]);
 }
 
-/** A packet, hurt or not, in frames that are hurt or not. */
+/** A packet, mutated or not, in frames that are mutated or not. */
 function framed(random: SeededRandom, packet: unknown): Buffer[] {
   const good = Buffer.from(JSON.stringify(packet));
   const how = random.integer(0, 9);
@@ -97,9 +97,9 @@ function framed(random: SeededRandom, packet: unknown): Buffer[] {
     how < 4
       ? good
       : how < 8
-        ? Buffer.from(hurtJson(random, packet))
+        ? Buffer.from(mutateJson(random, packet))
         : how < 9
-          ? hurtBytes(random, good)
+          ? mutateBytes(random, good)
           : randomBytes(random, 200);
   if (random.chance(0.75)) return [frame(data)];
   const mask = random.integer(0, 0x7fffffff);
@@ -135,7 +135,7 @@ function framed(random: SeededRandom, packet: unknown): Buffer[] {
       frame('x', { opcode: OPCODES.ping }),
       frame('', { opcode: OPCODES.continuation }),
     ],
-    () => [hurtBytes(random, frame(data))],
+    () => [mutateBytes(random, frame(data))],
     () => [randomBytes(random, 500)],
     () => Array.from({ length: random.integer(2, 60) }, () => frame(good)),
   ])();

@@ -5,8 +5,8 @@ const ALLOWED_RATIO = 1.5;
 const ALLOWED_BYTES = 32 * 1024 * 1024;
 
 /**
- * Whether memory that is sampled again and again grows for good. What is garbage goes with the next collection, so the
- * least that is held in a third of the samples is what is kept.
+ * Tells whether memory grows. The next collection takes the garbage, so the smallest sample of a third of all samples is
+ * the memory that is kept.
  */
 export class Trend {
   readonly #samples: number[] = [];
@@ -15,7 +15,7 @@ export class Trend {
     this.#samples.push(bytes);
   }
 
-  /** What was kept at first and at last, if that tells of a leak. The first third does not count: it warms up. */
+  /** The memory kept at first and at last, if it is a leak. The first third is warm-up and does not count. */
   get leak(): { first: number; last: number } | undefined {
     if (this.#samples.length < FEWEST) return undefined;
     const third = Math.floor(this.#samples.length / 3);

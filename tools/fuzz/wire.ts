@@ -13,7 +13,7 @@ export class Wire {
   closeCode: number | undefined;
   /** What the server sent that no server may send. */
   fault: string | undefined;
-  /** Resolves when the connection is gone, whoever ended it. */
+  /** Resolves when either side has ended the connection. */
   readonly gone: Promise<void>;
   readonly #socket: Socket;
   #unread: Buffer = Buffer.alloc(0);

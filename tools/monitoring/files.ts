@@ -33,7 +33,7 @@ export function rules(): Rule[] {
   return contents.flatMap(({ groups }) => groups).flatMap((group) => group.rules);
 }
 
-/** All that the tests of the alerts expect. */
+/** What the tests of the alerts expect. */
 export function alertTests(): AlertTest[] {
   const contents = RULE_TEST_FILES.map(
     (path) => read(path) as { tests: { alert_rule_test?: AlertTest[] }[] },

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { rootShell, runInShell } from '../stack/apt.ts';
 import { REPOSITORY } from '../stack/environment.ts';
 
-/** Gone with node_modules, like all that is installed for this folder. */
+/** Removed with node_modules, like everything that is installed for this folder. */
 const KEPT_AT = join(REPOSITORY, 'node_modules/.cache/promtool');
 
 /**

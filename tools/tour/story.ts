@@ -57,7 +57,7 @@ export class Story {
     this.#scene(
       '2  The six packets of one message',
       'R asks, A accepts, N notifies: msg:R, msg:A, msg:N, ack:R, ack:A, ack:N.\n' +
-        'msg:A: the servers have it for good. ack:N: bob has it, and alice knows.',
+        'msg:A: the servers have stored it. ack:N: bob has it, and alice knows.',
     );
     const message = this.#alice.client.send(this.#bob.user, 'Hello, Bob!', { id: 'hello' });
     await must('alice learns that it was delivered', message.reached('delivered'));

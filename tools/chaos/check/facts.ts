@@ -15,7 +15,7 @@ export interface Seen {
 /** On a connection as it happened, or later out of the mailbox. */
 type Via = 'live' | 'mailbox';
 
-/** All that the histories of the clients tell of one message. What concerns a device says so in `who`. */
+/** Everything that the clients' histories say about one message; `who` names the device. */
 export interface Message {
   readonly from: string;
   readonly to: string;

@@ -11,7 +11,7 @@ export interface Behaving {
   orders: Orders;
   random: SeededRandom;
   record: (event: ClientEvent) => void;
-  /** Fires when no client sends any more, and all that stay are online. */
+  /** Fires when clients stop sending, and those that stay come online. */
   settle: AbortSignal;
   /** Called with each new client of the user. */
   entered: (client: TestClient) => void;
@@ -102,7 +102,7 @@ function enter({ user, orders, random, record, entered }: Behaving, name = user.
   return client;
 }
 
-/** Resolves after so many milliseconds, or at once when the signal fires. */
+/** Resolves after the time, or at once when the signal fires. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(Math.min(ms, 2 ** 31 - 1), undefined, { signal }).catch(() => undefined);
 }
