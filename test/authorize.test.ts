@@ -190,6 +190,50 @@ describe('the operator is asked', () => {
   });
 });
 
+describe('of a list,', () => {
+  const list = (id: string, ...to: string[]) => ({ type: 'msg:R' as const, id, to, body: id });
+
+  test('everybody is asked about, and every refusal is named', async () => {
+    const [bob, carol, eve] = [someone('bob'), someone('carol'), someone('eve')];
+    operator.answer = (response, to) => (to === bob ? allow : deny)(response, to);
+    await using alice = await connectAs(stack, asking, someone('alice'));
+    alice.send(list('no', bob, carol, eve));
+    const { code, re } = await alice.next('error');
+    expect([code, re?.id, re?.to?.sort()]).toEqual(['forbidden', 'no', [carol, eve].sort()]);
+    expect(operator.asked).toHaveLength(3);
+    alice.send(list('yes', bob));
+    await alice.next('msg:A', { id: 'yes' });
+    expect(await stored(carol)).toEqual([]);
+    expect(await stored(bob)).toEqual(['yes']);
+  });
+
+  test('nothing overtakes it while one of its receivers is undecided', async () => {
+    const [alice, bob, carol] = [someone('alice'), someone('bob'), someone('carol')];
+    await using one = await connectAs(stack, asking, alice);
+    await using two = await connectAs(stack, plain, bob, { autoAck: true });
+    one.msg(bob, 'm0'); // from here on the answer about bob is known
+    await one.next('msg:A', { id: 'm0' });
+    const { count, release } = hold((to) => to === carol);
+    one.send(list('m1', bob, carol));
+    one.msg(bob, 'm2');
+    one.send(list('m3', bob));
+    one.msg(bob, 'm4');
+    await until(() => count() === 1, { what: 'the question' });
+    release();
+    await two.next('msg:N', { id: 'm4' });
+    expect(two.all('msg:N').map(({ id }) => id)).toEqual(['m0', 'm1', 'm2', 'm3', 'm4']);
+  });
+
+  test('one without an answer leaves all of it unavailable', async () => {
+    const [bob, carol] = [someone('bob'), someone('carol')];
+    hold((to) => to === carol);
+    await using alice = await connectAs(stack, impatient, someone('alice'));
+    alice.send(list('later', bob, carol));
+    expect(await alice.next('error')).toMatchObject(refusal('later', 'unavailable'));
+    expect(await stored(bob)).toEqual([]);
+  });
+});
+
 describe('without an answer nothing passes, and nothing is refused for good:', () => {
   test.each<[string, Answer]>([
     ['too slow', () => undefined],

@@ -74,8 +74,8 @@ const PLANTED: {
       {
         // Without it, too few are under way when a gateway dies.
         file: 'services/gateway/handlers/msg.ts',
-        find: 'publishers.route(to, entry, this);',
-        replace: 'setTimeout(() => publishers.route(to, entry, this), 2_000);',
+        find: 'publishers.route(to, { ...entry, to }, this);',
+        replace: 'setTimeout(() => publishers.route(to, { ...entry, to }, this), 2_000);',
         shows: /G1 accepted, and neither/,
       },
     ],

@@ -8,6 +8,9 @@ import { until } from './harness/wait.ts';
 const SENDERS = 10;
 const OUTSTANDING = 50;
 const EACH = 500;
+const LISTS = 20;
+/** Route partitions, by default. */
+const PARTITIONS = 8;
 
 /** Statements of the rounds that go on without messages: they are not part of the cost of one. */
 const BACKGROUND = [
@@ -104,4 +107,21 @@ test('messages of many share all of that, and their memory is young', async () =
   expect(cost.amqp).toBeLessThanOrEqual(1.5);
   expect(cost.sql).toBeLessThanOrEqual(0.4);
   expect(cost.collections).toBeLessThanOrEqual(0.04);
+});
+
+test('a list of 100: AMQP messages for partitions and gateways, not for receivers', async () => {
+  const names = Array.from({ length: 100 }, (_, n) => `member-${n}`);
+  const receivers = await Promise.all(names.map((user, n) => connectAs(stack, stack.gateways[n % 2], user)));
+  const sender = await connectAs(stack, stack.gateways[0], 'sender-of-lists');
+  const before = await spent();
+  for (let n = 0; n < LISTS; n++) {
+    sender.send({ type: 'msg:R', id: `list-${n}`, to: names, body: 'x' });
+    await Promise.all(receivers.map((receiver) => receiver.next('msg:N', { id: `list-${n}` })));
+  }
+  const after = await spent();
+  const cost = { amqp: (after.amqp - before.amqp) / LISTS, sql: (after.sql - before.sql) / LISTS };
+  console.log('a list of 100', cost);
+  expect(cost.amqp).toBeLessThanOrEqual(PARTITIONS + 2 * stack.gateways.length + 4);
+  expect(cost.sql).toBeLessThanOrEqual(PARTITIONS + 1);
+  for (const client of [...receivers, sender]) await client[Symbol.asyncDispose]();
 });

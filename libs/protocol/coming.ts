@@ -1,5 +1,4 @@
 import { AckR, LoginR, MsgR, OfflineA, OfflineR, Ping } from './client-packets.ts';
-import { UserId } from './names.ts';
 
 /**
  * The part of the protocol that gateways serve. The schemas say all of it; what has no handler yet is taken out here, so
@@ -9,7 +8,7 @@ import { UserId } from './names.ts';
 
 export const SERVED_PACKETS = {
   'login:R': LoginR.omit({ sync: true }),
-  'msg:R': MsgR.omit({ thread: true, ttl: true, read: true }).extend({ to: UserId }),
+  'msg:R': MsgR.omit({ thread: true, ttl: true, read: true }),
   'ack:R': AckR,
   'offline:R': OfflineR,
   'offline:A': OfflineA,
@@ -24,7 +23,6 @@ export const NOT_SENT: ReadonlySet<string> = new Set([
   'signal:N',
   'logout:A',
   'login:A.sync',
-  'login:A.limits.maxReceivers',
   'msg:N.thread',
   'msg:N.read',
   'msg:N.to',
@@ -34,7 +32,6 @@ export const NOT_SENT: ReadonlySet<string> = new Set([
   'offline:N.missed',
   'offline:N.missed.key',
   'offline:N.missed.count',
-  'error.re.to',
 ]);
 
 /** Codes that no gateway gives yet. */

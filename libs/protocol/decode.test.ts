@@ -43,6 +43,9 @@ describe('decode', () => {
     ['a numeric id', msg({ id: 1 }), 'id'],
     ['a user of 129', msg({ to: 'x'.repeat(129) }), 'to'],
     ['a user with a space', msg({ to: 'a b' }), 'to'],
+    ['an empty list', msg({ to: [] }), 'to'],
+    ['a list that names one twice', msg({ to: ['al', 'al'] }), 'to'],
+    ['a list with a name that is off', msg({ to: ['al', 'a b'] }), 'to'],
     ['no body', msg({ body: undefined }), 'body'],
     ['a negative seq', msg({ seq: -1 }), 'seq'],
     ['a fractional seq', msg({ seq: 1.5 }), 'seq'],
@@ -133,6 +136,7 @@ describe('any packet', () => {
   const LETTERS = 'abcXYZ0189_-';
   const id = name(LETTERS, 64);
   const user = name(`${LETTERS}.:@`, 128);
+  const receivers = fc.oneof(user, fc.uniqueArray(user, { minLength: 1, maxLength: 5 }));
   const body = fc.jsonValue({ maxDepth: 8 }) as fc.Arbitrary<Json>;
   /** Valid packets of all types, with and without what is optional. */
   const packets: fc.Arbitrary<z.input<(typeof SERVED_PACKETS)[ServedType]>> = fc.oneof(
@@ -151,7 +155,7 @@ describe('any packet', () => {
       keys: fc.array(fc.string({ minLength: 1, maxLength: MAX_KEY_LENGTH }), { minLength: 1, maxLength: 20 }),
     }),
     fc.record(
-      { type: fc.constant('msg:R' as const), id, to: user, body, seq: fc.maxSafeNat() },
+      { type: fc.constant('msg:R' as const), id, to: receivers, body, seq: fc.maxSafeNat() },
       { requiredKeys: ['type', 'id', 'to', 'body'] },
     ),
   );

@@ -9,6 +9,8 @@ export interface Re {
   type: string;
   id?: string;
   from?: string;
+  /** Those of a list that are refused. */
+  to?: string[];
 }
 
 type MsgR = z.output<(typeof SERVED_PACKETS)['msg:R']>;

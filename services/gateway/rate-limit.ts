@@ -1,4 +1,5 @@
 import type { Decoded } from '#libs/protocol/decode.ts';
+import type { Receivers } from '#libs/protocol/names.ts';
 import { messageKey } from './in-flight.ts';
 import type { Session } from './session.ts';
 
@@ -10,6 +11,12 @@ export function rateExceeded(session: Session, { packet }: Decoded): 'limited' |
     const expected = packet.keys.map((key) => session.expectedKeys.answered(key));
     if (expected.includes(true)) return undefined;
   }
-  const charged = session.charge();
+  const charged = session.charge(packet?.type === 'msg:R' ? tokensFor(packet.to) : 1);
   return charged === 'ok' ? undefined : charged;
 }
+
+/** Receivers that count as one packet. */
+const RECEIVERS_PER_TOKEN = 10;
+
+const tokensFor = (to: Receivers) =>
+  typeof to === 'string' ? 1 : Math.ceil(to.length / RECEIVERS_PER_TOKEN);

@@ -8,6 +8,7 @@ import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Identity } from './auth.ts';
 import type { CanSend } from './authorize/can-send.ts';
+import { DecisionQueue } from './authorize/decision-queue.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { EarlyReceipts } from './early-receipts.ts';
@@ -49,6 +50,8 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
   canSend: CanSend | undefined;
   /** Waits for presence to know the session. */
   onRegistered: ((outcome: Registration) => void) | undefined;
+  /** Messages that wait for a decision about a list. */
+  readonly decisions = new DecisionQueue();
   /** msg:R without their msg:A. */
   pendingMessages = 0;
   /** A hint was sent, and no offline:R came since. */
@@ -108,9 +111,12 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
     return this.#lastAt;
   }
 
-  /** Takes a token for one packet. `limited`: none is left. `persists`: and the client has been going on for long. */
-  charge(now = Date.now()): 'ok' | 'limited' | 'persists' {
-    if (this.#bucket.tryRemoveTokens(1)) return 'ok';
+  /**
+   * Takes the tokens for a packet, at most all that may be saved up. `limited`: too few are left. `persists`: and the
+   * client has been going on for long.
+   */
+  charge(tokens = 1, now = Date.now()): 'ok' | 'limited' | 'persists' {
+    if (this.#bucket.tryRemoveTokens(Math.min(tokens, this.#bucket.bucketSize))) return 'ok';
     if (now - this.#refusedSince > REFUSED_WINDOW_MS) {
       this.#refused = 0;
       this.#refusedSince = now;

@@ -51,6 +51,16 @@ const NO_ID = [
   quoted('x'.repeat(60_000)),
 ];
 const NO_USER = [...NO_STRING, ...NO_NAME, '"a/b"', quoted('x'.repeat(129)), quoted('x'.repeat(60_000))];
+/** No user, and no list of users. */
+const NO_RECEIVERS = [
+  ...NO_USER.filter((text) => text !== '["m1"]'),
+  ...NO_USER.filter((text) => text !== '"m1"').map((text) => `["bob",${text}]`),
+  '["bob","bob"]',
+  '["bob",["carol"]]',
+  '{"0":"bob","length":1}',
+  JSON.stringify(Array.from({ length: 101 }, (_, n) => `u${n}`)), // MAX_RECEIVERS
+  JSON.stringify(Array.from({ length: 8_000 }, (_, n) => `u${n}`)),
+];
 const NO_SEQ = [
   'null',
   '"1"',
@@ -99,7 +109,7 @@ const body = (text: string) => msg(`"id":"m1","to":"nobody","body":${text}`);
 
 export const FIELDS: Record<string, readonly HostilePacket[]> = {
   'the id of msg:R': each('id', NO_ID, (id) => msg(`"id":${id},"to":"nobody","body":1`)),
-  'the receiver of msg:R': each('to', NO_USER, (to) => msg(`"id":"m1","to":${to},"body":1`)),
+  'the receivers of msg:R': each('to', NO_RECEIVERS, (to) => msg(`"id":"m1","to":${to},"body":1`)),
   'the seq of msg:R': each('seq', NO_SEQ, (seq) => msg(`"id":"m1","to":"nobody","body":1,"seq":${seq}`)),
   'the body of msg:R': each(
     'body',
@@ -229,6 +239,8 @@ export const FINE: readonly HostilePacket[] = [
   ['a lone surrogate, escaped, unknown', '{"type":"ping","\\ud800":"\\udc00"}', 'pong'],
   ['an id of the prototype', msg('"id":"__proto__","to":"nobody","body":1'), 'msg:A'],
   ['a receiver of the prototype', msg('"id":"m1","to":"constructor","body":1'), 'msg:A'],
+  ['a list of one', msg('"id":"l1","to":["nobody"],"body":1'), 'msg:A'],
+  ['a list of the prototype', msg('"id":"l2","to":["constructor","__proto__"],"body":1'), 'msg:A'],
   ['the longest names', msg(`"id":"${'x'.repeat(64)}","to":"${'x'.repeat(128)}","body":1`), 'msg:A'],
   [
     'a sender of its own',

@@ -84,18 +84,27 @@ export class Authorizer {
       onDecision(known ? 'allowed' : 'forbidden');
       return;
     }
-    const weight = bodyText.length + MESSAGE_WEIGHT;
-    if (this.#waitingWeight + weight > MAX_WAITING || this.#stop.signal.aborted) {
+    const release = this.reserve(bodyText);
+    if (!release) {
       onDecision('unknown');
       return;
     }
-    this.#waiting++;
-    this.#waitingWeight += weight;
     this.#question(pair, from, to).waiting.push((decision) => {
-      this.#waiting--;
-      this.#waitingWeight -= weight;
+      release();
       onDecision(decision);
     });
+  }
+
+  /** Reserves room for a message that waits. @returns releases it; undefined: there is none */
+  reserve(bodyText: string): (() => void) | undefined {
+    const weight = bodyText.length + MESSAGE_WEIGHT;
+    if (this.#waitingWeight + weight > MAX_WAITING || this.#stop.signal.aborted) return undefined;
+    this.#waiting++;
+    this.#waitingWeight += weight;
+    return () => {
+      this.#waiting--;
+      this.#waitingWeight -= weight;
+    };
   }
 
   /** Makes no further request; waiting messages get `unknown`. */

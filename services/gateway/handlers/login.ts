@@ -153,14 +153,15 @@ function register(gateway: LoginContext, session: Session): Promise<Registration
 }
 
 function answer(gateway: LoginContext, session: Session): void {
-  const { MAX_PACKET_BYTES, SEND_WINDOW, RECEIVE_WINDOW, ACK_TIMEOUT_MS, RATE_LIMIT_PER_S } = gateway.config;
+  const { config } = gateway;
   const { user, device, id } = session;
   const limits = {
-    maxPacketBytes: MAX_PACKET_BYTES,
-    sendWindow: SEND_WINDOW,
-    receiveWindow: RECEIVE_WINDOW,
-    ackTimeoutMs: ACK_TIMEOUT_MS,
-    ratePerS: RATE_LIMIT_PER_S,
+    maxPacketBytes: config.MAX_PACKET_BYTES,
+    sendWindow: config.SEND_WINDOW,
+    receiveWindow: config.RECEIVE_WINDOW,
+    ackTimeoutMs: config.ACK_TIMEOUT_MS,
+    ratePerS: config.RATE_LIMIT_PER_S,
+    maxReceivers: config.MAX_RECEIVERS,
   };
   session.connection.send(
     'login:A',

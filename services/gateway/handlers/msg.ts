@@ -3,7 +3,8 @@ import { msgA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { firstSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
-import type { Authorizer, Decision } from '../authorize/authorizer.ts';
+import type { Decision } from '../authorize/authorizer.ts';
+import { type AskedAuthorizer, askIfAllowed } from '../authorize/receivers.ts';
 import type { GatewayConfig } from '../config.ts';
 import { acceptSeconds } from '../metrics.ts';
 import type { Publishers } from '../publishers.ts';
@@ -11,19 +12,21 @@ import type { Session } from '../session.ts';
 
 /** What msg:R needs of the gateway. */
 export interface MsgContext {
-  readonly config: Pick<GatewayConfig, 'SEND_WINDOW'>;
-  /** Undefined: only `can_send` of the tokens restricts receivers. */
-  readonly authorizer: Pick<Authorizer, 'decide'> | undefined;
+  readonly config: Pick<GatewayConfig, 'SEND_WINDOW' | 'MAX_RECEIVERS'>;
+  readonly authorizer: AskedAuthorizer;
   readonly publishers: Pick<Publishers, 'route'>;
 }
 
-/** A msg:R that is being published. Its msg:A goes out after the publisher confirm, never before. */
+/** A msg:R that is being published. Its msg:A goes out after the last publisher confirm, never before. */
 class PendingMessage implements Pending {
   readonly #session: Session;
   readonly #id: string;
   readonly #started = performance.now();
   readonly #span;
   #at = 0;
+  /** Receivers whose entry is not confirmed yet. */
+  #left = 1;
+  #failed = false;
 
   constructor(session: Session, id: string) {
     this.#session = session;
@@ -32,27 +35,35 @@ class PendingMessage implements Pending {
     this.#span = firstSpan('accept', session.user, id);
   }
 
+  /** One entry for each receiver, all with one `at`. */
   publish({ publishers }: MsgContext, { id, to, bodyText, seq }: ReadMsgR): void {
     const from = this.#session.user;
     this.#at = this.#session.nextAt();
     const { traceparent } = this.#span ?? {};
-    const entry = { kind: 'message' as const, from, id, to, body: bodyText, at: this.#at, seq, traceparent };
-    publishers.route(to, entry, this);
+    const entry = { kind: 'message' as const, from, id, body: bodyText, at: this.#at, seq, traceparent };
+    if (typeof to === 'string') {
+      publishers.route(to, { ...entry, to }, this);
+      return;
+    }
+    this.#left = to.length;
+    for (const user of to) publishers.route(user, { ...entry, to: user }, this);
   }
 
   /** The message is not published. A client that has disconnected sends it again on the next connection. */
-  refused(decision: Decision): void {
+  refused(decision: Decision, users?: string[]): void {
     this.#session.pendingMessages--;
     if (decision === 'forbidden') {
       this.#span?.end('forbidden');
-      forbid(this.#session, this.#id);
+      forbid(this.#session, this.#id, users);
     } else this.#unavailable('the permission to write to this user cannot be checked now; send it again');
   }
 
   settled(error?: Error): void {
+    if (error) this.#failed = true;
+    if (--this.#left > 0) return;
     const { connection } = this.#session;
     this.#session.pendingMessages--;
-    if (error) {
+    if (this.#failed) {
       this.#unavailable('the message was not confirmed; send it again');
       return;
     }
@@ -69,30 +80,31 @@ class PendingMessage implements Pending {
   }
 }
 
-function forbid({ connection, user, id: session }: Session, id: string): void {
+/** @param to those of a list that are refused */
+function forbid({ connection, user, id: session }: Session, id: string, to?: string[]): void {
   trace('forbidden', user, id, { session });
-  connection.error('forbidden', 'you may not write to this user', { type: 'msg:R', id });
+  const message = to ? 'you may not write to these users' : 'you may not write to this user';
+  connection.error('forbidden', message, { type: 'msg:R', id, ...(to && { to }) });
 }
 
-/** msg:R: into the route queue of its receiver, if its sender may write to them. */
+/** msg:R: into the route queues of its receivers, if its sender may write to all of them. */
 export function msgR(gateway: MsgContext, session: Session, packet: ReadMsgR): void {
-  const { authorizer, config } = gateway;
-  const { id, to, bodyText } = packet;
+  const { config } = gateway;
+  const { id, to } = packet;
   if (session.pendingMessages >= config.SEND_WINDOW) {
     const message = `more than ${config.SEND_WINDOW} messages without their msg:A`;
     session.connection.error('window_full', message, { type: 'msg:R', id });
     return;
   }
-  trace('msg:R', session.user, id, { to, session: session.id });
-  if (session.canSend?.(to) === false) {
-    forbid(session, id);
+  if (typeof to !== 'string' && to.length > config.MAX_RECEIVERS) {
+    const message = `to: names more than ${config.MAX_RECEIVERS} users`;
+    session.connection.error('bad_packet', message, { type: 'msg:R', id });
     return;
   }
+  trace('msg:R', session.user, id, { to, session: session.id });
   const pending = new PendingMessage(session, id);
-  if (!authorizer) pending.publish(gateway, packet);
-  else
-    authorizer.decide({ from: session.user, to, bodyText }, (decision) => {
-      if (decision === 'allowed' && !session.closed) pending.publish(gateway, packet);
-      else pending.refused(decision);
-    });
+  askIfAllowed(gateway.authorizer, session, packet, (decision, refused) => {
+    if (decision === 'allowed' && !session.closed) pending.publish(gateway, packet);
+    else pending.refused(decision, refused);
+  });
 }

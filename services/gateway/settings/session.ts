@@ -1,3 +1,4 @@
+import { MAX_RECEIVERS_CEILING } from '#libs/protocol/limits.ts';
 import { decimal, integer } from '#libs/runtime/config.ts';
 
 /** Limits of one session. */
@@ -14,6 +15,10 @@ export const sessionConfig = {
   RATE_BURST: integer(200).meta({
     unit: 'packets',
     description: 'Size of the token bucket. More refused packets than this within 10 s close with 4429.',
+  }),
+  MAX_RECEIVERS: integer(100, 1, MAX_RECEIVERS_CEILING).meta({
+    unit: 'users',
+    description: 'Most receivers of one `msg:R`; a longer list is `bad_packet`. Told as `maxReceivers`.',
   }),
   SEND_WINDOW: integer(128).meta({
     unit: 'messages',

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import type { RouteEntry } from '#libs/broker/entries.ts';
+import type { Pending } from '#libs/runtime/group-commit.ts';
+import { GatewayFixture } from '../testing/gateway-fixture.ts';
+import { msgR } from './msg.ts';
+
+/** A session, and the entries of a list of three that wait for their confirms. */
+async function list() {
+  const fixture = new GatewayFixture();
+  await fixture.connect();
+  fixture.grant();
+  const { connection, packets } = fixture.login('alice');
+  await expect.poll(() => fixture.of('session-up')).toHaveLength(1);
+  const session = fixture.of('session-up')[0]?.session ?? '';
+  fixture.deliver({ kind: 'registered', session, mail: false });
+  const routed: [RouteEntry, Pending | undefined][] = [];
+  const publishers = {
+    route: (_user: string, entry: RouteEntry, pending?: Pending) => void routed.push([entry, pending]),
+  };
+  const { config } = fixture.gateway;
+  if (!connection.session) throw new Error('no session');
+  const packet = { type: 'msg:R' as const, id: 'm', to: ['bob', 'carol', 'dave'], bodyText: '1' };
+  msgR({ config, authorizer: undefined, publishers }, connection.session, packet);
+  const settle = (n: number, error?: Error) => routed[n]?.[1]?.settled(error);
+  return { routed, settle, session: connection.session, answers: () => packets.slice(1) };
+}
+
+test('a list becomes an entry for each receiver, all with one `at`; msg:A follows the last confirm', async () => {
+  const { routed, settle, session, answers } = await list();
+  const entries = routed.map(([entry]) => entry);
+  const at = entries[0]?.kind === 'message' ? entries[0].at : undefined;
+  expect(entries).toMatchObject(['bob', 'carol', 'dave'].map((to) => ({ kind: 'message', id: 'm', to, at })));
+  settle(2);
+  settle(0);
+  expect([answers(), session.pendingMessages]).toEqual([[], 1]);
+  settle(1);
+  expect(answers()).toEqual([{ type: 'msg:A', id: 'm', at }]);
+  expect(session.pendingMessages).toBe(0);
+});
+
+test('one entry that is not confirmed makes it unavailable, when all are settled', async () => {
+  const { settle, session, answers } = await list();
+  settle(0, new Error('not confirmed'));
+  settle(1);
+  expect(answers()).toEqual([]);
+  settle(2);
+  expect(answers()).toEqual([{ type: 'error', code: 'unavailable' }]);
+  expect(session.pendingMessages).toBe(0);
+});
