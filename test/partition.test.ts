@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ProcessHandle } from '../tools/testkit/process-handle.ts';
-import type { Machine } from '../tools/testkit/private-network.ts';
+import type { Machine } from '../tools/stack/rabbitmq-member.ts';
 import { Conversation } from './harness/conversation.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { backendsOf } from './stack/backends.ts';
+import { backendsOf } from './stack/stack-file.ts';
 
 /** `npm run admin`: the admin program (services/admin), with the addresses of the local stack where none are set. */
 

@@ -1,11 +1,10 @@
 import { Command, Option } from 'commander';
 import { resolve } from 'node:path';
-import { startInBackground, superviseInBackground } from './stack/background.ts';
 import { explain } from './stack/failure.ts';
-import { startInForeground } from './stack/foreground.ts';
 import type { LocalOptions } from './stack/plan.ts';
+import { startInBackground, startInForeground, superviseInBackground } from './stack/start.ts';
 import { stackStatus } from './stack/status.ts';
-import { stopStack } from './stack/stop-stack.ts';
+import { stopStack } from './stack/leftovers.ts';
 import { terminalReport } from './stack/terminal.ts';
 import { integer } from './integer.ts';
 
@@ -52,7 +51,6 @@ program
   .addOption(dataOption())
   .option('--detach', 'return when everything is ready; `npm stop` ends it')
   .addOption(new Option('--supervise').hideHelp())
-  .addOption(new Option('--services-dir <dir>').hideHelp())
   .action(start);
 program
   .command('stop')

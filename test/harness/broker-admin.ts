@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { REPOSITORY } from '../../tools/stack/environment.ts';
-import { findRabbitMqServer } from '../../tools/stack/rabbitmq-install.ts';
+import { locate } from '../../tools/stack/install.ts';
 import type { Addresses } from '../../tools/testkit/backends.ts';
 
 const run = promisify(execFile);
@@ -38,7 +38,7 @@ export async function runWithRabbitmqctl(
   input: string,
 ): Promise<void> {
   const home = join(dataDir, 'rabbitmq');
-  const path = `${dirname(findRabbitMqServer())}:${process.env['PATH'] ?? ''}`;
+  const path = `${dirname(locate('rabbitmq-server') ?? '')}:${process.env['PATH'] ?? ''}`;
   const node = { RABBITMQ_NODENAME: brokerNode, ERL_EPMD_PORT: String(epmdPort), HOME: home };
   const running = run(join(REPOSITORY, script), args, {
     env: { PATH: path, LANG: 'C.UTF-8', RABBITMQ_CONF_ENV_FILE: '/dev/null', ...node },

@@ -1,8 +1,10 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { killStack, unmountBelow, untilGone } from '../../tools/stack/leftovers.ts';
-import { isOwnerRunning, ownerRecord } from '../../tools/stack/owner.ts';
+import { holder, record } from '../../tools/bootstrap/lock.mjs';
+import { killStack, unmountBelow } from '../../tools/stack/leftovers.ts';
+import { untilGone } from '../../tools/stack/processes.ts';
+import { writeWholeFile } from '../../tools/stack/whole-file.ts';
 import type { Addresses } from '../../tools/testkit/backends.ts';
 import { DATA, FOLDER_PREFIX, startInfrastructure, temporaryFolder } from './infrastructure.ts';
 
@@ -23,7 +25,7 @@ const OWNER_FILE = 'owner';
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await removeAbandoned();
   const dataDir = await temporaryFolder();
-  writeFileSync(join(dataDir, OWNER_FILE), ownerRecord());
+  writeWholeFile(join(dataDir, OWNER_FILE), record());
   const clearUp = () => {
     killStack(dataDir, { below: true });
     unmountBelow(dataDir);
@@ -51,7 +53,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 async function removeAbandoned(): Promise<void> {
   for (const name of readdirSync(DATA).filter((entry) => entry.startsWith(FOLDER_PREFIX))) {
     const folder = join(DATA, name);
-    if (isOwnerRunning(join(folder, OWNER_FILE)) !== false) continue;
+    const owner = join(folder, OWNER_FILE);
+    if (!existsSync(owner) || holder(owner) !== undefined) continue;
     await untilGone(killStack(folder, { below: true }), 5_000);
     unmountBelow(folder);
     rmSync(folder, { recursive: true, force: true });

@@ -2,13 +2,13 @@ import pg from 'pg';
 import { signToken } from '../../tools/stack/token.ts';
 import { type Addresses, type Backends, failuresOf } from '../../tools/testkit/backends.ts';
 import { Environment } from '../../tools/testkit/environment.ts';
-import type { PrivateNetwork } from '../../tools/testkit/private-network.ts';
 import type { ProcessHandle } from '../../tools/testkit/process-handle.ts';
 import type { ServiceHandle } from '../../tools/testkit/service-handle.ts';
 import { deleteVirtualHost, quorumQueues, type QueueState, setAlarm } from './broker-admin.ts';
 import { dropDatabase } from './database-admin.ts';
 import { watchLog } from './logs.ts';
 import { type Metrics, readMetrics } from './metrics.ts';
+import type { PrivateNetwork } from './private-network.ts';
 
 /** What a stack stands on; see `startStack`. */
 export interface StackGround {
@@ -17,6 +17,8 @@ export interface StackGround {
   addresses: Addresses;
   /** Set when broker and database are this stack's own. */
   own: Backends | undefined;
+  /** Set when the nodes of its broker have machines of their own. */
+  network: PrivateNetwork | undefined;
   databaseUrl: string;
   env: NodeJS.ProcessEnv;
   /** Work tree whose services run. */
@@ -88,7 +90,7 @@ export class Stack implements AsyncDisposable {
 
   /** The network between the nodes. @throws Error without `silenceS` */
   get network(): PrivateNetwork {
-    const { network } = this.#own();
+    const { network } = this.#ground;
     if (!network) throw new Error('the nodes of this broker share a machine');
     return network;
   }
@@ -163,11 +165,11 @@ export class Stack implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    const { own, addresses, name } = this.#ground;
+    const { own, network, addresses, name } = this.#ground;
     const failures = await this.#environment.stop();
     const left = own ? [] : [dropDatabase(addresses.databaseUrl, name), deleteVirtualHost(addresses, name)];
     failures.push(...(await failuresOf([this.#pool.end()])), ...(await failuresOf(left)));
-    failures.push(...((await own?.stop()) ?? []));
+    failures.push(...((await own?.stop()) ?? []), ...(await failuresOf(network ? [network.close()] : [])));
     if (failures.length > 0) throw new AggregateError(failures, failures.join('\n'));
   }
 

@@ -7,6 +7,7 @@ import { createDatabase } from './database-admin.ts';
 import type { Certificates } from './certificates.ts';
 import { startInfrastructure, temporaryFolder } from './infrastructure.ts';
 import { printLogsOfFailedTests } from './logs.ts';
+import { PrivateNetwork } from './private-network.ts';
 import { Stack } from './running-stack.ts';
 
 export type { Stack } from './running-stack.ts';
@@ -45,10 +46,10 @@ let stacks = 0;
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { gateways = 2, routing = 1, ack = 1, env = {}, root } = options;
   const { ownInfrastructure = false, cluster = false, silenceS, tls } = options;
-  const own =
+  const { own, network } =
     ownInfrastructure || cluster || tls
-      ? await startOwn({ clusterNodes: cluster ? 3 : undefined, silenceS, tls })
-      : undefined;
+      ? await startOwn({ clusterNodes: cluster ? 3 : undefined, tls }, silenceS)
+      : {};
   const addresses = own?.addresses ?? inject('infrastructure');
   stacks += 1;
   const name = `t${process.pid}_${stacks}`;
@@ -56,7 +57,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     createDatabase(addresses.databaseUrl, name),
     createVirtualHost(addresses, name),
   ]);
-  const stack = await Stack.on({ name, addresses, own, databaseUrl, env, root });
+  const stack = await Stack.on({ name, addresses, own, network, databaseUrl, env, root });
   try {
     await stack.add({ gateway: gateways, routing, ack });
     return stack;
@@ -67,8 +68,18 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 }
 
 /** Below the run's folder, so that the end of the run covers it too. */
-async function startOwn(options: BackendOptions): Promise<Backends> {
+async function startOwn(
+  options: BackendOptions,
+  silenceS?: number,
+): Promise<{ own: Backends; network?: PrivateNetwork | undefined }> {
   const parent = join(inject('infrastructure').dataDir, 'own');
   mkdirSync(parent, { recursive: true });
-  return startInfrastructure(await temporaryFolder(parent), options);
+  const dataDir = await temporaryFolder(parent);
+  if (silenceS === undefined) return { own: await startInfrastructure(dataDir, options) };
+  const network = await PrivateNetwork.create(options.clusterNodes ?? 1, dataDir);
+  const { machines } = network;
+  return {
+    own: await startInfrastructure(dataDir, { ...options, network: { machines, silenceS } }),
+    network,
+  };
 }

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { debianProgram } from '../../tools/stack/debian-program.ts';
+import { debianProgram } from '../../tools/stack/install.ts';
 import { folderFor, type Middleman, moved, startMiddleman } from '../../tools/testkit/middleman.ts';
 import { freePort } from '../../tools/stack/ports.ts';
 import type { Certificates } from './certificates.ts';

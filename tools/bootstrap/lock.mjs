@@ -1,92 +1,77 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { startedAt } from './process.mjs';
 import { step } from './step.mjs';
 
 const POLL_MS = 250;
-/** What a rename onto a folder that has something in it says. */
-const TAKEN = ['ENOTEMPTY', 'EEXIST'];
 
-/** Does `work` while no other process holds the lock; a lock whose holder is dead, or cannot be told, counts as free. */
+/** Does `work` while no other process holds the lock. */
 export async function withLock(path, work) {
-  if (!take(path)) await step(`Wait for another install (${path})`, () => untilTaken(path));
-  const release = () => remove(path);
-  process.once('exit', release);
+  const untilTaken = async () => {
+    while (!take(path)) await new Promise((done) => setTimeout(done, POLL_MS));
+  };
+  if (!take(path)) await step(`Wait for another install (${path})`, untilTaken);
+  const free = () => release(path);
+  process.once('exit', free);
   try {
     await work();
   } finally {
-    release();
-    process.off('exit', release);
+    free();
+    process.off('exit', free);
   }
 }
 
-async function untilTaken(path) {
-  while (!take(path)) await new Promise((done) => setTimeout(done, POLL_MS));
-}
-
-/** A folder takes the lock's name with its content, so that no lock is ever without its holder; an empty one gives way. */
-function take(path) {
+/** Takes the lock for this process. False when it is held; one whose holder is dead, or cannot be told, counts as free. */
+export function take(path) {
   const draft = `${path}.${process.pid}`;
-  rmSync(draft, { recursive: true, force: true });
-  mkdirSync(draft);
+  mkdirSync(dirname(path), { recursive: true });
   try {
-    writeFileSync(join(draft, 'holder'), JSON.stringify(identity(process.pid)));
-    renameSync(draft, path);
+    writeFileSync(draft, record());
+    // A link appears with its content or not at all, unlike a file that is created and then written.
+    while (!link(draft, path)) if (holder(path) !== undefined || !removeStale(path)) return false;
     return true;
-  } catch (error) {
-    if (!TAKEN.includes(error.code)) throw error;
   } finally {
-    rmSync(draft, { recursive: true, force: true });
+    rmSync(draft, { force: true });
   }
-  return !isHeld(path) && removeStale(path) && take(path);
 }
 
-function isHeld(path) {
+export function release(path) {
+  rmSync(path, { recursive: true, force: true });
+}
+
+/** What says "this is ours": our pid, and when we started, since a pid goes to another process sooner or later. */
+export const record = () => JSON.stringify({ pid: process.pid, started: startedAt(process.pid) });
+
+/** Pid of the running process that wrote the record in a file; undefined when it has ended, or the file is not whole. */
+export function holder(path) {
   try {
-    const { pid, started } = JSON.parse(readFileSync(join(path, 'holder'), 'utf8'));
-    return isAlive(pid) && identity(pid).started === started;
+    const { pid, started } = JSON.parse(readFileSync(path, 'utf8'));
+    return startedAt(pid) === started ? pid : undefined;
   } catch {
-    return false; // cut off, or just removed
+    return undefined;
   }
 }
 
 /** Another one may have found it stale as well, been faster, and hold a new one: that is put back. */
 function removeStale(path) {
-  const aside = setAside(path);
-  if (isHeld(aside)) renameSync(aside, path);
-  rmSync(aside, { recursive: true, force: true });
-  return true;
-}
-
-/** Renamed first, so that nobody sees a half-removed lock. */
-function remove(path) {
-  rmSync(setAside(path), { recursive: true, force: true });
-}
-
-function setAside(path) {
   const aside = `${path}.${process.pid}.old`;
   try {
     renameSync(path, aside);
   } catch (error) {
-    if (error.code !== 'ENOENT') throw error; // another one was faster
+    if (error.code === 'ENOENT') return true; // another one was faster
+    throw error;
   }
-  return aside;
+  const isStale = holder(aside) === undefined || !link(aside, path);
+  release(aside);
+  return isStale;
 }
 
-/** A pid goes to another process sooner or later, in a container at the next start; with the start time it is unique. */
-function identity(pid) {
+function link(from, to) {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return { pid, started: stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] };
-  } catch {
-    return { pid }; // no /proc on this system
-  }
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
+    linkSync(from, to);
     return true;
   } catch (error) {
-    return error.code === 'EPERM';
+    if (error.code === 'EEXIST') return false;
+    throw error;
   }
 }

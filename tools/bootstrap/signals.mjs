@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { statOf } from './process.mjs';
 
 /** npm passes on a signal that the terminal, too, has sent to us: within this time they are one. */
 const SAME_SIGNAL_MS = 1000;
@@ -20,12 +20,9 @@ export function isFromTerminal(signal) {
 
 /** Whether we belong to the process group that the terminal talks to. */
 function isInForeground() {
-  try {
-    const stat = readFileSync('/proc/self/stat', 'latin1');
-    // After the name in parentheses: state, parent, process group, session, terminal, its foreground group.
-    const [, , group, , terminal, foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return terminal !== '0' && group === foreground;
-  } catch {
-    return Boolean(process.stdin.isTTY); // no /proc on this system
-  }
+  const stat = statOf('self');
+  if (!stat) return Boolean(process.stdin.isTTY); // no /proc on this system
+  // State, parent, process group, session, terminal, its foreground group.
+  const [, , group, , terminal, foreground] = stat;
+  return terminal !== '0' && group === foreground;
 }

@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { rootShell, runInShell } from '../stack/apt.ts';
+import { rootShell, runInShell } from '../stack/install.ts';
 import { REPOSITORY } from '../stack/environment.ts';
 
 /** Removed with node_modules, like everything that is installed for this folder. */

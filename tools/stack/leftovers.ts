@@ -1,42 +1,56 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isGone } from './child.ts';
-import { isRunning, processesOfStack } from './process-table.ts';
+import { supervisorPid } from './lock.ts';
+import { processesOfStack, sendSignal, untilGone } from './processes.ts';
 import { type Report, reported } from './progress.ts';
 import { readStackFile, removeStackFile } from './stack-file.ts';
-import { until } from './until.ts';
 
-/** Longest orderly end of what a supervisor left behind, before it is killed. */
+/** Longest orderly end of what a supervisor left behind, and of a supervisor with all it has, before it is killed. */
 const ORDERLY_MS = 20_000;
+const SUPERVISOR_MS = 60_000;
+
+/**
+ * Ends the stack of a data directory, also when its supervisor is gone, and returns when nothing of it runs
+ * any more: true if something did.
+ */
+export async function stopStack(dataDir: string, report: Report): Promise<boolean> {
+  const pid = supervisorPid(dataDir);
+  const found = pid !== undefined || processesOfStack(dataDir).length > 0;
+  if (pid !== undefined) await reported(report, 'Stop', () => stopSupervisor(pid));
+  await endLeftovers(dataDir, report);
+  return found;
+}
+
+async function stopSupervisor(pid: number): Promise<void> {
+  sendSignal(pid, 'SIGTERM');
+  await untilGone([pid], SUPERVISOR_MS).catch(() => {
+    sendSignal(pid, 'SIGTERM'); // the second one forces
+    return untilGone([pid], 10_000);
+  });
+}
 
 /**
  * Ends what still runs of a stack whose supervisor is gone: the services, then broker and database in their
- * orderly way, then by force whatever is left. Touches only processes that were started for this data
+ * orderly way, then by force what is left. Touches only processes that were started for this data
  * directory (their environment says so), whatever stack.json claims.
  */
 export async function endLeftovers(dataDir: string, report: Report): Promise<void> {
-  if (processesOfStack(dataDir).length > 0) {
+  if (processesOfStack(dataDir).length > 0)
     await reported(report, 'End what was left running', () => endInOrder(dataDir));
-  }
   removeStackFile(dataDir);
 }
 
 async function endInOrder(dataDir: string): Promise<void> {
   const known = readStackFile(dataDir)?.processes ?? [];
   const isBackend = (name: string) => name === 'rabbitmq' || name === 'postgres';
-  for (const group of [
-    known.filter(({ name }) => !isBackend(name)),
-    known.filter(({ name }) => isBackend(name)),
-  ]) {
+  for (const backends of [false, true]) {
     const ours = new Set(processesOfStack(dataDir));
-    const members = group.filter(({ pid }) => ours.has(pid));
+    const members = known.filter(({ name, pid }) => isBackend(name) === backends && ours.has(pid));
     // For PostgreSQL, SIGTERM means: when the last client has left.
     for (const { pid, name } of members) sendSignal(pid, name === 'postgres' ? 'SIGINT' : 'SIGTERM');
-    await untilGone(
-      members.map(({ pid }) => pid),
-      ORDERLY_MS,
-    ).catch(() => undefined); // what does not end is killed below
+    const pids = members.map(({ pid }) => pid);
+    await untilGone(pids, ORDERLY_MS).catch(() => undefined); // what does not end is killed below
   }
   await untilGone(killStack(dataDir), 5_000);
 }
@@ -57,19 +71,4 @@ export function unmountBelow(folder: string): void {
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
   for (const [, path = ''] of mounts.map((line) => line.split(' ')))
     if (path.startsWith(`${resolve(folder)}/`)) execFileSync('umount', ['--lazy', path], { stdio: 'pipe' });
-}
-
-/** Sends a signal to a process that may have ended meanwhile. */
-export function sendSignal(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (!isGone(error)) throw error;
-  }
-}
-
-/** Waits until none of the processes runs any more. @throws Error when one still does after `timeoutMs`. */
-export async function untilGone(pids: readonly number[], timeoutMs: number): Promise<void> {
-  const running = () => pids.filter(isRunning);
-  await until(() => running().length === 0, { what: `${pids.join(', ')} to end`, timeoutMs });
 }

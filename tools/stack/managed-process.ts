@@ -1,6 +1,7 @@
-import { type Child, describeExit, stopChild } from './child.ts';
+import { type Child, describeExit, type Exit } from './child.ts';
 import { logTail } from './log-file.ts';
-import { until } from './until.ts';
+import { sendSignal } from './processes.ts';
+import { aborted, until } from './until.ts';
 
 /** A process of the stack as data: how to run it, and how to tell that it is up. */
 export interface ManagedProcess {
@@ -29,30 +30,6 @@ export interface ManagedProcess {
   tend?(child: Child): void;
 }
 
-/**
- * Waits until a launched process is ready.
- * @throws Error with the end of its log when it exits first or takes longer than `startTimeoutMs`.
- */
-export async function waitReady(spec: ManagedProcess, child: Child): Promise<void> {
-  try {
-    await until(async () => child.exit ?? (await spec.isReady()), {
-      what: `${spec.name} to be ready`,
-      timeoutMs: spec.startTimeoutMs,
-      intervalMs: 50,
-    });
-  } catch (cause) {
-    throw await startFailure(spec, child, cause instanceof Error ? cause.message : String(cause));
-  }
-  if (child.exit)
-    throw await startFailure(spec, child, `ended with ${describeExit(child.exit)} before it was ready`);
-}
-
-async function startFailure(spec: ManagedProcess, child: Child, why: string): Promise<Error> {
-  const tail = await logTail(spec.logFile, 20, child.logStart);
-  const advice = spec.ifDamaged === undefined ? '' : `\nIf its data is damaged: ${spec.ifDamaged}`;
-  return new Error(`${spec.name}: ${why}\nThe end of ${spec.logFile}:\n${tail || '(empty)'}${advice}`);
-}
-
 /** Launches a process and waits until it is ready; kills it again when that fails. */
 export async function startProcess(spec: ManagedProcess): Promise<Child> {
   const child = await spec.launch();
@@ -65,10 +42,44 @@ export async function startProcess(spec: ManagedProcess): Promise<Child> {
   }
 }
 
-/** Ends a process in its orderly way, by force after its time is over or when `force` fires. */
-export async function stopProcess(spec: ManagedProcess, child: Child, force?: AbortSignal) {
-  const { stopSignal: signal, stopTimeoutMs: timeoutMs } = spec;
-  const outcome = await stopChild(child, { signal, timeoutMs, ...(force ? { force } : {}) });
+/** @throws Error with the end of its log when it exits before it is ready, or takes longer than `startTimeoutMs` */
+export async function waitReady(spec: ManagedProcess, child: Child): Promise<void> {
+  const { name, startTimeoutMs: timeoutMs } = spec;
+  const condition = async () => child.exit ?? (await spec.isReady());
+  try {
+    await until(condition, { what: `${name} to be ready`, timeoutMs, intervalMs: 50 });
+  } catch (cause) {
+    throw await startFailure(spec, child, cause instanceof Error ? cause.message : String(cause));
+  }
+  if (child.exit)
+    throw await startFailure(spec, child, `ended with ${describeExit(child.exit)} before it was ready`);
+}
+
+async function startFailure(
+  { name, logFile, ifDamaged }: ManagedProcess,
+  child: Child,
+  why: string,
+): Promise<Error> {
+  const tail = await logTail(logFile, 20, child.logStart);
+  const advice = ifDamaged === undefined ? '' : `\nIf its data is damaged: ${ifDamaged}`;
+  return new Error(`${name}: ${why}\nThe end of ${logFile}:\n${tail || '(empty)'}${advice}`);
+}
+
+/**
+ * Asks a process to end; after its time, or when `force` fires, kills its process group. Returns how it ended, and whether
+ * it had to be killed.
+ */
+export async function stopProcess(
+  spec: ManagedProcess,
+  child: Child,
+  force?: AbortSignal,
+): Promise<Exit & { forced: boolean }> {
+  child.kill(spec.stopSignal);
+  const late = AbortSignal.any([AbortSignal.timeout(spec.stopTimeoutMs), ...(force ? [force] : [])]);
+  await Promise.race([child.exited, aborted(late)]);
+  const forced = child.exit === undefined;
+  if (forced) sendSignal(-child.pid, 'SIGKILL');
+  const exit = await child.exited;
   await spec.afterExit?.();
-  return outcome;
+  return { ...exit, forced };
 }

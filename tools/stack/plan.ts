@@ -1,12 +1,16 @@
 import { join } from 'node:path';
 import { setting } from './environment.ts';
+import { ensureRabbitMq, locate } from './install.ts';
 import type { ManagedProcess } from './managed-process.ts';
-import { freePortFrom, isPortFree } from './ports.ts';
 import { portTakenMessage } from './port-owner.ts';
-import { postgres } from './postgres.ts';
-import { rabbitMq } from './rabbitmq.ts';
+import { freePortFrom, isPortFree } from './ports.ts';
+import { acceptsQueries, postgres } from './postgres.ts';
+import { type Report, reported } from './progress.ts';
+import { acceptsConnections, rabbitMq } from './rabbitmq.ts';
 import { authSecretFile, readOrCreateSecret, secretFromEnvironment, usesPublicKey } from './secret.ts';
 import { service, type ServiceKind } from './service.ts';
+import type { Supervisor } from './supervisor.ts';
+import { until } from './until.ts';
 
 /** What the user asked for on the command line. */
 export interface LocalOptions {
@@ -17,34 +21,42 @@ export interface LocalOptions {
   port: number;
   /** Absolute path of the data directory. */
   dataDir: string;
-  /** Folder with other services than ours, for tests. */
-  servicesDir?: string | undefined;
 }
 
 /** Where the ports nobody types are looked for, relative to the first gateway's. */
 const OFFSET = { routing: 100, ack: 200, amqp: 1000, distribution: 1001, epmd: 1002, postgres: 1010 };
-
-/** A broker or database: one that we run, or the address of one that the user runs. */
-export interface Backend {
-  url: string;
-  process?: ManagedProcess;
-}
+/** How long the user's own broker or database may take to answer. */
+const ANSWER_MS = 15_000;
 
 /** The log of a process of the stack. */
 export const logFileOf = (dataDir: string, name: string): string => join(dataDir, 'logs', `${name}.log`);
 
 /** @throws Error that names the owner when a gateway's port is taken. */
 export async function checkGatewayPorts({ port, gateways }: LocalOptions): Promise<void> {
-  for (let next = port; next < port + gateways; next += 1) {
-    if (await isPortFree(next)) continue;
-    throw new Error(portTakenMessage(next, 'choose another port: npm start -- --port 9000'));
-  }
+  for (let next = port; next < port + gateways; next += 1)
+    if (!(await isPortFree(next)))
+      throw new Error(portTakenMessage(next, 'choose another port: npm start -- --port 9000'));
 }
 
-/** The broker at AMQP_URL, else a private one. */
-export async function planBroker({ dataDir, port }: LocalOptions): Promise<Backend> {
+/** Broker and database at the same time, then all services at the same time. Returns when all are ready. */
+export async function startAll(options: LocalOptions, supervisor: Supervisor, report: Report): Promise<void> {
+  const install = async () => {
+    if (setting('AMQP_URL') === undefined && locate('rabbitmq-server') === undefined)
+      await reported(report, 'Install RabbitMQ with apt-get', ensureRabbitMq);
+  };
+  const [amqpUrl, databaseUrl] = await Promise.all([
+    install().then(() => reported(report, 'RabbitMQ', () => startBroker(options, supervisor))),
+    reported(report, 'PostgreSQL', () => startDatabase(options, supervisor)),
+  ]);
+  const services = await planServices(options, amqpUrl, databaseUrl);
+  await Promise.all(services.map((spec) => reported(report, spec.name, () => supervisor.start(spec))));
+}
+
+/** A private broker, unless the user runs one at AMQP_URL, which is only asked whether it answers. */
+async function startBroker({ dataDir, port }: LocalOptions, supervisor: Supervisor): Promise<string> {
   const url = setting('AMQP_URL');
-  if (url !== undefined) return { url };
+  if (url !== undefined)
+    return untilAnswers('the broker at AMQP_URL', url, () => acceptsConnections(url, setting('AMQP_CA')));
   const broker = rabbitMq({
     dataDir,
     port: await freePortFrom(port + OFFSET.amqp),
@@ -52,47 +64,50 @@ export async function planBroker({ dataDir, port }: LocalOptions): Promise<Backe
     epmdPort: await freePortFrom(port + OFFSET.epmd),
     logFile: logFileOf(dataDir, 'rabbitmq'),
   });
-  return { url: broker.url, process: broker };
+  await supervisor.start(broker);
+  return broker.url;
 }
 
-/** The database at DATABASE_URL, else a private server. */
-export async function planDatabase({ dataDir, port }: LocalOptions): Promise<Backend> {
+/** Likewise the database, and DATABASE_URL. */
+async function startDatabase({ dataDir, port }: LocalOptions, supervisor: Supervisor): Promise<string> {
   const url = setting('DATABASE_URL');
-  if (url !== undefined) return { url };
-  const database = postgres({
-    dataDir,
-    port: await freePortFrom(port + OFFSET.postgres),
-    logFile: logFileOf(dataDir, 'postgres'),
-  });
-  return { url: database.url, process: database };
+  if (url !== undefined)
+    return untilAnswers('the database at DATABASE_URL', url, () =>
+      acceptsQueries(url, setting('DATABASE_CA')),
+    );
+  const [ownPort, logFile] = [await freePortFrom(port + OFFSET.postgres), logFileOf(dataDir, 'postgres')];
+  const database = postgres({ dataDir, port: ownPort, logFile });
+  await supervisor.start(database);
+  return database.url;
+}
+
+async function untilAnswers(name: string, url: string, answers: () => Promise<boolean>): Promise<string> {
+  await until(answers, { what: `${name} to answer`, timeoutMs: ANSWER_MS, intervalMs: 250 });
+  return url;
 }
 
 /** All service processes; gateways get the token secret, the others the database. */
-export async function planServices(
+async function planServices(
   options: LocalOptions,
-  amqpUrl: string,
-  databaseUrl: string,
+  AMQP_URL: string,
+  DATABASE_URL: string,
 ): Promise<ManagedProcess[]> {
+  const { dataDir } = options;
+  const specs: ManagedProcess[] = [];
   const plan = (kind: ServiceKind, index: number, port: number, env: NodeJS.ProcessEnv) => {
-    const { dataDir, servicesDir } = options;
     const name = `${kind}-${index}`;
     const logFile = logFileOf(dataDir, name);
-    return service({ kind, name, port, dataDir, logFile, env: { AMQP_URL: amqpUrl, ...env }, servicesDir });
+    specs.push(service({ kind, name, port, dataDir, logFile, env: { AMQP_URL, ...env } }));
   };
-  const worker = async (kind: 'routing' | 'ack', index: number) => {
-    const port = await freePortFrom(options.port + OFFSET[kind] + index - 1);
-    return plan(kind, index, port, { DATABASE_URL: databaseUrl });
-  };
-  const secret = gatewaySecret(options.dataDir);
-  const gateway = (index: number) => {
-    const env = { DATABASE_URL: undefined, GATEWAY_ID: `gateway-${index}`, ...secret };
-    return plan('gateway', index, options.port + index - 1, env);
-  };
-  return [
-    ...numbers(options.gateways).map(gateway),
-    ...(await inTurn(numbers(options.routing), (index) => worker('routing', index))),
-    ...(await inTurn(numbers(options.ack), (index) => worker('ack', index))),
-  ];
+  const secret = gatewaySecret(dataDir);
+  for (let n = 1; n <= options.gateways; n += 1) {
+    const env = { DATABASE_URL: undefined, GATEWAY_ID: `gateway-${n}`, ...secret };
+    plan('gateway', n, options.port + n - 1, env);
+  }
+  for (const kind of ['routing', 'ack'] as const)
+    for (let n = 1; n <= options[kind]; n += 1)
+      plan(kind, n, await freePortFrom(options.port + OFFSET[kind] + n - 1), { DATABASE_URL });
+  return specs;
 }
 
 /**
@@ -104,12 +119,4 @@ export function gatewaySecret(dataDir: string): NodeJS.ProcessEnv {
   if (secretFromEnvironment() !== undefined)
     return { AUTH_SECRET_MIN_BYTES: setting('AUTH_SECRET_MIN_BYTES') ?? '1' };
   return { AUTH_SECRET: readOrCreateSecret(authSecretFile(dataDir)) };
-}
-
-const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
-
-async function inTurn<T>(items: readonly number[], work: (item: number) => Promise<T>): Promise<T[]> {
-  const results: T[] = [];
-  for (const item of items) results.push(await work(item));
-  return results;
 }

@@ -21,7 +21,7 @@ test('a taken port is not free, and its owner is named with what to do', async (
   await once(server, 'listening');
   try {
     expect(await isPortFree(port)).toBe(false);
-    expect(portOwner(port)).toMatchObject({ pid: process.pid });
+    expect(portOwner(port)).toBe(process.pid);
     expect(portTakenMessage(port, 'go away')).toMatch(
       new RegExp(`^Port ${port} is taken by pid ${process.pid} \\(.+\\). End it, or go away.$`),
     );

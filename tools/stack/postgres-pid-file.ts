@@ -1,6 +1,6 @@
 import { readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRunning, processesIn } from './process-table.ts';
+import { isRunning, processesIn } from './processes.ts';
 import { until } from './until.ts';
 
 /** What a server that was killed leaves behind ends by itself when it notices; longest wait for it. */

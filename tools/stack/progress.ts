@@ -10,14 +10,19 @@ export type Report = (event: StartEvent) => void;
 /** Does one step of a start, and reports its begin and end. */
 export async function reported<T>(report: Report, step: string, work: () => Promise<T>): Promise<T> {
   const began = Date.now();
-  const end = (failed: boolean) => report({ kind: 'end', step, ms: Date.now() - began, failed });
+  let failed = true;
   report({ kind: 'begin', step });
   try {
     const result = await work();
-    end(false);
+    failed = false;
     return result;
-  } catch (error) {
-    end(true);
-    throw error;
+  } finally {
+    report({ kind: 'end', step, ms: Date.now() - began, failed });
   }
+}
+
+/** Lines about what ended and came back carry the time of day. */
+export function withTime(report: Report): Report {
+  const time = () => new Date().toTimeString().slice(0, 8);
+  return (event) => report(event.kind === 'line' ? { kind: 'line', text: `${time()} ${event.text}` } : event);
 }

@@ -1,4 +1,12 @@
-import type { Machine } from '../testkit/private-network.ts';
+/** A machine, as far as its network goes. */
+export interface Machine {
+  /** Its address among the machines. */
+  readonly inner: string;
+  /** Where this host reaches it, whatever becomes of the network between the machines. */
+  readonly outer: string;
+  /** What to put before a command, so that it runs there. */
+  readonly enter: readonly string[];
+}
 
 /** Which node of a cluster: `number` from 1 to `of`. */
 export interface Member {

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { startChild } from './child.ts';
 import { BROKER_NEEDS_MB } from './disk-room.ts';
 import { childEnvironment } from './environment.ts';
-import { stopEpmd, stopEpmdOn } from './epmd.ts';
+import { stopEpmd } from './epmd.ts';
+import { ensureRabbitMq } from './install.ts';
 import type { ManagedProcess } from './managed-process.ts';
+import { freePort } from './ports.ts';
 import { beginAnew } from './postgres-version.ts';
-import { type BrokerUser, ensureCookie, mend, noteFinished, writeDefinitions } from './rabbitmq-home.ts';
-import { findRabbitMqServer } from './rabbitmq-install.ts';
-import { clusterSettings, machineOf, type Member, nodeName } from './rabbitmq-member.ts';
+import { ensureCookie, mend, noteFinished, writeDefinitions } from './rabbitmq-home.ts';
+import { clusterSettings, type ClusterNetwork, machineOf, type Member, nodeName } from './rabbitmq-member.ts';
 import { readOrCreateSecret } from './secret.ts';
 
 /** Where a private broker lives. Its node name is always the same, so the ports may change between starts. */
@@ -53,8 +54,8 @@ const FOREIGN_SETTINGS = /^(RABBITMQ_|ERL_|NOTIFY_SOCKET)/;
  * Never touches an instance the system runs.
  */
 export function rabbitMq(options: RabbitMqOptions): BrokerNode {
-  const { port, epmdPort, logFile, metricsPort, tls, member } = options;
-  const home = join(options.dataDir, 'rabbitmq');
+  const { dataDir, port, epmdPort, logFile, member } = options;
+  const home = join(dataDir, 'rabbitmq');
   const dir = member ? join(home, `node-${member.number}`) : home;
   const user = { name: USER, password: readOrCreateSecret(join(home, 'password')) };
   const machine = machineOf(member);
@@ -71,20 +72,17 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
     stopTimeoutMs: 30_000,
     startTimeoutMs: 180_000,
     ifDamaged: `restore ${dir} from a backup, or ${beginAnew(dir, 'damaged')}`,
-    launch: () => {
+    launch: async () => {
       mkdirSync(join(dir, 'conf.d'), { recursive: true });
       ensureCookie(home);
       if (!member) mend(dir, nodeName());
-      writeFileSync(join(dir, 'enabled_plugins'), metricsPort ? '[rabbitmq_prometheus].\n' : '[].\n');
-      const more = [
-        ...(tls ? tlsSettings(tls) : []),
-        ...(metricsPort ? metricsSettings(metricsPort) : []),
-        ...(member ? clusterSettings(member) : [`load_definitions = ${writeDefinitions(dir, user)}`]),
-      ];
-      const settings = [...configuration(host, port, user), ...more, ''];
-      writeFileSync(join(dir, 'rabbitmq.conf'), settings.join('\n'), { mode: 0o600 });
-      const env = childEnvironment(options.dataDir, nodeEnvironment(home, dir, options), FOREIGN_SETTINGS);
-      const [command, ...args] = [...(machine?.enter ?? []), findRabbitMqServer()];
+      const plugins = options.metricsPort === undefined ? '' : 'rabbitmq_prometheus';
+      writeFileSync(join(dir, 'enabled_plugins'), `[${plugins}].\n`);
+      const own = member ? clusterSettings(member) : [`load_definitions = ${writeDefinitions(dir, user)}`];
+      const settings = [...configuration(host, user, options), ...own, ''].join('\n');
+      writeFileSync(join(dir, 'rabbitmq.conf'), settings, { mode: 0o600 });
+      const env = childEnvironment(dataDir, nodeEnvironment(home, dir, options), FOREIGN_SETTINGS);
+      const [command, ...args] = [...(machine?.enter ?? []), await ensureRabbitMq()];
       return startChild({ command, args, cwd: dir, env, logFile });
     },
     isReady: async () => {
@@ -92,9 +90,39 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
       noteFinished(dir);
       return answers;
     },
-    // Refused while another node is registered there.
-    afterExit: () => (machine ? stopEpmdOn(machine, epmdPort) : stopEpmd(epmdPort)),
+    afterExit: () => stopEpmd(epmdPort, machine), // refused while another node is registered there
   };
+}
+
+/** The nodes of a private broker, and the epmd they share. */
+export interface Broker {
+  nodes: BrokerNode[];
+  epmdPort: number;
+}
+
+/**
+ * A private RabbitMQ cluster on free ports, a process for each node: `rabbitmq-1`, `rabbitmq-2`, … Start them all at the
+ * same time: each waits for the others at its first start. Each can be killed and started again under its name, with its
+ * ports and its data, and is ready only when a majority runs; when all of them were stopped, start all of them.
+ *
+ * @param nodes an odd number
+ * @param logFile log of the process of that name
+ * @param network a machine for each node, if they are not to share this one
+ */
+export async function rabbitMqCluster(
+  dataDir: string,
+  nodes: number,
+  logFile: (name: string) => string,
+  network?: ClusterNetwork,
+): Promise<Broker> {
+  ensureCookie(join(dataDir, 'rabbitmq')); // before any node starts: each would make one of its own
+  const broker: Broker = { nodes: [], epmdPort: await freePort() };
+  for (let number = 1; number <= nodes; number += 1) {
+    const ports = { port: await freePort(), distributionPort: await freePort(), epmdPort: broker.epmdPort };
+    const member = { number, of: nodes, network };
+    broker.nodes.push(rabbitMq({ dataDir, ...ports, logFile: logFile(`rabbitmq-${number}`), member }));
+  }
+  return broker;
 }
 
 /** Whether the broker at `url` completes an AMQP handshake. @param ca as AMQP_CA */
@@ -107,39 +135,40 @@ export async function acceptsConnections(url: string, ca?: string): Promise<bool
   return true;
 }
 
-function configuration(host: string, port: number, { name, password }: BrokerUser): string[] {
-  return [
-    `listeners.tcp.1 = ${host}:${port}`,
-    `default_user = ${name}`,
-    `default_pass = ${password}`,
-    // Everything goes to standard output, and from there to our log file.
-    'log.file = false',
-    'log.console = true',
-    'log.console.level = warning',
-    'log.console.use_colors = off',
-    'vm_memory_high_watermark.absolute = 1GiB',
-    `disk_free_limit.absolute = ${BROKER_NEEDS_MB}MB`,
-    // Default 512 MiB: a smaller log of the quorum queues keeps memory, disk and recovery time small.
-    'raft.wal_max_size_bytes = 67108864',
-  ];
-}
-
-function tlsSettings({ port, ca, cert, key }: TlsListener): string[] {
-  return [
-    `listeners.ssl.1 = 127.0.0.1:${port}`,
-    `ssl_options.cacertfile = ${ca}`,
-    `ssl_options.certfile = ${cert}`,
-    `ssl_options.keyfile = ${key}`,
-  ];
-}
-
-function metricsSettings(port: number): string[] {
-  return [
-    'prometheus.tcp.ip = 127.0.0.1',
-    `prometheus.tcp.port = ${port}`,
+function configuration(
+  host: string,
+  { name, password }: { name: string; password: string },
+  { port, tls, metricsPort }: RabbitMqOptions,
+): string[] {
+  const withTls = tls && {
+    'listeners.ssl.1': `127.0.0.1:${tls.port}`,
+    'ssl_options.cacertfile': tls.ca,
+    'ssl_options.certfile': tls.cert,
+    'ssl_options.keyfile': tls.key,
+  };
+  const withMetrics = metricsPort !== undefined && {
+    'prometheus.tcp.ip': LOOPBACK,
+    'prometheus.tcp.port': metricsPort,
     // As in the official image: Prometheus collects by itself.
-    'management_agent.disable_metrics_collector = true',
-  ];
+    'management_agent.disable_metrics_collector': true,
+  };
+  const settings = {
+    'listeners.tcp.1': `${host}:${port}`,
+    default_user: name,
+    default_pass: password,
+    // Everything goes to standard output, and from there to our log file.
+    'log.file': false,
+    'log.console': true,
+    'log.console.level': 'warning',
+    'log.console.use_colors': 'off',
+    'vm_memory_high_watermark.absolute': '1GiB',
+    'disk_free_limit.absolute': `${BROKER_NEEDS_MB}MB`,
+    // Default 512 MiB: a smaller log of the quorum queues keeps memory, disk and recovery time small.
+    'raft.wal_max_size_bytes': 67_108_864,
+    ...withTls,
+    ...withMetrics,
+  };
+  return Object.entries(settings).map(([key, value]) => `${key} = ${value}`);
 }
 
 function nodeEnvironment(home: string, dir: string, options: RabbitMqOptions): NodeJS.ProcessEnv {
@@ -162,8 +191,7 @@ function nodeEnvironment(home: string, dir: string, options: RabbitMqOptions): N
     RABBITMQ_ADVANCED_CONFIG_FILE: join(dir, 'advanced.config'),
     RABBITMQ_CONF_ENV_FILE: '/dev/null',
     ERL_EPMD_PORT: String(options.epmdPort),
-    ...(address !== undefined && { RABBITMQ_USE_LONGNAME: 'true' }),
-    ...(address === undefined && { ERL_EPMD_ADDRESS: LOOPBACK }),
+    ...(address === undefined ? { ERL_EPMD_ADDRESS: LOOPBACK } : { RABBITMQ_USE_LONGNAME: 'true' }),
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${schedulers()} -kernel inet_dist_use_interface {${between}}`,
   };
 }

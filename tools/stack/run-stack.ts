@@ -3,12 +3,12 @@ import { setting } from './environment.ts';
 import { explain } from './failure.ts';
 import { endLeftovers } from './leftovers.ts';
 import { lockDataDirectory } from './lock.ts';
-import { checkGatewayPorts, type LocalOptions } from './plan.ts';
+import { checkGatewayPorts, type LocalOptions, startAll } from './plan.ts';
 import { type Report, reported } from './progress.ts';
-import { removeStackFile, type StackFile, writeStackFile } from './stack-file.ts';
-import { describeStack, startAll } from './start-order.ts';
+import { describeStack, removeStackFile, type StackFile, writeStackFile } from './stack-file.ts';
 import type { StopSignals } from './stop-signals.ts';
 import { Supervisor } from './supervisor.ts';
+import { aborted } from './until.ts';
 
 /** How long after a failure stack.json is written again. */
 const REWRITE_MS = 5_000;
@@ -27,17 +27,15 @@ export async function runStack(
   const { dataDir } = options;
   const release = lockDataDirectory(dataDir);
   let isUp = false;
-  const supervisor = new Supervisor({
-    line: (text) => report({ kind: 'line', text }),
-    changed: () => describe(),
-  });
+  const line = (text: string) => report({ kind: 'line', text });
+  const supervisor = new Supervisor({ line, changed: () => describe() });
   /** Tells other programs what runs; on a full disk as soon as there is room. */
   const describe = (): void => {
     if (!isUp) return;
     try {
-      writeStackFile(dataDir, describeStack(supervisor));
+      writeStackFile(dataDir, describeStack(supervisor.processes));
     } catch (error) {
-      report({ kind: 'line', text: `stack.json cannot be written: ${explain(error)}` });
+      line(`stack.json cannot be written: ${explain(error)}`);
       setTimeout(describe, REWRITE_MS).unref();
     }
   };
@@ -47,38 +45,22 @@ export async function runStack(
     await checkGatewayPorts(options);
     await startAll(options, supervisor, report);
   };
-  const stopped = untilAborted(signals.stop);
+  const alive = setInterval(() => undefined, 60_000); // nothing else may be going on while everything runs well
+  const stopped = aborted(signals.stop);
   try {
-    const outcome = await Promise.race([bringUp(), stopped]);
-    if (outcome === 'stopped') return;
+    if ((await Promise.race([bringUp(), stopped])) === 'aborted') return;
     isUp = true;
-    const stack = describeStack(supervisor);
+    const stack = describeStack(supervisor.processes);
     writeStackFile(dataDir, stack);
     onReady(stack);
     await stopped;
   } finally {
     isUp = false;
+    clearInterval(alive);
     removeStackFile(dataDir);
-    await stopAll(supervisor, signals.force, report);
+    const stop = () => supervisor.stop(signals.force);
+    await (supervisor.processes.length === 0 ? stop() : reported(report, 'Stop', stop));
     await endLeftovers(dataDir, report);
     release();
   }
-}
-
-async function stopAll(supervisor: Supervisor, force: AbortSignal, report: Report): Promise<void> {
-  const stop = () => supervisor.stop(force);
-  await (supervisor.processes.length === 0 ? stop() : reported(report, 'Stop', stop));
-}
-
-function untilAborted(signal: AbortSignal): Promise<'stopped'> {
-  return new Promise((resolve) => {
-    // A timer keeps the process alive: nothing else may be going on while everything runs well.
-    const alive = setInterval(() => undefined, 60_000);
-    const done = () => {
-      clearInterval(alive);
-      resolve('stopped');
-    };
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { supervisorPid } from './lock.ts';
-import { isRunning, processesOfStack, uptimeSeconds } from './process-table.ts';
+import { isRunning, processesOfStack, uptimeSeconds } from './processes.ts';
 import { isReady } from './service.ts';
 import { readStackFile, type StackProcess } from './stack-file.ts';
 import { table } from './summary.ts';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startChild } from './child.ts';
 import { logTail } from './log-file.ts';
 import type { ManagedProcess } from './managed-process.ts';
-import { isRunning } from './process-table.ts';
+import { isRunning } from './processes.ts';
 import { Supervisor } from './supervisor.ts';
 import { until } from './until.ts';
 

@@ -3,6 +3,7 @@ import { Backoff } from '#libs/runtime/backoff.ts';
 import { type Child, describeExit } from './child.ts';
 import { explain } from './failure.ts';
 import { type ManagedProcess, stopProcess, waitReady } from './managed-process.ts';
+import { aborted } from './until.ts';
 
 /** A process that ran at least this long is started again without a longer and longer pause. */
 const STABLE_MS = 10_000;
@@ -24,7 +25,7 @@ interface Kept {
   readonly backoff: Backoff;
 }
 
-/** Keeps processes running: whatever ends is started again, until `stop`. */
+/** Keeps processes running: what ends is started again, until `stop`. */
 export class Supervisor {
   readonly #kept: Kept[] = [];
   readonly #stopping = new AbortController();
@@ -57,21 +58,15 @@ export class Supervisor {
   async stop(force: AbortSignal): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#loops);
-    const ranks = new Set(this.#kept.map(({ spec }) => spec.stopRank).toSorted((a, b) => a - b));
-    for (const rank of ranks) {
-      const members = this.#kept.filter(({ spec }) => spec.stopRank === rank);
-      await Promise.all(members.map(({ spec, child }) => this.#end(spec, child, force)));
-    }
+    const byRank = Map.groupBy(this.#kept, ({ spec }) => spec.stopRank);
+    for (const [, members] of [...byRank].toSorted(([a], [b]) => a - b))
+      await Promise.all(members.map((kept) => this.#end(kept, force)));
   }
 
   async #keepRunning(kept: Kept): Promise<void> {
-    const { signal } = this.#stopping;
-    const stopped = new Promise<'stopped'>((resolve) => {
-      signal.addEventListener('abort', () => resolve('stopped'), { once: true });
-      if (signal.aborted) resolve('stopped');
-    });
     const tending = setInterval(() => kept.spec.tend?.(kept.child), TEND_MS);
-    while ((await Promise.race([stopped, kept.child.exited])) !== 'stopped') await this.#relaunch(kept);
+    const stopped = aborted(this.#stopping.signal);
+    while ((await Promise.race([stopped, kept.child.exited])) !== 'aborted') await this.#relaunch(kept);
     clearInterval(tending);
   }
 
@@ -81,9 +76,9 @@ export class Supervisor {
     const why = child.exit ? describeExit(child.exit) : 'no exit';
     this.#events.line(`${spec.name} (pid ${child.pid}) ended: ${why}; starting it again`);
     await spec.afterExit?.();
-    do {
-      await delay(backoff.next(), undefined, { signal: this.#stopping.signal }).catch(() => undefined);
-    } while (!this.#stopping.signal.aborted && !(await this.#launch(kept)));
+    const { signal } = this.#stopping;
+    do await delay(backoff.next(), undefined, { signal }).catch(() => undefined);
+    while (!signal.aborted && !(await this.#launch(kept)));
   }
 
   async #launch(kept: Kept): Promise<boolean> {
@@ -95,26 +90,25 @@ export class Supervisor {
     }
     kept.launchedAt = Date.now();
     this.#events.changed();
-    void this.#announceReady(kept.spec, kept.child, kept.launchedAt);
+    void this.#announceReady(kept.spec, kept.child);
     return true;
   }
 
-  async #announceReady(spec: ManagedProcess, child: Child, since: number): Promise<void> {
+  async #announceReady(spec: ManagedProcess, child: Child): Promise<void> {
+    const since = Date.now();
+    const tell = (text: string) => this.#events.line(`${spec.name} ${text}`);
     try {
       await waitReady(spec, child);
-      const seconds = ((Date.now() - since) / 1000).toFixed(1);
-      this.#events.line(`${spec.name} is back (pid ${child.pid}), ready after ${seconds} s`);
+      tell(`is back (pid ${child.pid}), ready after ${((Date.now() - since) / 1000).toFixed(1)} s`);
     } catch {
-      // It ended again, which is reported by itself, or it waits for something else that is down.
-      if (!child.exit)
-        this.#events.line(`${spec.name} (pid ${child.pid}) runs but is not ready yet: ${spec.logFile}`);
+      // It ended again, which is reported anyway, or it waits for another process that is down.
+      if (!child.exit) tell(`(pid ${child.pid}) runs but is not ready yet: ${spec.logFile}`);
     }
   }
 
-  async #end(spec: ManagedProcess, child: Child, force: AbortSignal): Promise<void> {
+  async #end({ spec, child }: Kept, force: AbortSignal): Promise<void> {
     const { forced } = await stopProcess(spec, child, force);
-    if (forced && !force.aborted) {
+    if (forced && !force.aborted)
       this.#events.line(`${spec.name} did not end within ${spec.stopTimeoutMs / 1000} s and was killed`);
-    }
   }
 }

@@ -17,16 +17,14 @@ const LATE = Symbol('late');
 export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions): Promise<T> {
   const { what, timeoutMs = 45_000, intervalMs = 25 } = options;
   const deadline = AbortSignal.timeout(timeoutMs);
-  const late = new Promise<typeof LATE>((resolve) => {
-    deadline.addEventListener('abort', () => resolve(LATE));
-  });
+  const late = aborted(deadline).then(() => LATE);
   let last = 'it never came true';
   let cause: unknown;
   while (!deadline.aborted) {
     try {
       const value = await Promise.race([condition(), late]);
       if (value === LATE) break;
-      if (value) return value;
+      if (value) return value as T;
       [last, cause] = [`last value: ${String(value)}`, undefined];
     } catch (error) {
       [last, cause] = [`last error: ${error instanceof Error ? error.message : String(error)}`, error];
@@ -35,3 +33,10 @@ export async function until<T>(condition: () => T | Promise<T>, options: UntilOp
   }
   throw new Error(`waited ${timeoutMs} ms for ${what}; ${last}`, { cause });
 }
+
+/** Resolves when the signal fires, or at once if it has. */
+export const aborted = (signal: AbortSignal): Promise<'aborted'> =>
+  new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve('aborted'), { once: true });
+    if (signal.aborted) resolve('aborted');
+  });

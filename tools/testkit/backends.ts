@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { REPOSITORY } from '../stack/environment.ts';
+import { ensureRabbitMq } from '../stack/install.ts';
 import type { ManagedProcess } from '../stack/managed-process.ts';
 import { freePort } from '../stack/ports.ts';
 import type * as PostgresModule from '../stack/postgres.ts';
-import { ensureRabbitMq } from '../stack/rabbitmq-install.ts';
-import { rabbitMq, type TlsListener } from '../stack/rabbitmq.ts';
-import { type Machine, PrivateNetwork } from './private-network.ts';
+import type { ClusterNetwork, Machine } from '../stack/rabbitmq-member.ts';
+import { rabbitMq, rabbitMqCluster, type TlsListener } from '../stack/rabbitmq.ts';
 import { ProcessHandle } from './process-handle.ts';
-import { rabbitMqCluster } from './rabbitmq-cluster.ts';
 
 /** How to reach a broker and a database; plain data, so that it can cross process borders. */
 export interface Addresses {
@@ -23,7 +23,7 @@ export interface Addresses {
   brokerNode: string;
   /** Port of the broker's port mapper, for administration. */
   epmdPort: number;
-  /** With `silenceS` only: the machines of the nodes, by the names of the nodes. */
+  /** With `network` only: the machines of the nodes, by the names of the nodes. */
   machines: Record<string, Machine>;
   /** With the maintenance database. */
   databaseUrl: string;
@@ -32,8 +32,8 @@ export interface Addresses {
 export interface BackendOptions {
   /** A broker cluster of this many nodes; without it a single node. */
   clusterNodes?: number | undefined;
-  /** Gives each node of the cluster a machine of its own; a node that is silent for this long counts as down, seconds. */
-  silenceS?: number | undefined;
+  /** A machine for each node of the cluster. */
+  network?: ClusterNetwork | undefined;
   /** The broker (a single node) serves metrics of its own: 0.3 s of CPU time more at its start. */
   metrics?: boolean | undefined;
   /** The broker (a single node) and the database also take connections with TLS; files in PEM. */
@@ -50,8 +50,6 @@ export interface Backends {
   /** The only node of the broker, or one for each node of the cluster. */
   brokers: [ProcessHandle, ...ProcessHandle[]];
   database: ProcessHandle;
-  /** With `silenceS` only: the network between the machines of the nodes. */
-  network?: PrivateNetwork | undefined;
   /** @returns what had crashed, or did not end well */
   stop(): Promise<string[]>;
 }
@@ -59,11 +57,8 @@ export interface Backends {
 /** Starts a private RabbitMQ and PostgreSQL with their data in `dataDir` (about 7 s; a cluster takes 15). */
 export async function startBackends(dataDir: string, options: BackendOptions = {}): Promise<Backends> {
   await ensureRabbitMq();
-  const network = await startNetwork(dataDir, options);
-  const [broker, database] = [
-    await planBroker(dataDir, options, network),
-    await planDatabase(dataDir, options),
-  ];
+  const broker = await planBroker(dataDir, options);
+  const database = await planDatabase(dataDir, options);
   const start = (spec: ManagedProcess) => {
     options.watch?.(spec);
     return ProcessHandle.start(spec);
@@ -74,11 +69,7 @@ export async function startBackends(dataDir: string, options: BackendOptions = {
     addresses: { dataDir, databaseUrl: database.url, ...broker.addresses },
     brokers: [first, ...others],
     database: server,
-    network,
-    stop: async () => {
-      const failures = await failuresOf([first, ...others, server].map((handle) => handle.stop()));
-      return [...failures, ...(await failuresOf(network ? [network.close()] : []))];
-    },
+    stop: () => failuresOf([first, ...others, server].map((handle) => handle.stop())),
   };
 }
 
@@ -90,52 +81,38 @@ export async function failuresOf(tasks: readonly Promise<unknown>[]): Promise<st
 
 const logFileIn = (dataDir: string) => (name: string) => join(dataDir, 'logs', `${name}.log`);
 
-async function startNetwork(dataDir: string, { silenceS, clusterNodes = 1 }: BackendOptions) {
-  return silenceS === undefined ? undefined : PrivateNetwork.create(clusterNodes, dataDir);
-}
-
-async function planBroker(dataDir: string, options: BackendOptions, network: PrivateNetwork | undefined) {
-  const { clusterNodes, silenceS = 60, metrics, tls } = options;
+async function planBroker(dataDir: string, { clusterNodes, network, metrics, tls }: BackendOptions) {
   const logFile = logFileIn(dataDir);
   const metricsPort = metrics ? await freePort() : undefined;
   const listener = tls && { ...tls, port: await freePort() };
+  const singleNode = async () => {
+    const ports = { port: await freePort(), distributionPort: await freePort(), epmdPort: await freePort() };
+    const node = rabbitMq({ dataDir, ...ports, logFile: logFile('rabbitmq'), metricsPort, tls: listener });
+    return { nodes: [node], epmdPort: ports.epmdPort };
+  };
   const { nodes, epmdPort } =
     clusterNodes === undefined
-      ? await singleNode({ dataDir, logFile: logFile('rabbitmq'), metricsPort, tls: listener })
-      : await rabbitMqCluster({
-          dataDir,
-          nodes: clusterNodes,
-          logFile,
-          network: network && { machines: network.machines, silenceS },
-        });
+      ? await singleNode()
+      : await rabbitMqCluster(dataDir, clusterNodes, logFile, network);
   const amqpUrl = nodes.map(({ url }) => url).join(',');
-  const machines = Object.fromEntries(
-    nodes.flatMap(({ node }, n) => {
-      const machine = network?.machines[n];
-      return machine ? [[node, machine] as const] : [];
-    }),
-  );
+  const machines = nodes.flatMap(({ node }, n) => {
+    const machine = network?.machines[n];
+    return machine ? [[node, machine] as const] : [];
+  });
   const addresses = {
     amqpUrl,
     amqpsUrl: listener && withTls(amqpUrl, listener.port),
     brokerMetrics: metricsPort === undefined ? undefined : `http://127.0.0.1:${metricsPort}`,
     brokerNode: nodes[0]?.node ?? '',
     epmdPort,
-    machines,
+    machines: Object.fromEntries(machines),
   };
   return { nodes, addresses };
 }
 
-async function singleNode(
-  options: Pick<Parameters<typeof rabbitMq>[0], 'dataDir' | 'logFile' | 'metricsPort' | 'tls'>,
-) {
-  const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
-  return { nodes: [rabbitMq({ ...options, port, distributionPort, epmdPort })], epmdPort };
-}
-
 /** How a server starts that was killed is part of what chaos tests: the starter may come from another work tree. */
-async function planDatabase(dataDir: string, { root, tls }: BackendOptions) {
-  const path = join(root ?? join(import.meta.dirname, '../..'), 'tools/stack/postgres.ts');
+async function planDatabase(dataDir: string, { root = REPOSITORY, tls }: BackendOptions) {
+  const path = join(root, 'tools/stack/postgres.ts');
   const { postgres } = (await import(pathToFileURL(path).href)) as typeof PostgresModule;
   return postgres({ dataDir, port: await freePort(), logFile: logFileIn(dataDir)('postgres'), tls });
 }

@@ -1,10 +1,10 @@
-import { chownSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { debianProgram } from '../stack/debian-program.ts';
+import { debianProgram } from '../stack/install.ts';
 import { folderFor, type Middleman, moved, startMiddleman } from './middleman.ts';
 import { freePort } from '../stack/ports.ts';
 import { postgresAccount } from '../stack/postgres-account.ts';
-import { acceptsQueries } from '../stack/postgres.ts';
+import { acceptsQueries, giveTo } from '../stack/postgres.ts';
 
 export interface PgBouncerOptions {
   /** For how long a client has a server's connection. */
@@ -36,9 +36,7 @@ export async function pgBouncer(
   ];
   writeFileSync(settings, `${lines.join('\n')}\n`);
   const account = postgresAccount([settings]); // it does not run as root either
-  const { uid, gid } = account;
-  if (uid !== undefined && gid !== undefined)
-    for (const path of [folder, settings, users]) chownSync(path, uid, gid);
+  giveTo(account, folder, settings, users);
   const url = moved(databaseUrl, host.includes(':') ? `[${host}]` : host, port);
   const process = await startMiddleman(dataDir, {
     name: `pgbouncer-${mode}`,
@@ -46,7 +44,7 @@ export async function pgBouncer(
     command: [...account.prefix, command, settings],
     stopSignal: 'SIGINT',
     isReady: () => acceptsQueries(url),
-    account: { uid, gid },
+    account: { uid: account.uid, gid: account.gid },
   });
   return { process, url };
 }

@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { statFields } from '../bootstrap/process.mjs';
+import { allPids, orNothing } from '../stack/processes.ts';
 
 /** What processes use, from /proc (Linux). */
 
@@ -14,24 +16,21 @@ export interface Usage {
 
 /** @param stat a file /proc/PID/stat */
 export function parseStat(stat: string): Usage {
-  // The name, in brackets, may hold anything. proc(5): behind it come state, ppid, …; utime is the 12th, cstime the 15th.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // proc(5), behind the name: state, ppid, …; utime is the 12th, cstime the 15th.
+  const fields = statFields(stat);
   const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
   return { parent: Number(fields[1]), cpuMs: ticks * TICK_MS };
 }
 
-/** All processes by their id. */
+/** All processes by their id. The time of one that ended meanwhile is its parent's now. */
 export function processUsage(): Map<number, Usage> {
-  const found = new Map<number, Usage>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      found.set(Number(name), parseStat(readFileSync(`/proc/${name}/stat`, 'latin1')));
-    } catch {
-      // It ended meanwhile; its time is its parent's now.
-    }
-  }
-  return found;
+  const read = (pid: number) => orNothing(() => parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1')));
+  return new Map(
+    allPids().flatMap((pid) => {
+      const usage = read(pid);
+      return usage ? [[pid, usage] as const] : [];
+    }),
+  );
 }
 
 /** A process and all below it. */
@@ -43,15 +42,8 @@ export function treeOf(root: number, processes: ReadonlyMap<number, Usage>): num
 }
 
 /** Memory of a process, bytes; what it shares with others counts in part (PSS). One that has ended has none. */
-export function memoryOf(pid: number): number {
-  try {
-    return parsePss(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
-  } catch (error) {
-    const gone = ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
-    if (gone) return 0;
-    throw error;
-  }
-}
+export const memoryOf = (pid: number): number =>
+  parsePss(orNothing(() => readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? '');
 
 /** @param rollup a file /proc/PID/smaps_rollup; it is empty when the process is ending */
 export function parsePss(rollup: string): number {

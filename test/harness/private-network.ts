@@ -2,23 +2,11 @@ import { execFile } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { rootShell, runInShell } from '../stack/apt.ts';
-import { type Child, startChild, stopChild } from '../stack/child.ts';
-import { childEnvironment } from '../stack/environment.ts';
-import { until } from '../stack/until.ts';
-
-/** A machine, as far as its network goes. */
-export interface Machine {
-  /** Its address among the machines. */
-  readonly inner: string;
-  /** Where this host reaches it, whatever becomes of the network between the machines. */
-  readonly outer: string;
-  /** What to put before a command, so that it runs there. */
-  readonly enter: readonly string[];
-}
-
-const INSTALL_IP = `apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 iproute2 ||
-  { apt-get update && apt-get install -y --no-install-recommends iproute2; }`;
+import { type Child, startChild } from '../../tools/stack/child.ts';
+import { childEnvironment } from '../../tools/stack/environment.ts';
+import { debianProgram } from '../../tools/stack/install.ts';
+import type { Machine } from '../../tools/stack/rabbitmq-member.ts';
+import { until } from '../../tools/stack/until.ts';
 
 /**
  * Machines with a network of their own: a network namespace for each, and one with the switch between them. Each is
@@ -76,9 +64,8 @@ export class PrivateNetwork implements AsyncDisposable {
 
   /** Removes the network. What still runs there keeps its namespace. */
   async close(): Promise<void> {
-    await Promise.all(
-      this.#holders.map((holder) => stopChild(holder, { signal: 'SIGKILL', timeoutMs: 1_000 })),
-    );
+    for (const holder of this.#holders) holder.kill('SIGKILL');
+    await Promise.all(this.#holders.map(({ exited }) => exited));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -128,10 +115,7 @@ async function ensureNamespaces(): Promise<void> {
       'network namespaces cannot be made here: that takes Linux and root, and in a container the capabilities SYS_ADMIN ' +
         'and NET_ADMIN (SIXFOLD_WITHOUT_NAMESPACES=1 npm test leaves out the tests that need them)',
     );
-  if (await succeeds('ip', '-V')) return;
-  const shell = rootShell();
-  if (!shell) throw new Error('the program ip was not found: install iproute2');
-  await runInShell(shell, INSTALL_IP);
+  await debianProgram('ip', 'iproute2');
 }
 
 /** Starts a process in a network namespace of its own. */

@@ -1,17 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { childEnvironment } from './environment.ts';
-import { withTime } from './foreground.ts';
 import { withLogFile } from './log-file.ts';
 import { type LocalOptions, logFileOf } from './plan.ts';
-import type { Report, StartEvent } from './progress.ts';
+import { type Report, type StartEvent, withTime } from './progress.ts';
 import { runStack } from './run-stack.ts';
 import type { StackFile } from './stack-file.ts';
 import { listenForSignals } from './stop-signals.ts';
 import { summary } from './summary.ts';
 import { terminalReport } from './terminal.ts';
 
-/** What the supervisor in the background tells the one who started it, until everything is ready. */
+/** What the supervisor in the background tells its starter, until everything is ready. */
 type Message = StartEvent | { kind: 'ready'; stack: StackFile } | { kind: 'failed'; message: string };
+
+/** Runs the stack in the terminal until Ctrl-C. */
+export async function startInForeground(options: LocalOptions): Promise<void> {
+  const report = terminalReport();
+  const signals = listenForSignals();
+  await runStack(options, withTime(report), signals, (stack) => {
+    report({ kind: 'line', text: summary(stack, options, false) });
+  });
+  signals.release();
+}
 
 /**
  * Starts a supervisor in the background (this program again, with `args`), shows its progress, and returns
@@ -22,8 +31,8 @@ export async function startInBackground(options: LocalOptions, args: readonly st
   const report = terminalReport();
   const signals = listenForSignals();
   const supervisor = spawnSupervisor(options.dataDir, args);
-  signals.stop.addEventListener('abort', () => supervisor.kill('SIGTERM'));
-  signals.force.addEventListener('abort', () => supervisor.kill('SIGTERM'));
+  for (const signal of [signals.stop, signals.force])
+    signal.addEventListener('abort', () => supervisor.kill('SIGTERM'));
   const stack = await untilReady(supervisor, report);
   signals.release();
   supervisor.unref();
@@ -34,25 +43,27 @@ export async function startInBackground(options: LocalOptions, args: readonly st
 export async function superviseInBackground(options: LocalOptions): Promise<void> {
   const toLog = withTime(terminalReport());
   const signals = listenForSignals();
-  const onDisconnect = () => process.kill(process.pid, 'SIGTERM'); // the starter is gone, so nobody wants it
+  const onDisconnect = () => process.kill(process.pid, 'SIGTERM'); // the starter is gone, so the stack is not wanted
   process.on('disconnect', onDisconnect);
   const tell = (message: Message) => process.connected && process.send?.(message);
+  const letGo = () => {
+    process.off('disconnect', onDisconnect);
+    if (process.connected) process.disconnect();
+  };
   const report: Report = (event) => {
     tell(event);
     toLog(event);
   };
   try {
     await runStack(options, report, signals, (stack) => {
-      process.off('disconnect', onDisconnect);
       tell({ kind: 'ready', stack });
-      process.disconnect();
+      letGo();
     });
   } catch (error) {
     tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
     throw error;
   } finally {
-    process.off('disconnect', onDisconnect);
-    if (process.connected) process.disconnect();
+    letGo();
     signals.release();
   }
 }
