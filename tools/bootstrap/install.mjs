@@ -1,17 +1,19 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { withLock } from './lock.mjs';
-import { locateNode } from './node-binary.mjs';
+import { locateNode, nodeFolders } from './node-binary.mjs';
 import { step } from './step.mjs';
 
 /** Makes sure that node_modules holds what package-lock.json says, with `npm ci` if it does not. */
 export async function ensureInstalled(root) {
-  if (isInstalled(root)) return;
-  await withLock(join(root, '.sixfold-install.lock'), async () => {
-    if (isInstalled(root)) return; // by the one we waited for
-    await step('Install dependencies (npm ci)', () => npmCi(root));
-  });
+  if (!isInstalled(root))
+    await withLock(join(root, '.sixfold-install.lock'), async () => {
+      if (isInstalled(root)) return; // by the one we waited for
+      await step('Install dependencies (npm ci)', () => npmCi(root));
+    });
+  // Node's headers (68 MB) are for native addons that are built here, and there are none.
+  for (const folder of nodeFolders(root)) rmSync(join(folder, 'include'), { recursive: true, force: true });
 }
 
 /**

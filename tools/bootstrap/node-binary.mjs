@@ -20,14 +20,20 @@ export function findNode(root) {
 
 /** Like findNode, but undefined when there is none. */
 export function locateNode(root) {
+  const program = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node';
+  const isNewEnough = Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR;
+  const candidates = nodeFolders(root).map((folder) => join(folder, program));
+  return candidates.find(isExecutable) ?? (isNewEnough ? process.execPath : undefined);
+}
+
+/** Where the package "node" and that of this platform may be. */
+export function nodeFolders(root) {
   const prefix = process.platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node';
   const system = process.platform === 'win32' ? 'win' : process.platform;
   const platform = `${prefix}-${system}-${process.arch}`;
-  const program = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node';
-  const folders = ['node', join('node/node_modules', platform), platform];
-  const candidates = folders.map((folder) => join(root, 'node_modules', folder, program));
-  const isNewEnough = Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR;
-  return candidates.find(isExecutable) ?? (isNewEnough ? process.execPath : undefined);
+  return ['node', join('node/node_modules', platform), platform].map((name) =>
+    join(root, 'node_modules', name),
+  );
 }
 
 function isExecutable(path) {

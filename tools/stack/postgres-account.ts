@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { chownSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** How to start a PostgreSQL program: as which user, and behind which command (with its arguments). */
@@ -17,11 +17,11 @@ export interface Account {
  */
 export function postgresAccount(paths: readonly string[]): Account {
   if (process.getuid?.() !== 0) return { prefix: [] };
-  const { uid, gid } = account('postgres') ?? account('nobody') ?? { uid: 65_534, gid: 65_534 };
+  const [uid, gid] = [idOf('-u'), idOf('-g')];
   if (paths.every((path) => canEnter(path, uid, gid))) return { uid, gid, prefix: [] };
   const namespace = ['--user', `--map-user=${uid}`, `--map-group=${gid}`, '--'];
-  const works = spawnSync('unshare', [...namespace, 'true'], { stdio: 'ignore' }).status === 0;
-  if (works) return { prefix: ['unshare', ...namespace] };
+  if (spawnSync('unshare', [...namespace, 'true'], { stdio: 'ignore' }).status === 0)
+    return { prefix: ['unshare', ...namespace] };
   throw new Error(
     `PostgreSQL does not run as root, and its user (uid ${uid}) may not enter ${paths.join(' or ')}. Either
   - start as another user than root, or
@@ -30,12 +30,9 @@ export function postgresAccount(paths: readonly string[]): Account {
   );
 }
 
-function account(name: string): { uid: number; gid: number } | undefined {
-  const fields = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'))
-    .find(([user]) => user === name);
-  return fields && { uid: Number(fields[2]), gid: Number(fields[3]) };
+function idOf(option: '-u' | '-g'): number {
+  const ids = ['postgres', 'nobody'].map((user) => spawnSync('id', [option, user], { encoding: 'utf8' }));
+  return Number(ids.find(({ status }) => status === 0)?.stdout ?? 65_534);
 }
 
 /** Whether every folder above `path` may be entered by that user. */
@@ -46,4 +43,9 @@ function canEnter(path: string, uid: number, gid: number): boolean {
   if (!folder) return canEnter(parent, uid, gid);
   const bit = folder.uid === uid ? 0o100 : folder.gid === gid ? 0o010 : 0o001;
   return (folder.mode & bit) !== 0 && canEnter(parent, uid, gid);
+}
+
+/** Makes that user the owner of files. */
+export function giveTo({ uid, gid }: Omit<Account, 'prefix'>, ...paths: string[]): void {
+  if (uid !== undefined && gid !== undefined) for (const path of paths) chownSync(path, uid, gid);
 }

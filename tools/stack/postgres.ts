@@ -1,10 +1,10 @@
-import { chmodSync, chownSync, copyFileSync, mkdirSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { connectOnce } from '#libs/store/connection.ts';
 import { startChild } from './child.ts';
 import { childEnvironment } from './environment.ts';
 import type { ManagedProcess } from './managed-process.ts';
-import { postgresAccount } from './postgres-account.ts';
+import { giveTo, postgresAccount } from './postgres-account.ts';
 import { postgresBinaries } from './postgres-binaries.ts';
 import { adviceFor, prepareData, USER } from './postgres-data.ts';
 import { serverState } from './postgres-pid-file.ts';
@@ -83,11 +83,6 @@ export function postgres(options: PostgresOptions): ManagedProcess & { url: stri
       if (serverState(cluster) === 'stopping') child.kill('SIGINT');
     },
   };
-}
-
-/** Makes the account that a server runs as the owner of files. */
-export function giveTo({ uid, gid }: { uid?: number; gid?: number }, ...paths: string[]): void {
-  if (uid !== undefined && gid !== undefined) for (const path of paths) chownSync(path, uid, gid);
 }
 
 /** Whether the server at `url` (or one of several) answers, and takes writes. @param ca as DATABASE_CA */

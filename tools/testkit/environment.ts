@@ -4,8 +4,7 @@ import type { ManagedProcess } from '../stack/managed-process.ts';
 import { freePort } from '../stack/ports.ts';
 import type { ServiceKind } from '../stack/service.ts';
 import { type BackendOptions, type Backends, failuresOf, startBackends } from './backends.ts';
-import type { Middleman } from './middleman.ts';
-import { type PgBouncerOptions, pgBouncer } from './pgbouncer.ts';
+import { type Middleman, type PgBouncerOptions, pgBouncer } from './middleman.ts';
 import type { ProcessHandle } from './process-handle.ts';
 import { ServiceHandle } from './service-handle.ts';
 

@@ -52,7 +52,7 @@ export class ProcessHandle {
   }
 
   /** Sends a signal (default SIGKILL) and waits for the end. */
-  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
+  kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
     this.signal(signal);
     return this.exited();
   }
@@ -71,16 +71,14 @@ export class ProcessHandle {
    */
   async stop(): Promise<void> {
     const wasRunning = this.running;
+    this.signal('SIGCONT'); // it may be frozen
     this.#endWanted = true;
-    this.#child.kill('SIGCONT'); // it may be frozen
     const { forced, ...exit } = await stopProcess(this.spec, this.#child);
     if (this.#crash !== undefined) throw new Error(this.#crash);
-    if (!wasRunning) return;
-    if (!forced && exit.code === 0) return;
-    const why = forced ? `did not end within ${this.spec.stopTimeoutMs} ms of ` : 'ended badly on ';
-    throw new Error(
-      `${this.name} ${why}${this.spec.stopSignal} (${describeExit(exit)})\n${await this.#tail()}`,
-    );
+    if (!wasRunning || (!forced && exit.code === 0)) return;
+    const { stopSignal, stopTimeoutMs } = this.spec;
+    const why = forced ? `did not end within ${stopTimeoutMs} ms of` : 'ended badly on';
+    throw new Error(`${this.name} ${why} ${stopSignal} (${describeExit(exit)})\n${await this.#tail()}`);
   }
 
   #watch(child: Child): void {
