@@ -10,7 +10,7 @@ import { ensureRabbitMq } from './install.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import { freePort } from './ports.ts';
 import { beginAnew } from './postgres-version.ts';
-import { ensureCookie, mend, noteFinished, writeDefinitions } from './rabbitmq-home.ts';
+import { type BrokerUser, ensureCookie, mend, noteFinished, writeDefinitions } from './rabbitmq-home.ts';
 import { clusterSettings, type ClusterNetwork, machineOf, type Member, nodeName } from './rabbitmq-member.ts';
 import { readOrCreateSecret } from './secret.ts';
 
@@ -79,7 +79,8 @@ export function rabbitMq(options: RabbitMqOptions): BrokerNode {
       const plugins = options.metricsPort === undefined ? '' : 'rabbitmq_prometheus';
       writeFileSync(join(dir, 'enabled_plugins'), `[${plugins}].\n`);
       const own = member ? clusterSettings(member) : [`load_definitions = ${writeDefinitions(dir, user)}`];
-      const settings = [...configuration(host, user, options), ...own, ''].join('\n');
+      const common = readFileSync(join(import.meta.dirname, 'rabbitmq.conf'), 'utf8');
+      const settings = [common, ...settingsOf(host, user, options), ...own, ''].join('\n');
       writeFileSync(join(dir, 'rabbitmq.conf'), settings, { mode: 0o600 });
       const env = childEnvironment(dataDir, nodeEnvironment(home, dir, options), FOREIGN_SETTINGS);
       const [command, ...args] = [...(machine?.enter ?? []), await ensureRabbitMq()];
@@ -135,13 +136,11 @@ export async function acceptsConnections(url: string, ca?: string): Promise<bool
   return true;
 }
 
-function configuration(
-  host: string,
-  { name, password }: { name: string; password: string },
-  { port, tls, metricsPort }: RabbitMqOptions,
-): string[] {
+/** What the settings in rabbitmq.conf beside this file lack. */
+function settingsOf(host: string, { name, password }: BrokerUser, options: RabbitMqOptions): string[] {
+  const { port, tls, metricsPort } = options;
   const withTls = tls && {
-    'listeners.ssl.1': `127.0.0.1:${tls.port}`,
+    'listeners.ssl.1': `${LOOPBACK}:${tls.port}`,
     'ssl_options.cacertfile': tls.ca,
     'ssl_options.certfile': tls.cert,
     'ssl_options.keyfile': tls.key,
@@ -156,15 +155,7 @@ function configuration(
     'listeners.tcp.1': `${host}:${port}`,
     default_user: name,
     default_pass: password,
-    // Everything goes to standard output, and from there to our log file.
-    'log.file': false,
-    'log.console': true,
-    'log.console.level': 'warning',
-    'log.console.use_colors': 'off',
-    'vm_memory_high_watermark.absolute': '1GiB',
     'disk_free_limit.absolute': `${BROKER_NEEDS_MB}MB`,
-    // Default 512 MiB: a smaller log of the quorum queues keeps memory, disk and recovery time small.
-    'raft.wal_max_size_bytes': 67_108_864,
     ...withTls,
     ...withMetrics,
   };

@@ -1,6 +1,6 @@
-import { connect } from 'node:net';
 import { supervisorPid } from './lock.ts';
 import { isRunning, processesOfStack, uptimeSeconds } from './processes.ts';
+import { isPortFree } from './ports.ts';
 import { isReady } from './service.ts';
 import { readStackFile, type StackProcess } from './stack-file.ts';
 import { table } from './summary.ts';
@@ -29,36 +29,24 @@ async function row(process: StackProcess): Promise<string[]> {
 
 async function aliveState({ http, port }: StackProcess): Promise<string> {
   if (http !== undefined) return (await isReady(http).catch(() => false)) ? 'ready' : 'up, not ready';
-  if (port !== undefined) return (await isListening(port)) ? 'ready' : 'up, not ready';
+  if (port !== undefined) return (await isPortFree(port)) ? 'up, not ready' : 'ready';
   return 'up';
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', timeout: 1_000 }, () => resolve(true));
-    socket.on('timeout', () => socket.destroy());
-    socket.on('error', () => resolve(false));
-    socket.on('close', () => resolve(false));
-    socket.on('connect', () => socket.destroy());
-  });
 }
 
 /** "3 d 4 h", "2 h 5 min", "12 s": the two largest units. */
 export function formatDuration(seconds: number): string {
-  const units: [string, number][] = [
-    ['d', 86_400],
-    ['h', 3_600],
-    ['min', 60],
-    ['s', 1],
-  ];
-  const parts = units.map(([unit, size], i) => {
-    const above = units[i - 1]?.[1] ?? Infinity;
+  const units = [Infinity, 86_400, 3_600, 60, 1];
+  const counts = ['d', 'h', 'min', 's'].map((unit, n) => {
+    const [above = 1, size = 1] = units.slice(n);
     return { unit, count: Math.floor((seconds % above) / size) };
   });
-  const first = parts.findIndex(({ count }) => count > 0);
-  if (first < 0) return '0 s';
-  const shown = parts.slice(first, first + 2).filter(({ count }) => count > 0);
-  return shown.map(({ unit, count }) => `${count} ${unit}`).join(' ');
+  const first = counts.findIndex(({ count }) => count > 0);
+  const shown = counts.slice(first < 0 ? -1 : first).slice(0, 2);
+  const text = ({ unit, count }: (typeof shown)[number]) => `${count} ${unit}`;
+  return shown
+    .filter(({ count }, n) => n === 0 || count > 0)
+    .map(text)
+    .join(' ');
 }
 
 function uptime(pid: number): string {
