@@ -1,7 +1,8 @@
-import { readFileSync, realpathSync, rmSync } from 'node:fs';
+import { realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRunning, processesIn } from './processes.ts';
 import { until } from './until.ts';
+import { readIfThere } from './whole-file.ts';
 
 /** What a server that was killed leaves behind ends by itself when it notices; longest wait for it. */
 const LEFT_MS = 20_000;
@@ -9,14 +10,7 @@ const LEFT_MS = 20_000;
 const pathOf = (cluster: string): string => join(cluster, 'postmaster.pid');
 
 /** The lines of the file in which a running server describes itself; undefined when there is none. */
-function pidFile(cluster: string): string[] | undefined {
-  try {
-    return readFileSync(pathOf(cluster), 'utf8').split('\n');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
+const pidFile = (cluster: string): string[] | undefined => readIfThere(pathOf(cluster))?.split('\n');
 
 /** What a running server says of itself in the eighth line: `ready`, `stopping`, … */
 export const serverState = (cluster: string): string | undefined => pidFile(cluster)?.[7]?.trim();
@@ -40,12 +34,11 @@ export async function clearPidFile(cluster: string): Promise<void> {
 /** All processes of a server, and only they, work in its data directory. */
 async function untilUnused(cluster: string): Promise<void> {
   const left = () => processesIn(realpathSync(cluster), 'postgres');
-  await until(() => left().length === 0, { what: 'an earlier server to end', timeoutMs: LEFT_MS }).catch(
-    (cause: unknown) => {
-      throw new Error(
-        `A PostgreSQL server that was not started here works with ${cluster} (pids ${left().join(', ')}): end it first.`,
-        { cause },
-      );
-    },
-  );
+  try {
+    await until(() => left().length === 0, { what: 'an earlier server to end', timeoutMs: LEFT_MS });
+  } catch (cause) {
+    const pids = left().join(', ');
+    const what = `A PostgreSQL server that was not started here works with ${cluster}`;
+    throw new Error(`${what} (pids ${pids}): end it first.`, { cause });
+  }
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readIfThere } from './whole-file.ts';
 
 /**
  * PostgreSQL reads only what its own major version wrote, and we never touch what another one did.
@@ -27,11 +27,5 @@ export function checkVersion(cluster: string, version: number): void {
 export const beginAnew = (folder: string, suffix: string): string =>
   `begin with an empty one, without the messages that wait in it: mv ${folder} ${folder}.${suffix}`;
 
-function writtenBy(cluster: string): string | undefined {
-  try {
-    return /^(9\.\d|\d{2})\s*$/.exec(readFileSync(join(cluster, 'PG_VERSION'), 'utf8'))?.[1];
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
+const writtenBy = (cluster: string): string | undefined =>
+  /^(9\.\d|\d{2})\s*$/.exec(readIfThere(join(cluster, 'PG_VERSION')) ?? '')?.[1];

@@ -1,21 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setting } from './environment.ts';
-import { writeWholeFile } from './whole-file.ts';
+import { readIfThere, writeWholeFile } from './whole-file.ts';
 
 /** File of the generated token secret in a stack's data directory. */
 export const authSecretFile = (dataDir: string): string => join(dataDir, 'secret');
 
 /** The secret in `path` (trimmed), or undefined when there is no such file. */
-export function readSecret(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
+export const readSecret = (path: string): string | undefined => readIfThere(path)?.trim();
 
 const SECRET_BYTES = 32;
 
@@ -32,11 +24,8 @@ export function readOrCreateSecret(path: string): string {
 }
 
 /** AUTH_SECRET, trimmed; undefined when it is unset or empty. */
-export function secretFromEnvironment(): string | undefined {
-  return setting('AUTH_SECRET');
-}
+export const secretFromEnvironment = (): string | undefined => setting('AUTH_SECRET');
 
 /** Whether gateways check tokens with a public key instead of a shared secret. */
-export function usesPublicKey(): boolean {
-  return setting('AUTH_JWKS_URL') !== undefined || setting('AUTH_PUBLIC_KEY') !== undefined;
-}
+export const usesPublicKey = (): boolean =>
+  setting('AUTH_JWKS_URL') !== undefined || setting('AUTH_PUBLIC_KEY') !== undefined;

@@ -1,9 +1,9 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ManagedProcess } from './managed-process.ts';
 import { readSecret } from './secret.ts';
 import { webSocketUrl } from './service.ts';
-import { writeWholeFile } from './whole-file.ts';
+import { readIfThere, writeWholeFile } from './whole-file.ts';
 
 /** One process in stack.json. */
 export interface StackProcess {
@@ -47,11 +47,10 @@ export function writeStackFile(dataDir: string, stack: StackFile): void {
 /** The running stack of this data directory; undefined when there is none, it is not up yet, or the file is damaged. */
 export function readStackFile(dataDir: string): StackFile | undefined {
   try {
-    const read = JSON.parse(readFileSync(pathOf(dataDir), 'utf8')) as Partial<StackFile> | null;
+    const read = JSON.parse(readIfThere(pathOf(dataDir)) ?? 'null') as Partial<StackFile> | null;
     return Array.isArray(read?.gateways) && Array.isArray(read.processes) ? (read as StackFile) : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
 }
