@@ -1,14 +1,16 @@
 import { bodyToText, checkNames } from './client-packets.ts';
 import { Connection, type Session, type Status } from './connection/connection.ts';
 import { Emitter, type Unsubscribe } from './emitter.ts';
-import { ClientError } from './errors.ts';
+import { ClientError, type ClientErrorCode, closedError } from './errors.ts';
 import { idMaker } from './ids.ts';
+import type { Context } from './context.ts';
 import type { MessageHandler } from './incoming/message.ts';
 import { PacketRouter } from './packet-router.ts';
-import { type ConnectOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { type ConnectOptions, resolveOptions } from './options.ts';
 import type { OutgoingMessage } from './outgoing/outgoing.ts';
 import type { ReceiptHandler } from './incoming/receipts.ts';
 import { CheckedStorage } from './storage/checked-storage.ts';
+import { WriteBatcher } from './storage/write-batcher.ts';
 import { within } from './timing/within.ts';
 
 /** What `send` may be told beside the message. */
@@ -37,8 +39,7 @@ const STORAGE_GRACE_MS = 2_000;
 
 /** A user on one device: sends messages and knows what becomes of each, and gets every message once. */
 export class Client {
-  readonly #options: ResolvedOptions;
-  readonly #storage: CheckedStorage;
+  readonly #context: Context;
   readonly #newId = idMaker();
   readonly #errors = new Emitter<ClientError>((error) => console.error(error));
   readonly #statuses = new Emitter<Status>((error) => this.#listenerThrew(error));
@@ -52,26 +53,24 @@ export class Client {
 
   /** Use {@link connect}. */
   constructor(options: ConnectOptions) {
-    this.#options = resolveOptions(options);
+    const resolved = resolveOptions(options);
     const report = (error: ClientError) => this.#report(error);
-    this.#storage = new CheckedStorage(this.#options.storage, this.#options.clock, report);
-    this.#router = new PacketRouter(this.#options, this.#storage, {
+    const storage = new CheckedStorage(resolved.storage, resolved.clock, report);
+    this.#context = {
+      ...{ ...resolved, storage, report, writes: new WriteBatcher(storage) },
       send: (text) => this.#connection.send(text),
+      fail: (code, message, cause) => this.#fail(code, message, cause),
+    };
+    this.#router = new PacketRouter(this.#context, {
       changed: (message) => this.#outgoing.emit(message),
-      report,
       listenerThrew: (error) => this.#listenerThrew(error),
     });
-    const { token } = this.#options;
-    if (typeof token === 'string') this.#router.claimed(token);
-    this.#connection = new Connection(this.#options, {
+    const { token } = resolved;
+    if (typeof token === 'string') this.#router.tokenReceived(token);
+    this.#connection = new Connection(this.#context, {
       status: (status) => this.#statusChanged(status),
-      token: (text) => this.#router.claimed(text),
       admits: (session) => this.#admits(session),
-      online: (session) => this.#router.online(session),
-      draining: () => this.#router.draining(),
-      offline: () => this.#router.offline(),
-      packet: (packet) => this.#router.packet(packet),
-      error: report,
+      router: this.#router,
     });
     this.#started = this.#start();
   }
@@ -96,8 +95,7 @@ export class Client {
     return new Promise((resolve, reject) => {
       const look = (status: Status): boolean => {
         if (status.state === 'online') resolve(status.session);
-        if (status.state === 'closed')
-          reject(new ClientError('closed', `the client is closed: ${status.reason}`));
+        if (status.state === 'closed') reject(closedError(status.reason));
         return status.state === 'online' || status.state === 'closed';
       };
       if (look(this.status)) return;
@@ -114,9 +112,10 @@ export class Client {
   reconnect(): void {
     if (this.#closing) return;
     if (this.#router.loaded) this.#connection.start();
-    if (this.#router.loaded || this.status.state !== 'closed') return;
-    this.#connection.resume();
-    this.#started = this.#start();
+    else if (this.status.state === 'closed') {
+      this.#connection.resume();
+      this.#started = this.#start();
+    }
   }
 
   /**
@@ -136,7 +135,7 @@ export class Client {
     body: unknown,
     { id = this.#newId(), seq, deadlineMs }: SendOptions = {},
   ): OutgoingMessage {
-    if (this.#closing) throw new ClientError('closed', 'the client is closed');
+    if (this.#closing) throw closedError('by_caller');
     checkNames({ to, id, seq });
     return this.#router.outbox.add({ id, to, seq, deadlineMs, bodyText: bodyToText(body) });
   }
@@ -158,9 +157,10 @@ export class Client {
    * longer than `slowHandlerMs` is reported (`slow_handler`); only the messages of the same sender wait for it.
    */
   onMessage(handler: MessageHandler): Unsubscribe {
-    if (this.#router.incoming.inbox.hasHandler) throw new Error('there is a message handler already');
-    this.#router.incoming.setHandler(handler);
-    return () => this.#router.incoming.setHandler(undefined);
+    const router = this.#router;
+    if (router.inbox.hasHandler) throw new Error('there is a message handler already');
+    router.setHandler(handler);
+    return () => router.setHandler(undefined);
   }
 
   /**
@@ -168,10 +168,11 @@ export class Client {
    * `delivered` and `rejected`, and may see the same receipt twice.
    */
   onReceipt(handler: ReceiptHandler): Unsubscribe {
-    if (this.#router.incoming.receipts.handler) throw new Error('there is a receipt handler already');
-    this.#router.incoming.receipts.handler = handler;
+    const { receipts } = this.#router;
+    if (receipts.handler) throw new Error('there is a receipt handler already');
+    receipts.handler = handler;
     return () => {
-      this.#router.incoming.receipts.handler = undefined;
+      receipts.handler = undefined;
     };
   }
 
@@ -181,19 +182,19 @@ export class Client {
    * `flushMs` and 5 s, also when the storage or the gateway does not answer; what went wrong is reported to onError.
    */
   close({ flushMs = DEFAULT_FLUSH_MS }: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(flushMs);
-    return this.#closing;
+    return (this.#closing ??= this.#close(flushMs));
   }
 
   async #start(): Promise<void> {
+    const { storage } = this.#context;
     try {
-      const stored = await this.#storage.load();
-      if (this.#over) await this.#storage.close();
+      const stored = await storage.load();
+      if (this.#over) await storage.close();
       else if (!this.#router.load(stored)) this.#refuseOwner();
       else if (!this.#closing) this.#connection.start();
     } catch (cause) {
       if (this.#over) return;
-      this.#report(new ClientError('storage', 'the storage could not be loaded', { cause }));
+      this.#fail('storage', 'the storage could not be loaded', cause);
       this.#halt('storage');
     }
   }
@@ -206,13 +207,13 @@ export class Client {
   }
 
   #admits(session: Session): boolean {
-    if (this.#router.admits(session)) return true;
-    this.#refuseOwner(session.user);
-    return false;
+    const admitted = this.#router.admits(session);
+    if (!admitted) this.#refuseOwner(session.user);
+    return admitted;
   }
 
-  #refuseOwner(user = this.#options.user ?? ''): void {
-    this.#report(new ClientError('owner', `the storage belongs to another user than ${user}`));
+  #refuseOwner(user = this.#context.user ?? ''): void {
+    this.#fail('owner', `the storage belongs to another user than ${user}`);
     this.#halt('owner');
   }
 
@@ -222,22 +223,26 @@ export class Client {
   }
 
   async #close(flushMs: number): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, storage } = this.#context;
     let answers = await within(clock, STORAGE_GRACE_MS, this.#started);
     if (this.status.state !== 'closed') await within(clock, flushMs, this.#router.flush());
     await this.#connection.close('by_caller', CLOSE_GRACE_MS);
     const stopped = this.#router.stop();
     answers &&= await within(clock, STORAGE_GRACE_MS, stopped);
     this.#over = true;
-    const closed = this.#storage.close().catch((cause: unknown) => {
-      this.#report(new ClientError('storage', 'the storage could not be closed', { cause }));
+    const closed = storage.close().catch((cause: unknown) => {
+      this.#fail('storage', 'the storage could not be closed', cause);
     });
     answers &&= await within(clock, STORAGE_GRACE_MS, closed);
-    if (!answers) this.#report(new ClientError('storage', 'the storage did not answer, and was given up'));
+    if (!answers) this.#fail('storage', 'the storage did not answer, and was given up');
   }
 
   #listenerThrew(cause: unknown): void {
-    this.#report(new ClientError('listener', 'an event listener threw', { cause }));
+    this.#fail('listener', 'an event listener threw', cause);
+  }
+
+  #fail(code: ClientErrorCode, message: string, cause?: unknown): void {
+    this.#report(new ClientError(code, message, { cause }));
   }
 
   #report(error: ClientError): void {

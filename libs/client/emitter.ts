@@ -39,8 +39,4 @@ export class Emitter<T> {
       }
     }
   }
-
-  clear(): void {
-    this.#listeners.clear();
-  }
 }

@@ -51,6 +51,9 @@ export class ClientError extends Error {
   }
 }
 
+/** The client is closed. */
+export const closedError = (reason: string) => new ClientError('closed', `the client is closed: ${reason}`);
+
 /** Rejects what waits for a state that a message cannot reach (any more). */
 export class SendError extends ClientError {
   /** The name of the class. */

@@ -15,7 +15,7 @@ export type { Session, Status } from './connection/connection.ts';
 export type { Unsubscribe } from './emitter.ts';
 export { ClientError, type ClientErrorCode, SendError, Skip } from './errors.ts';
 export type { IncomingMessage, MessageHandler } from './incoming/message.ts';
-export { type ConnectOptions, DEFAULT_TUNING, type Tuning } from './options.ts';
+export { type ConnectOptions, DEFAULT_TUNING, type TokenSource, type Tuning } from './options.ts';
 export { byOrder } from './order.ts';
 export type { OutgoingMessage } from './outgoing/outgoing.ts';
 export type { OutgoingState } from './outgoing/outgoing-state.ts';
@@ -31,5 +31,4 @@ export type {
   StoredIncoming,
   StoredOutgoing,
 } from './storage.ts';
-export { MemoryStorage } from './storage/memory.ts';
-export type { TokenSource } from './connection/token.ts';
+export { MemoryStorage, type MemoryStorageOptions } from './storage/memory.ts';

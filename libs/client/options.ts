@@ -2,10 +2,10 @@ import type { BackoffOptions } from './timing/backoff.ts';
 import { checkNames } from './client-packets.ts';
 import { type Clock, systemClock } from './timing/clock.ts';
 import { SteadyClock } from './timing/steady-clock.ts';
-import { platformWebSocket, type SocketConstructor } from './connection/socket.ts';
+import type { SocketConstructor } from './connection/socket.ts';
+import { platformWebSocket } from './connection/terminable-socket.ts';
 import type { Storage } from './storage.ts';
 import { MemoryStorage } from './storage/memory.ts';
-import type { TokenSource } from './connection/token.ts';
 
 /** Every time and number of the client, with its default. Times are milliseconds. */
 export const DEFAULT_TUNING = {
@@ -54,6 +54,9 @@ export const DEFAULT_TUNING = {
 /** See {@link DEFAULT_TUNING}. */
 export type Tuning = typeof DEFAULT_TUNING;
 
+/** A token, or a function that gets one. The function is called for every connection, and before a token expires. */
+export type TokenSource = string | (() => string | Promise<string>);
+
 /** What `connect` is told. `url` or `urls`, and `token`, are required. */
 export interface ConnectOptions {
   /** The gateway, `ws://HOST:PORT/ws`. */
@@ -93,18 +96,17 @@ export interface ResolvedOptions {
   readonly random: () => number;
 }
 
-/** @throws TypeError naming the option that is missing or off */
+/** @throws TypeError naming the option that is missing or wrong */
 export function resolveOptions(options: ConnectOptions): ResolvedOptions {
-  const [first, ...others] = options.urls ?? (options.url === undefined ? [] : [options.url]);
-  if (first === undefined) throw new TypeError('url or urls: at least one gateway is needed');
-  if (typeof options.token !== 'string' && typeof options.token !== 'function')
-    throw new TypeError('token: a string, or a function that gets one');
-  if (options.device !== undefined) checkNames({ device: options.device });
+  const { url, urls = url === undefined ? [] : [url], token, user, device } = options;
+  const [first, ...others] = urls;
+  if (first === undefined) throw new TypeError('url or urls: at least one is needed');
+  if (typeof token !== 'string' && typeof token !== 'function')
+    throw new TypeError('token: must be a string or a function');
+  checkNames({ device });
   return {
     urls: [first, ...others],
-    token: options.token,
-    user: options.user,
-    device: options.device,
+    ...{ token, user, device },
     storage: options.storage ?? new MemoryStorage(),
     WebSocket: options.WebSocket ?? platformWebSocket(),
     tuning: { ...DEFAULT_TUNING, ...options.tuning },

@@ -2,9 +2,8 @@ import type { LoginA, ServerPacket } from '../../protocol/packets.ts';
 import { Backoff } from '../timing/backoff.ts';
 import { Alarm } from '../timing/clock.ts';
 import { CLOSE_NOT_WANTED, CLOSE_REPLACED } from './close-codes.ts';
-import { ClientError } from '../errors.ts';
 import { Transport } from './transport.ts';
-import type { ResolvedOptions } from '../options.ts';
+import type { Context } from '../context.ts';
 import { ClosePolicy } from './close-policy.ts';
 import { type Token, TokenFetcher } from './token.ts';
 
@@ -25,18 +24,22 @@ export type Status =
   | { readonly state: 'closed'; readonly reason: string; readonly code?: number };
 
 export interface ConnectionEvents {
-  status(status: Status): void;
-  /** A token came, and the next login is made with it. */
-  token(text: string): void;
+  readonly status: (status: Status) => void;
   /** May this session be used? If not, {@link Connection.halt} was called. */
-  admits(session: Session): boolean;
+  readonly admits: (session: Session) => boolean;
+  readonly router: SessionEvents;
+}
+
+/** What happens on the way to a session, in it, and at its end. */
+export interface SessionEvents {
+  /** A token came, and the next login uses it. */
+  tokenReceived(text: string): void;
   online(session: Session): void;
-  /** The session is about to end: what runs may end, nothing new is begun. */
+  /** The session is about to end: nothing new begins. */
   draining(): void;
-  /** No session (any more). */
+  /** There is no session (any more). */
   offline(): void;
   packet(packet: ServerPacket): void;
-  error(error: ClientError): void;
 }
 
 /**
@@ -62,7 +65,7 @@ export interface ConnectionEvents {
  * it is heard any more, and nothing of it keeps the process alive.
  */
 export class Connection {
-  readonly #options: ResolvedOptions;
+  readonly #context: Context;
   readonly #events: ConnectionEvents;
   readonly #backoff: Backoff;
   readonly #closePolicy: ClosePolicy;
@@ -82,17 +85,18 @@ export class Connection {
   /** Why the client cannot go on as it is. */
   #halted: string | undefined;
 
-  constructor(options: ResolvedOptions, events: ConnectionEvents) {
-    this.#options = options;
+  constructor(context: Context, events: ConnectionEvents) {
+    this.#context = context;
     this.#events = events;
-    this.#backoff = new Backoff(options.tuning.reconnect, options.random);
-    this.#closePolicy = new ClosePolicy(typeof options.token === 'function');
-    this.#fetcher = new TokenFetcher(options);
-    this.#retry = new Alarm(options.clock, () => this.#attempt());
-    this.#status = { state: 'connecting', url: options.urls[0] };
-    options.clock.watch({
+    const { clock, random, token, tuning, urls, fail } = context;
+    this.#backoff = new Backoff(tuning.reconnect, random);
+    this.#closePolicy = new ClosePolicy(typeof token === 'function');
+    this.#fetcher = new TokenFetcher(context);
+    this.#retry = new Alarm(clock, () => this.#attempt());
+    this.#status = { state: 'connecting', url: urls[0] };
+    clock.watch({
       leapt: () => this.#leapt(),
-      failed: (cause) => events.error(new ClientError('clock', 'the clock failed', { cause })),
+      failed: (cause) => fail('clock', 'the clock failed', cause),
     });
   }
 
@@ -108,7 +112,7 @@ export class Connection {
     if (this.#closing) return;
     if (this.#transport) {
       // Twice, so that the deadline itself falls into it.
-      this.#urgentUntil = this.#options.clock.now() + 2 * this.#options.tuning.lookTimeoutMs;
+      this.#urgentUntil = this.#context.clock.now() + 2 * this.#context.tuning.lookTimeoutMs;
       this.#transport.probe();
       return;
     }
@@ -130,7 +134,7 @@ export class Connection {
     this.#retry.clear();
     const transport = this.#transport;
     if (transport) {
-      const patience = new Alarm(this.#options.clock, () => transport.abandon(reason));
+      const patience = new Alarm(this.#context.clock, () => transport.abandon(reason));
       patience.in(graceMs);
       await new Promise<void>((resolve) => {
         closing.push(resolve);
@@ -153,60 +157,49 @@ export class Connection {
 
   /** What kept the client from going on is looked at again; {@link start} or {@link halt} follows. */
   resume(): void {
-    this.#setStatus({ state: 'connecting', url: this.#options.urls[0] });
+    this.#setStatus({ state: 'connecting', url: this.#context.urls[0] });
   }
 
   #attempt(): void {
     this.#transport?.abandon('draining');
     this.#retry.clear();
-    const { urls } = this.#options;
+    const { urls } = this.#context;
     const url = urls[this.#try++ % urls.length] ?? urls[0];
     this.#returnAt = undefined;
     this.#onlineSince = undefined;
     this.#urgentUntil = 0;
     this.#setStatus({ state: 'connecting', url });
-    this.#fetcher.fetch((result) => {
-      if (result instanceof ClientError) {
-        this.#failed('no_token', result);
-        return;
-      }
-      this.#events.token(result.text);
-      this.#open(url, result);
+    this.#fetcher.fetch((token) => {
+      if (token) {
+        this.#events.router.tokenReceived(token.text);
+        this.#open(url, token);
+      } else this.#wait({ reason: 'no_token' });
     });
   }
 
   #open(url: string, token: Token): void {
     try {
-      const transport = this.#newTransport(url, token);
+      const transport = new Transport(this.#context, url, token, {
+        online: (session) => this.#online(url, session),
+        packet: (packet) => {
+          if (packet.type === 'bye') this.#bye(packet);
+          else this.#events.router.packet(packet);
+        },
+        closed: (code, reason) => this.#closed(code, reason),
+      });
       if (!transport.ended) this.#transport = transport;
     } catch (cause) {
-      this.#failed('no_socket', new ClientError('socket', `no WebSocket to ${url}`, { cause }));
+      this.#context.fail('socket', `no WebSocket to ${url}`, cause);
+      this.#wait({ reason: 'no_socket' });
     }
-  }
-
-  #newTransport(url: string, token: Token): Transport {
-    return new Transport(url, token, this.#options, {
-      online: (session) => this.#online(url, session),
-      packet: (packet) => {
-        if (packet.type === 'bye') this.#bye(packet);
-        else this.#events.packet(packet);
-      },
-      closed: (code, reason) => this.#closed(code, reason),
-      error: (error) => this.#events.error(error),
-    });
-  }
-
-  #failed(reason: string, error: ClientError): void {
-    this.#events.error(error);
-    this.#wait({ reason });
   }
 
   #online(url: string, session: Session): void {
     if (!this.#events.admits(session)) return;
-    this.#onlineSince = this.#options.clock.now();
+    this.#onlineSince = this.#context.clock.now();
     this.#closePolicy.reset();
     this.#setStatus({ state: 'online', url, session });
-    this.#events.online(session);
+    this.#events.router.online(session);
   }
 
   /** PROTOCOL: bye. `replaced` and its like, without a time: do not reconnect. Else come back when told, elsewhere. */
@@ -215,18 +208,18 @@ export class Connection {
       this.#transport?.abandon(reason, reason === 'replaced' ? CLOSE_REPLACED : CLOSE_NOT_WANTED);
       return;
     }
-    this.#events.draining();
-    this.#returnAt = this.#options.clock.now() + (reconnectAfterMs ?? this.#backoff.next());
+    this.#events.router.draining();
+    this.#returnAt = this.#context.clock.now() + (reconnectAfterMs ?? this.#backoff.next());
     this.#retry.set(this.#returnAt); // also when the gateway does not close before
   }
 
   #closed(code: number, reason: string): void {
-    const { clock, tuning } = this.#options;
+    const { clock, tuning } = this.#context;
     const now = clock.now();
     const final = this.#closePolicy.isFinal(code, this.#transport?.openToken, now);
     this.#transport = undefined;
     if (this.#onlineSince !== undefined && now - this.#onlineSince >= tuning.stableMs) this.#backoff.reset();
-    this.#events.offline();
+    this.#events.router.offline();
     if (this.#closing) for (const done of this.#closing.splice(0)) done();
     else if (this.#halted !== undefined) this.#setStatus({ state: 'closed', reason: this.#halted });
     else if (final) this.#giveUp(code, reason);
@@ -246,7 +239,7 @@ export class Connection {
   }
 
   #wait(why: { reason: string; code?: number }): void {
-    const now = this.#options.clock.now();
+    const now = this.#context.clock.now();
     const retryInMs = this.#returnAt === undefined ? this.#backoff.next() : Math.max(0, this.#returnAt - now);
     this.#retry.set(now + retryInMs);
     this.#setStatus({ state: 'waiting', retryInMs, ...why });

@@ -1,37 +1,30 @@
-import { Alarm, type Clock } from '../timing/clock.ts';
+import type { Context } from '../context.ts';
+import { Alarm } from '../timing/clock.ts';
 
-export interface LivenessOptions {
-  readonly clock: Clock;
-  /** How long nothing may come before a ping is sent, milliseconds. */
-  readonly pingIntervalMs: number;
-  /** How long nothing may come after it, milliseconds. */
-  readonly pongTimeoutMs: number;
-  /** The same, when somebody wants to know now, milliseconds. */
-  readonly lookTimeoutMs: number;
-  readonly ping: () => void;
-  /** The connection is half open: nobody is at the other end. */
-  readonly dead: () => void;
-}
+/** `ping` sends a ping; `dead` is called when nothing came after it. */
+type Ports = Readonly<Record<'ping' | 'dead', () => void>>;
 
 /**
  * Notices a connection that is dead without being closed (a lost network, a frozen gateway). Costs two assignments a
  * packet, and one timer.
  */
 export class Liveness {
-  readonly #options: LivenessOptions;
+  readonly #context: Context;
+  readonly #ports: Ports;
   readonly #alarm: Alarm;
   #heardAt = 0;
   /** A ping was sent, and nothing came since. */
   #asking = false;
 
-  constructor(options: LivenessOptions) {
-    this.#options = options;
-    this.#alarm = new Alarm(options.clock, () => this.#ring());
+  constructor(context: Context, ports: Ports) {
+    this.#context = context;
+    this.#ports = ports;
+    this.#alarm = new Alarm(context.clock, () => this.#ring());
   }
 
   start(): void {
     this.heard();
-    this.#alarm.set(this.#heardAt + this.#options.pingIntervalMs);
+    this.#alarm.in(this.#context.tuning.pingIntervalMs);
   }
 
   stop(): void {
@@ -40,30 +33,29 @@ export class Liveness {
 
   /** Something came. */
   heard(): void {
-    this.#heardAt = this.#options.clock.now();
+    this.#heardAt = this.#context.clock.now();
     this.#asking = false;
   }
 
   /** Asks now, with a short deadline. One that runs already is not put off. */
   probe(): void {
-    const now = this.#options.clock.now();
-    const deadline = now + this.#options.lookTimeoutMs;
-    const { at } = this.#alarm;
-    if (this.#asking && at !== undefined && at > now && at <= deadline) return;
-    this.#ask(deadline);
+    const { clock, tuning } = this.#context;
+    const { at = 0 } = this.#alarm;
+    const waitMs = at - clock.now();
+    if (!(this.#asking && waitMs > 0 && waitMs <= tuning.lookTimeoutMs)) this.#ask(tuning.lookTimeoutMs);
   }
 
   #ring(): void {
-    const { clock, pingIntervalMs, pongTimeoutMs, dead } = this.#options;
-    const quietUntil = this.#heardAt + pingIntervalMs;
-    if (this.#asking) dead();
+    const { clock, tuning } = this.#context;
+    const quietUntil = this.#heardAt + tuning.pingIntervalMs;
+    if (this.#asking) this.#ports.dead();
     else if (clock.now() < quietUntil) this.#alarm.set(quietUntil);
-    else this.#ask(clock.now() + pongTimeoutMs);
+    else this.#ask(tuning.pongTimeoutMs);
   }
 
-  #ask(deadline: number): void {
+  #ask(timeoutMs: number): void {
     this.#asking = true;
-    this.#alarm.set(deadline);
-    this.#options.ping();
+    this.#alarm.in(timeoutMs);
+    this.#ports.ping();
   }
 }

@@ -1,35 +1,31 @@
 import type { ErrorPacket, LoginA } from '../../protocol/packets.ts';
-import { Backoff } from '../timing/backoff.ts';
 import { packetText } from '../client-packets.ts';
+import type { Context } from '../context.ts';
+import { Backoff } from '../timing/backoff.ts';
 import { Alarm } from '../timing/clock.ts';
-import { ClientError } from '../errors.ts';
-import type { ResolvedOptions } from '../options.ts';
-import { expiryOf, type Token, TokenFetcher } from './token.ts';
+import { claimOf } from './claims.ts';
+import { type Token, TokenFetcher } from './token.ts';
 
 export interface LoginPorts {
   readonly send: (text: string) => void;
-  /** A session is there. */
+  /** There is a session. */
   readonly online: (login: LoginA) => void;
   /** The server does not answer. */
   readonly unanswered: () => void;
-  readonly error: (error: ClientError) => void;
 }
 
 /** A token that expires in less than this is renewed no sooner than after it, milliseconds. */
 const MIN_RENEWAL_MS = 5_000;
 
-/** ClosePolicy of a login:R after which the same one may pass later. */
-const isForNow = (code: string) => code === 'unavailable' || code === 'rate_limited';
-
 /**
- * Logs one connection in, and renews its token in time (PROTOCOL: login:R). A login:R that is refused for now is sent
- * again with backoff on the same connection.
+ * Logs one connection in, and renews its token in time (PROTOCOL: login:R). When the server refuses a login:R for now,
+ * sends it again with backoff on the same connection.
  */
 export class Login {
-  readonly #options: ResolvedOptions;
+  readonly #context: Context;
   readonly #ports: LoginPorts;
   readonly #backoff: Backoff;
-  readonly #unanswered: Alarm;
+  readonly #timeout: Alarm;
   readonly #again: Alarm;
   readonly #fetcher: TokenFetcher;
   #token: Token;
@@ -37,19 +33,20 @@ export class Login {
   #asked = false;
   #session: string | undefined;
 
-  constructor(token: Token, options: ResolvedOptions, ports: LoginPorts) {
+  constructor(context: Context, token: Token, ports: LoginPorts) {
+    const { clock, random, tuning } = context;
+    this.#context = context;
     this.#token = token;
-    this.#options = options;
     this.#ports = ports;
-    this.#fetcher = new TokenFetcher(options);
-    this.#backoff = new Backoff(options.tuning.refused, options.random);
-    this.#unanswered = new Alarm(options.clock, () => ports.unanswered());
-    this.#again = new Alarm(options.clock, () => this.#requestAgain());
+    this.#fetcher = new TokenFetcher(context);
+    this.#backoff = new Backoff(tuning.refused, random);
+    this.#timeout = new Alarm(clock, () => ports.unanswered());
+    this.#again = new Alarm(clock, () => this.#requestAgain());
   }
 
-  /** The token of the login:R that has no answer yet; undefined while a session runs on a token that was taken. */
+  /** The token of the login:R that has no answer yet; undefined when the server has accepted the token. */
   get openToken(): Token | undefined {
-    return this.#asked || this.#session === undefined ? this.#token : undefined;
+    return this.#asked || !this.hasSession ? this.#token : undefined;
   }
 
   get hasSession(): boolean {
@@ -57,68 +54,63 @@ export class Login {
   }
 
   request(): void {
-    const { device, tuning } = this.#options;
+    const { device, tuning } = this.#context;
     this.#asked = true;
-    this.#unanswered.in(tuning.loginTimeoutMs);
-    this.#ports.send(
-      packetText({ type: 'login:R', token: this.#token.text, ...(device !== undefined && { device }) }),
-    );
+    this.#timeout.in(tuning.loginTimeoutMs);
+    this.#ports.send(packetText({ type: 'login:R', token: this.#token.text, device }));
   }
 
   /** login:A: a new session, or this one renewed. */
   answered(login: LoginA): void {
-    this.#asked = false;
-    this.#unanswered.clear();
+    const { clock, token, tuning } = this.#context;
+    this.#ended();
     this.#backoff.reset();
-    this.#options.clock.serverTime(login.at);
-    this.#scheduleRenewal(login.at);
+    clock.serverTime(login.at);
+    const expiry = typeof token === 'function' ? claimOf(this.#token.text, 'exp') : undefined;
+    if (typeof expiry === 'number') {
+      // By the server's clock, in case ours is wrong.
+      this.#again.in(Math.max(MIN_RENEWAL_MS, expiry * 1000 - login.at - tuning.renewBeforeMs));
+    }
     if (login.session === this.#session) return;
     this.#session = login.session;
     this.#ports.online(login);
   }
 
-  /** @returns whether the error answers a login:R and is dealt with */
+  /** @returns whether the error answers a login:R, which is sent again */
   refused({ code, re }: ErrorPacket): boolean {
-    const meant = re ? re.type === 'login:R' : this.#session === undefined;
-    if (!meant || !isForNow(code)) return false;
-    this.#asked = false;
-    this.#unanswered.clear();
+    const answersLogin = re ? re.type === 'login:R' : !this.hasSession;
+    if (!answersLogin || (code !== 'unavailable' && code !== 'rate_limited')) return false;
+    this.#ended();
     this.#again.in(this.#backoff.next());
     return true;
   }
 
   /** The caller wants to know soon whether an answer comes. */
   shortenTimeout(): void {
-    const { clock, tuning } = this.#options;
-    if (this.#unanswered.at !== undefined) this.#unanswered.notLaterThan(clock.now() + tuning.lookTimeoutMs);
+    const { clock, tuning } = this.#context;
+    if (this.#asked) this.#timeout.notLaterThan(clock.now() + tuning.lookTimeoutMs);
   }
 
   stop(): void {
-    this.#unanswered.clear();
+    this.#timeout.clear();
     this.#again.clear();
     this.#fetcher.cancel();
   }
 
-  /** @param serverNow the server's clock, in case ours is off */
-  #scheduleRenewal(serverNow: number): void {
-    const expiry = typeof this.#options.token === 'function' ? expiryOf(this.#token.text) : undefined;
-    if (expiry === undefined) return;
-    this.#again.in(Math.max(MIN_RENEWAL_MS, expiry - serverNow - this.#options.tuning.renewBeforeMs));
+  #ended(): void {
+    this.#asked = false;
+    this.#timeout.clear();
   }
 
   #requestAgain(): void {
     // The first login of a connection has a fresh token already.
-    if (this.#session === undefined) this.request();
-    else this.#fetcher.fetch((result) => this.#fetched(result));
-  }
-
-  #fetched(result: Token | ClientError): void {
-    if (result instanceof ClientError) {
-      this.#ports.error(result);
-      this.#again.in(this.#backoff.next());
-      return;
-    }
-    this.#token = result;
-    this.request();
+    if (!this.hasSession) this.request();
+    else
+      this.#fetcher.fetch((token) => {
+        if (token) {
+          this.#token = token;
+          this.request();
+        } else this.#again.in(this.#backoff.next());
+      });
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { settle } from '../testing/manual-clock.ts';
 import { comeOnline, nextConnection, online, setup } from '../testing/setup.ts';
-import type { TokenSource } from './token.ts';
+import type { TokenSource } from '../options.ts';
 
 /** Whatever the application's token function does: said, and asked again with backoff, without end. */
 

@@ -1,16 +1,12 @@
-import { claimsOf } from './claims.ts';
-import { ClientError } from '../errors.ts';
-import { Alarm, type Clock } from '../timing/clock.ts';
+import type { Context } from '../context.ts';
+import { Alarm } from '../timing/clock.ts';
 
-/** A token, or where to get one. A function is asked anew for every connection, and before a token expires. */
-export type TokenSource = string | (() => string | Promise<string>);
-
-/** A token older than this was not fetched for the login that it is refused at, milliseconds (PROTOCOL: 4401). */
+/** A token older than this was not fetched for the login that refuses it, milliseconds (PROTOCOL: 4401). */
 const FRESH_MS = 10_000;
 
 export interface Token {
   readonly text: string;
-  /** When it came, on the clock's `now()`; undefined for one that was given as a string. */
+  /** When it came, on the clock's `now()`; undefined for a token that was given as a string. */
   readonly fetchedAt: number | undefined;
 }
 
@@ -18,42 +14,36 @@ export interface Token {
 export const isFresh = ({ fetchedAt }: Token, now: number): boolean =>
   fetchedAt !== undefined && now - fetchedAt <= FRESH_MS;
 
-export interface TokenOptions {
-  readonly token: TokenSource;
-  readonly clock: Clock;
-  readonly tuning: { readonly tokenTimeoutMs: number };
-}
-
 /**
- * Asks for tokens, one try at a time, each with a time limit. An answer that comes after its try was given up is not
- * used: nobody knows how old it is by then, or which login it was for.
+ * Asks for tokens, one try at a time, each with a time limit. A late answer is not used: its token may be old, or meant
+ * for another login.
  */
 export class TokenFetcher {
-  readonly #options: TokenOptions;
-  readonly #patience: Alarm;
-  #done: ((result: Token | ClientError) => void) | undefined;
+  readonly #context: Context;
+  readonly #timeout: Alarm;
+  #done: ((token: Token | undefined) => void) | undefined;
 
-  constructor(options: TokenOptions) {
-    this.#options = options;
-    this.#patience = new Alarm(options.clock, () => this.#failed('did not answer in time'));
+  constructor(context: Context) {
+    this.#context = context;
+    this.#timeout = new Alarm(context.clock, () => this.#failed('did not answer in time'));
   }
 
-  /** @param done called once, unless the try is canceled or replaced by another one */
-  fetch(done: (result: Token | ClientError) => void): void {
-    const { clock, token, tuning } = this.#options;
+  /** @param done called once, with nothing after a failure; not at all when the try is canceled or replaced */
+  fetch(done: (token: Token | undefined) => void): void {
+    const { clock, token, tuning } = this.#context;
+    const isFunction = typeof token === 'function';
     this.#done = done;
-    this.#patience.in(tuning.tokenTimeoutMs);
-    const isWanted = () => this.#done === done;
-    const ask = async (): Promise<unknown> => (typeof token === 'string' ? token : await token());
+    this.#timeout.in(tuning.tokenTimeoutMs);
+    const ask = async (): Promise<unknown> => (isFunction ? await token() : token);
     ask().then(
       (text) => {
-        if (!isWanted()) return;
+        if (this.#done !== done) return;
         if (typeof text === 'string' && (text !== '' || text === token)) {
-          this.#settle({ text, fetchedAt: typeof token === 'string' ? undefined : clock.now() });
+          this.#settle({ text, fetchedAt: isFunction ? clock.now() : undefined });
         } else this.#failed(`gave no token but ${text === '' ? 'an empty string' : typeof text}`);
       },
       (cause: unknown) => {
-        if (isWanted()) this.#failed('failed', cause);
+        if (this.#done === done) this.#failed('failed', cause);
       },
     );
   }
@@ -61,22 +51,17 @@ export class TokenFetcher {
   /** Gives up the try that runs. */
   cancel(): void {
     this.#done = undefined;
-    this.#patience.clear();
+    this.#timeout.clear();
   }
 
-  #failed(what: string, cause?: unknown): void {
-    this.#settle(new ClientError('token', `the token function ${what}`, { cause }));
+  #failed(problem: string, cause?: unknown): void {
+    this.#context.fail('token', `the token function ${problem}`, cause);
+    this.#settle(undefined);
   }
 
-  #settle(result: Token | ClientError): void {
+  #settle(token: Token | undefined): void {
     const done = this.#done;
     this.cancel();
-    done?.(result);
+    done?.(token);
   }
-}
-
-/** When a JWT expires (its `exp`), in milliseconds since the epoch; undefined where it cannot be read. */
-export function expiryOf(token: string): number | undefined {
-  const exp = claimsOf(token)?.['exp'];
-  return typeof exp === 'number' ? exp * 1000 : undefined;
 }

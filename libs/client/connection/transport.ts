@@ -2,10 +2,9 @@ import type { LoginA, ServerPacket } from '../../protocol/packets.ts';
 import { packetText } from '../client-packets.ts';
 import { Alarm } from '../timing/clock.ts';
 import { closeName } from './close-codes.ts';
-import { ClientError } from '../errors.ts';
 import { Liveness } from './liveness.ts';
 import { Login } from './login.ts';
-import type { ResolvedOptions } from '../options.ts';
+import type { Context } from '../context.ts';
 import { readServerPacket } from '../server-packets.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL, type SocketLike, SUBPROTOCOL } from './socket.ts';
 import type { Token } from './token.ts';
@@ -16,7 +15,6 @@ export interface TransportEvents {
   packet(packet: ServerPacket): void;
   /** Exactly once, and the last event. */
   closed(code: number, reason: string): void;
-  error(error: ClientError): void;
 }
 
 /**
@@ -30,7 +28,7 @@ type Said = Partial<Record<'data' | 'code' | 'reason', unknown>> | undefined;
 
 /** One WebSocket from its opening to its end: logs in, notices when it is dead, reads packets. */
 export class Transport {
-  readonly #options: ResolvedOptions;
+  readonly #context: Context;
   readonly #events: TransportEvents;
   readonly #socket: SocketLike;
   readonly #login: Login;
@@ -39,23 +37,19 @@ export class Transport {
   #state: State = 'opening';
 
   /** @throws whatever the WebSocket throws */
-  constructor(url: string, token: Token, options: ResolvedOptions, events: TransportEvents) {
-    const { clock, tuning } = options;
-    this.#options = options;
+  constructor(context: Context, url: string, token: Token, events: TransportEvents) {
+    const { clock, tuning } = context;
+    this.#context = context;
     this.#events = events;
-    this.#socket = new options.WebSocket(url, [SUBPROTOCOL]);
-    this.#login = new Login(token, options, {
-      send: (text) => this.send(text),
+    this.#socket = new context.WebSocket(url, [SUBPROTOCOL]);
+    const send = (text: string) => this.send(text);
+    this.#login = new Login(context, token, {
+      send,
       online: (login) => this.#online(login),
       unanswered: () => this.abandon('login_unanswered'),
-      error: (error) => events.error(error),
     });
-    this.#liveness = new Liveness({
-      clock,
-      pingIntervalMs: tuning.pingIntervalMs,
-      pongTimeoutMs: tuning.pongTimeoutMs,
-      lookTimeoutMs: tuning.lookTimeoutMs,
-      ping: () => this.send(packetText({ type: 'ping' })),
+    this.#liveness = new Liveness(context, {
+      ping: () => send(packetText({ type: 'ping' })),
       dead: () => this.abandon('silent'),
     });
     this.#opening = new Alarm(clock, () => this.abandon('not_reached'));
@@ -84,7 +78,7 @@ export class Transport {
       this.#socket.send(text);
     } catch (cause) {
       this.#state = 'closing';
-      this.#events.error(new ClientError('socket', 'the WebSocket did not take a packet', { cause }));
+      this.#context.fail('socket', 'the WebSocket did not send', cause);
       // Not now: whoever sends may be in the middle of something.
       void Promise.resolve().then(() => this.abandon('send_failed'));
     }
@@ -92,7 +86,7 @@ export class Transport {
 
   /** Is anybody at the other end? If not, `closed` follows soon. */
   probe(): void {
-    const { clock, tuning } = this.#options;
+    const { clock, tuning } = this.#context;
     if (this.#state === 'opening') this.#opening.notLaterThan(clock.now() + tuning.lookTimeoutMs);
     if (this.#state !== 'open') return;
     if (this.#login.hasSession) this.#liveness.probe();
@@ -165,7 +159,7 @@ export class Transport {
       close();
       return true;
     } catch (cause) {
-      this.#events.error(new ClientError('socket', 'the WebSocket did not close', { cause }));
+      this.#context.fail('socket', 'the WebSocket did not close', cause);
       return false;
     }
   }
@@ -176,9 +170,7 @@ export class Transport {
     const packet = readServerPacket(data);
     if (packet === undefined) return;
     if (packet instanceof Error) {
-      this.#events.error(
-        new ClientError('packet', `the server sent ${packet.message}`, { cause: packet.cause }),
-      );
+      this.#context.fail('packet', `the server sent ${packet.message}`, packet.cause);
     } else if (packet.type === 'login:A') this.#login.answered(packet);
     else if (packet.type !== 'error' || !this.#login.refused(packet)) this.#events.packet(packet);
   }

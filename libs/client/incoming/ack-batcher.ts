@@ -1,31 +1,31 @@
-import { Alarm, type Clock } from '../timing/clock.ts';
+import { packetText } from '../client-packets.ts';
+import type { Context } from '../context.ts';
+import { Alarm } from '../timing/clock.ts';
 import { MAX_ENTRIES } from './limits.ts';
 
-/** Least time between two offline:A of one page, milliseconds: its entries are confirmed as they get through. */
+/** Least time between two offline:A of one page, milliseconds: entries are confirmed as they are handled. */
 const GATHER_MS = 200;
 
-/** Keys of the mailbox that are confirmed to the server. */
+/** Confirms entries of the mailbox to the server, many at a time. */
 export class AckBatcher {
-  readonly #send: (keys: string[]) => void;
+  readonly #context: Context;
   readonly #alarm: Alarm;
   #keys = new Set<string>();
   /** Sent since the last offline:R. */
   #since: string[] = [];
   /** Sent before it. */
-  #before = new Set<string>();
+  readonly #before = new Set<string>();
 
-  constructor(clock: Clock, send: (keys: string[]) => void) {
-    this.#send = send;
-    this.#alarm = new Alarm(clock, () => this.#pause());
+  constructor(context: Context) {
+    this.#context = context;
+    this.#alarm = new Alarm(context.clock, () => this.#pause());
   }
 
-  /**
-   * Sent at the end of this turn, or a little later when others were sent a moment ago, or when there is no hurry.
-   */
-  add(key: string, hurry: boolean): void {
+  /** Sent at the end of this turn if `soon`, else a little later; also later when others were sent a moment ago. */
+  add(key: string, soon: boolean): void {
     this.#keys.add(key);
     if (this.#alarm.at !== undefined) return;
-    if (hurry) void Promise.resolve().then(() => this.#pause());
+    if (soon) void Promise.resolve().then(() => this.#pause());
     else this.#alarm.in(GATHER_MS);
   }
 
@@ -33,39 +33,38 @@ export class AckBatcher {
   flush(): void {
     this.#alarm.clear();
     const keys = [...this.#keys];
-    this.#keys = new Set();
-    for (let start = 0; start < keys.length; start += MAX_ENTRIES) {
-      this.#send(keys.slice(start, start + MAX_ENTRIES));
-    }
+    this.#keys.clear();
     this.#since.push(...keys);
+    while (keys.length > 0) {
+      this.#context.send(packetText({ type: 'offline:A', keys: keys.splice(0, MAX_ENTRIES) }));
+    }
   }
 
-  /** An offline:R is about to go out. */
+  /** An offline:R is about to be sent. */
   asking(): void {
     this.flush();
-    // PendingAcks that are late are late by a page or two.
-    if (this.#before.size > 2 * MAX_ENTRIES) this.#before = new Set();
-    for (const key of this.#since) this.#before.add(key);
-    this.#since = [];
+    // Late answers are late by a page or two.
+    if (this.#before.size > 2 * MAX_ENTRIES) this.#before.clear();
+    for (const key of this.#since.splice(0)) this.#before.add(key);
   }
 
   /**
-   * Whether a page with these keys answers an earlier question: the answer to the last one cannot hold a key that was
-   * confirmed before it was asked. After a failure of the broker an answer may come twice.
+   * Whether a page with these keys answers an earlier offline:R: the answer to the last one cannot hold a key that was
+   * confirmed before it. After a failure of the broker an answer may come twice.
    */
   outdated(keys: readonly string[]): boolean {
     return keys.some((key) => this.#before.has(key));
   }
 
-  /** Some offline:A was refused: what it named comes again. */
+  /** Some offline:A was refused: its entries come again. */
   refused(): void {
     this.#since = [];
-    this.#before = new Set();
+    this.#before.clear();
   }
 
   offline(): void {
     this.#alarm.clear();
-    this.#keys = new Set();
+    this.#keys.clear();
     this.refused();
   }
 

@@ -1,26 +1,21 @@
-import type { BackoffOptions } from '../timing/backoff.ts';
-import type { Clock } from '../timing/clock.ts';
+import type { Context } from '../context.ts';
 
 /** Most names remembered; beyond it the oldest is forgotten, and may be tried sooner. */
 const MAX_NAMES = 10_000;
 
-/** Factor from one pause to the next: what failed twice will mostly fail for long. */
+/** Factor from one pause to the next: a handler that failed twice mostly fails for long. */
 const FACTOR = 4;
 
-/** A pause is shorter by up to this part of it, so that what failed together is not tried together. */
+/** A pause is shorter by up to this part of it, so that items that failed together are not tried together. */
 const JITTER = 0.25;
 
-/** What the application's handler failed on: how often, and when it may be tried again. */
+/** The items that the application's handler failed on: how often, and when it may be tried again. */
 export class Failures {
-  readonly #clock: Clock;
-  readonly #random: () => number;
-  readonly #backoff: BackoffOptions;
+  readonly #context: Context;
   readonly #known = new Map<string, { tries: number; retryAt: number }>();
 
-  constructor(clock: Clock, random: () => number, backoff: BackoffOptions) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#backoff = backoff;
+  constructor(context: Context) {
+    this.#context = context;
   }
 
   /** @returns how often the handler has failed on it */
@@ -34,20 +29,18 @@ export class Failures {
   }
 
   due(name: string): boolean {
-    return this.retryAt(name) <= this.#clock.now();
+    return this.retryAt(name) <= this.#context.clock.now();
   }
 
   failed(name: string): void {
-    const tries = this.tries(name) + 1;
-    const { baseMs, maxMs } = this.#backoff;
-    const pause = Math.min(maxMs, baseMs * FACTOR ** (tries - 1)) * (1 - JITTER + JITTER * this.#random());
+    const { clock, random, tuning } = this.#context;
+    const { baseMs, maxMs } = tuning.retryFailed;
+    const tries = this.tries(name);
+    const pause = Math.min(maxMs, baseMs * FACTOR ** tries) * (1 - JITTER + JITTER * random());
     this.#known.delete(name);
-    this.#known.set(name, { tries, retryAt: this.#clock.now() + pause });
-    if (this.#known.size <= MAX_NAMES) return;
-    for (const oldest of this.#known.keys()) {
-      this.#known.delete(oldest);
-      return;
-    }
+    this.#known.set(name, { tries: tries + 1, retryAt: clock.now() + pause });
+    const [oldest = name] = this.#known.keys();
+    if (this.#known.size > MAX_NAMES) this.#known.delete(oldest);
   }
 
   forget(name: string): void {

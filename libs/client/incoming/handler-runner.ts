@@ -1,53 +1,57 @@
-import { ClientError, Skip } from '../errors.ts';
-import type { Clock } from '../timing/clock.ts';
+import type { Context } from '../context.ts';
+import { Skip } from '../errors.ts';
 import { Deadlines } from '../timing/deadlines.ts';
-import type { Failures } from './failures.ts';
+import { Failures } from './failures.ts';
 import { SerialByKey, type TaskResult } from './serial-by-key.ts';
 
-export interface HandlerRunnerOptions<T> {
-  readonly clock: Clock;
-  readonly failures: Failures;
-  /** How long a handler may take for one item before it is slow, milliseconds. */
-  readonly slowHandlerMs: number;
-  /** Items of one key are handed on one after the other. */
-  readonly key: (item: T) => string;
-  readonly name: (item: T) => string;
+/** What a handler is called for. */
+export interface Item {
+  /** The handler runs for the items of one key one after the other. */
+  readonly key: string;
+  /** Names the item among those that failed. */
+  readonly name: string;
+}
+
+export interface HandlerRunnerPorts<T> {
   /** For people. */
   readonly describe: (item: T) => string;
   /** Calls the application's handler. */
   readonly run: (item: T) => unknown;
-  /** @param handled the application has it, or has given it up */
+  /** @param handled the handler has returned, or has given the item up */
   readonly done: (item: T, handled: boolean) => void;
-  /** The handler is slow. `behind` was waiting in the same key, and is out of it now. */
+  /** The handler is slow. `behind` are the items of the same key that waited; they wait no longer. */
   readonly slow: (item: T, behind: T[]) => void;
   /** A slow handler has ended. */
   readonly unblocked: () => void;
-  readonly error: (error: ClientError) => void;
 }
 
 /**
- * Hands items to a handler of the application, which may do whatever it likes: throw, answer late, or never. A slow
- * one holds up its own key only, and nothing waits in memory behind it.
+ * Calls a handler of the application, which may throw, answer late, or never answer. A slow handler delays the items of
+ * the same key only, and nothing waits in memory behind it.
  */
-export class HandlerRunner<T> {
-  readonly #options: HandlerRunnerOptions<T>;
+export class HandlerRunner<T extends Item> {
+  readonly #context: Context;
+  readonly #ports: HandlerRunnerPorts<T>;
   readonly #tasks: SerialByKey<T>;
   readonly #deadlines: Deadlines<T>;
   readonly #slow = new Set<string>();
+  readonly failures: Failures;
 
-  constructor(options: HandlerRunnerOptions<T>) {
-    this.#options = options;
-    const { clock, slowHandlerMs } = options;
+  constructor(context: Context, ports: HandlerRunnerPorts<T>) {
+    const { clock, tuning } = context;
+    this.#context = context;
+    this.#ports = ports;
+    this.failures = new Failures(context);
     this.#deadlines = new Deadlines(clock, (item) => this.#late(item));
     this.#tasks = new SerialByKey(
-      options.run,
+      ports.run,
       (item, result) => this.#done(item, result),
-      (item) => this.#deadlines.set(item, clock.now() + slowHandlerMs),
+      (item) => this.#deadlines.set(item, clock.now() + tuning.slowHandlerMs),
     );
   }
 
   add(item: T): void {
-    this.#tasks.add(this.#options.key(item), item);
+    this.#tasks.add(item.key, item);
   }
 
   /** Whether the handler is slow on an item of this key. */
@@ -64,38 +68,35 @@ export class HandlerRunner<T> {
     this.#tasks.resume();
   }
 
-  /** Ends it for good. @returns what was waiting; what runs may still end */
+  /** Starts no more handlers. @returns the items that waited; handlers that run may still end */
   drop(): T[] {
     this.#deadlines.clear();
     return this.#tasks.drop();
   }
 
   #late(item: T): void {
-    const { key, slow, describe, error, slowHandlerMs } = this.#options;
-    this.#slow.add(key(item));
-    error(
-      new ClientError('slow_handler', `the handler takes over ${slowHandlerMs} ms for ${describe(item)}`),
-    );
-    slow(item, this.#tasks.take(key(item)));
+    const { describe, slow } = this.#ports;
+    const { fail, tuning } = this.#context;
+    this.#slow.add(item.key);
+    fail('slow_handler', `the handler takes over ${tuning.slowHandlerMs} ms for ${describe(item)}`);
+    slow(item, this.#tasks.take(item.key));
   }
 
   #done(item: T, result: TaskResult): void {
-    const { key, name, failures, done, unblocked } = this.#options;
+    const { done, unblocked } = this.#ports;
     this.#deadlines.delete(item);
-    const wasSlow = this.#slow.delete(key(item));
-    const handled = result.ok || this.#failed(item, result.error);
-    if (handled) failures.forget(name(item));
-    else failures.failed(name(item));
+    const wasSlow = this.#slow.delete(item.key);
+    const handled = result.ok || this.#isSkipped(item, result.error);
+    if (handled) this.failures.forget(item.name);
+    else this.failures.failed(item.name);
     done(item, handled);
     if (wasSlow) unblocked();
   }
 
-  /** @returns whether the application wants to hear of it no more */
-  #failed(item: T, cause: unknown): boolean {
-    const { describe, error } = this.#options;
+  #isSkipped(item: T, cause: unknown): boolean {
     const skipped = cause instanceof Skip;
-    const what = `the handler ${skipped ? 'gave up' : 'failed on'} ${describe(item)}`;
-    error(new ClientError(skipped ? 'skipped' : 'handler', what, { cause }));
+    const [code, verb] = skipped ? (['skipped', 'gave up'] as const) : (['handler', 'failed on'] as const);
+    this.#context.fail(code, `the handler ${verb} ${this.#ports.describe(item)}`, cause);
     return skipped;
   }
 }

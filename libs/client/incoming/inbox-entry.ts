@@ -1,30 +1,28 @@
-import type { StoredIncoming } from '../storage.ts';
 import type { OnResult } from './delivery-result.ts';
+import type { Item } from './handler-runner.ts';
 import type { IncomingMessage } from './message.ts';
 
 /** A message between its arrival and its confirmation. */
-export interface InboxEntry {
+export interface InboxEntry extends Item {
   readonly message: IncomingMessage;
   readonly callbacks: OnResult[];
-  /** Position in the inbox of the storage; 0 until it is on its way there. */
+  /** Position in the inbox of the storage; 0 before it is written. */
   n: number;
-  /** The application has it, and storage takes note of that. */
+  /** The application has handled it. The storage does not say so yet. */
   handled: boolean;
-  /** Storage failed to: not confirmed, and not handed on a second time. */
+  /** The storage failed to record that: not confirmed, and not handled a second time. */
   unrecorded: boolean;
-  /** Not left to the server any more: from the last run, or put aside. Tried again from here. */
+  /** Not left to the server: from the last run, or put aside. The client tries it again. */
   local: boolean;
-  /** On disk: this client answers for it, and it can be confirmed. */
+  /** On disk: this client is responsible for it, and can confirm it. */
   durable: boolean;
-  /** RetryQueue, and waits for its next try. */
+  /** Local, and waits for its next try. */
   delayed: boolean;
 }
 
 export const newInboxEntry = (message: IncomingMessage, n = 0): InboxEntry => ({
-  ...{ message, callbacks: [], n, handled: false, unrecorded: false },
-  ...{ local: false, durable: false, delayed: false },
+  ...{ key: message.from, name: nameOf(message), message, callbacks: [], n },
+  ...{ handled: false, unrecorded: false, local: false, durable: false, delayed: false },
 });
 
 export const nameOf = ({ from, id }: { from: string; id: string }) => `${from}/${id}`;
-
-export const toStore = ({ n, message }: InboxEntry): StoredIncoming => ({ ...message, n });

@@ -1,15 +1,22 @@
+import type { Context } from '../context.ts';
 import type { ClientError } from '../errors.ts';
-import { addCallback, type OnResult, type Source } from './delivery-result.ts';
-import { HandlerRunner } from './handler-runner.ts';
-import { type InboxEntry, nameOf, newInboxEntry, toStore } from './inbox-entry.ts';
-import type { InboxOptions } from './inbox-options.ts';
-import { RetryQueue } from './retry-queue.ts';
-import type { IncomingMessage, MessageHandler } from './message.ts';
-import { SeenSet } from './seen-set.ts';
 import type { StoredIncoming } from '../storage.ts';
+import { addCallback, type DeliveryResult, type OnResult, type Source } from './delivery-result.ts';
+import { HandlerRunner } from './handler-runner.ts';
+import { type InboxEntry, nameOf, newInboxEntry } from './inbox-entry.ts';
+import type { IncomingMessage, MessageHandler } from './message.ts';
+import { RetryQueue } from './retry-queue.ts';
+import { SeenSet } from './seen-set.ts';
 
 /** A message is put aside only when the handler has failed on it as often. */
 const TRIES = 2;
+
+export interface InboxPorts {
+  /** Called when a message is no longer under way. */
+  readonly released: () => void;
+  /** A slow handler has ended. */
+  readonly unblocked: () => void;
+}
 
 /**
  * Every message from its arrival to its confirmation (PROTOCOL: what a client must do, 4): handed to the application
@@ -38,10 +45,11 @@ const TRIES = 2;
  * is worth as much as that storage.
  */
 export class Inbox {
-  readonly #options: InboxOptions;
-  readonly #entry = new Map<string, InboxEntry>();
+  readonly #context: Context;
+  readonly #released: () => void;
+  readonly #entries = new Map<string, InboxEntry>();
   readonly #runner: HandlerRunner<InboxEntry>;
-  readonly #retryQueue: RetryQueue;
+  readonly #retries: RetryQueue;
   readonly seen: SeenSet;
   #handler: MessageHandler | undefined;
   #arrived: InboxEntry[] = [];
@@ -49,40 +57,42 @@ export class Inbox {
   #stopped = false;
   #last = 0;
 
-  constructor(options: InboxOptions) {
-    this.#options = options;
-    const { clock, failures, maxPutAside } = options;
-    this.seen = new SeenSet(options);
-    this.#retryQueue = new RetryQueue(clock, failures, maxPutAside, (entry) => {
+  constructor(context: Context, { released, unblocked }: InboxPorts) {
+    this.#context = context;
+    this.#released = released;
+    this.seen = new SeenSet(context);
+    this.#runner = new HandlerRunner(context, {
+      describe: ({ message }) => `message ${message.id} from ${message.from}`,
+      run: ({ message, name }) => {
+        const failures = this.#failures.tries(name);
+        return this.#handler?.(failures > 0 ? { ...message, failures } : message);
+      },
+      done: (entry, handled) => (handled ? this.#record(entry) : this.#setBack(entry)),
+      slow: (entry, behind) => this.#slow(entry, behind),
+      unblocked,
+    });
+    this.#retries = new RetryQueue(context, this.#failures, (entry) => {
       if (entry.unrecorded) this.#record(entry);
       else this.#runner.add(entry);
-    });
-    this.#runner = new HandlerRunner({
-      ...options,
-      key: ({ message }) => message.from,
-      name: ({ message }) => nameOf(message),
-      describe: ({ message }) => `message ${message.id} from ${message.from}`,
-      run: ({ message }) => this.#run(message),
-      done: (entry, handled) => {
-        if (handled) this.#record(entry);
-        else this.#setBack(entry);
-      },
-      slow: (entry, behind) => this.#slow(entry, behind),
     });
   }
 
   /** How many messages are under way to the application or to its confirmation. */
   get active(): number {
-    return [...this.#entry.values()].filter(({ unrecorded, delayed }) => !unrecorded && !delayed).length;
+    return [...this.#entries.values()].filter(({ unrecorded, delayed }) => !unrecorded && !delayed).length;
   }
 
   /** Whether more can be put aside. */
   get canPutAside(): boolean {
-    return !this.#retryQueue.full;
+    return !this.#retries.full;
   }
 
   get hasHandler(): boolean {
     return this.#handler !== undefined;
+  }
+
+  get #failures() {
+    return this.#runner.failures;
   }
 
   /** Without a handler, messages wait (and the server moves them to the mailbox when they wait too long). */
@@ -92,18 +102,18 @@ export class Inbox {
       this.#runner.pause();
       return;
     }
-    this.#options.failures.allDue(); // a new handler may do better
-    for (const entry of this.#entry.values()) if (entry.delayed) this.#retryQueue.retryNow(entry);
+    this.#failures.allDue(); // a new handler may do better
+    for (const entry of this.#entries.values()) if (entry.delayed) this.#retries.retryNow(entry);
     this.#runner.resume();
   }
 
-  /** Hands on what the last run had not handed on, or not taken note of. */
+  /** Delivers the messages that the last run had not delivered, or not recorded. */
   load(stored: readonly StoredIncoming[]): void {
     for (const { n, ...message } of stored) {
       this.#last = n;
       const entry = newInboxEntry({ ...message, again: true }, n);
-      this.#entry.set(nameOf(message), entry);
-      this.#retryQueue.add(entry);
+      this.#entries.set(entry.name, entry);
+      this.#retries.add(entry);
       this.#runner.add(entry);
     }
   }
@@ -111,81 +121,74 @@ export class Inbox {
   /** A message came. */
   arrive(message: IncomingMessage, onResult: OnResult, source: Source): void {
     const name = nameOf(message);
-    const { failures, maxHeld } = this.#options;
-    const known = this.#entry.get(name);
+    const known = this.#entries.get(name);
+    const due = source === 'live' || this.#failures.due(name);
     if (this.#stopped) onResult('later');
-    else if (known) this.#repeated(known, onResult, source);
-    else if (this.#entry.size - this.#retryQueue.count >= maxHeld) onResult('failed');
-    else if (source === 'mailbox' && !failures.due(name)) onResult('later');
-    else this.#take(newInboxEntry(message), onResult);
+    else if (known) this.#repeated(known, onResult, due);
+    else if (this.#entries.size - this.#retries.count >= this.#context.tuning.maxHeld) onResult('failed');
+    else if (due) this.#take(newInboxEntry(message), onResult);
+    else onResult('later');
   }
 
   /**
-   * Keeps a message that was not handed on and that fills the head of the mailbox: one that the handler failed on, that
-   * it is slow on, or that waits behind such a one. `onResult` is told `done` when it is safe in storage.
+   * Puts aside a message that blocks the mailbox: the handler failed on it, is slow on it, or is slow on an earlier
+   * message of the same sender. Calls `onResult` with `done` when the message is safe in the storage.
    */
   putAside(message: IncomingMessage, onResult: OnResult): void {
-    const known = this.#entry.get(nameOf(message));
-    const tries = this.#options.failures.tries(nameOf(message));
+    const known = this.#entries.get(nameOf(message));
     if (known?.durable) onResult('done');
-    else if (this.#stopped || (this.#retryQueue.full && !known?.local)) onResult('later');
+    else if (this.#stopped || (this.#retries.full && !known?.local)) onResult('later');
     else if (known) {
-      // What is on its way into the storage, or through it, has its result soon.
+      // A message on its way into the storage, or through it, has its result soon.
       if (known.n === 0 || known.handled) onResult('later');
       else {
-        this.#retryQueue.add(known);
+        this.#retries.add(known);
         addCallback(known.callbacks, onResult);
         this.#store(known, (error) => error && this.#tell(known, 'failed'));
       }
-    } else if (this.#runner.isSlow(message.from) || tries >= TRIES) {
+    } else if (this.#runner.isSlow(message.from) || this.#failures.tries(nameOf(message)) >= TRIES) {
       const entry = newInboxEntry(message);
-      this.#retryQueue.add(entry);
+      this.#retries.add(entry);
       this.#take(entry, onResult);
     } else onResult('later');
   }
 
   /** Resolves when nothing of it is at work in the storage, the writes apart. Call {@link stop} before. */
   async ended(): Promise<void> {
-    await Promise.all([this.#checking, this.seen.ended()]);
+    await this.#checking;
+    await this.seen.ended();
   }
 
-  /** Takes no more and starts no more handlers. What waits is left to the server; what runs may still end. */
+  /** Takes no more and starts no more handlers. The server keeps the messages that wait; handlers that run may end. */
   stop(): void {
     this.#stopped = true;
-    this.#retryQueue.stop();
+    this.#retries.stop();
     for (const entry of this.#runner.drop()) this.#leave(entry, 'later');
-  }
-
-  #run(message: IncomingMessage): unknown {
-    const failures = this.#options.failures.tries(nameOf(message));
-    return this.#handler?.(failures > 0 ? { ...message, failures } : message);
   }
 
   #take(entry: InboxEntry, onResult: OnResult): void {
     entry.callbacks.push(onResult);
-    this.#entry.set(nameOf(entry.message), entry);
+    this.#entries.set(entry.name, entry);
     this.#arrived.push(entry);
     this.#checking ??= this.#check();
   }
 
-  /** A duplicate of a message that is still being handled arrived. */
-  #repeated(known: InboxEntry, onResult: OnResult, source: Source): void {
-    const due = source === 'live' || this.#options.failures.due(nameOf(known.message));
+  /** A duplicate arrived of a message that is still being handled. */
+  #repeated(known: InboxEntry, onResult: OnResult, due: boolean): void {
     if (known.durable) onResult('done');
     else if (known.delayed && !due) onResult('later');
     else {
       addCallback(known.callbacks, onResult);
-      if (known.unrecorded || known.delayed) this.#retryQueue.retryNow(known);
-      else if (this.#runner.isSlow(known.message.from)) onResult('slow');
+      if (known.unrecorded || known.delayed) this.#retries.retryNow(known);
+      else if (this.#runner.isSlow(known.key)) onResult('slow');
     }
   }
 
-  /** Lets through what is not in the seen set; one look into storage for all that came meanwhile. */
+  /** Lets through the messages that are not in the seen set; one read of the storage for all that came meanwhile. */
   async #check(): Promise<void> {
-    await Promise.resolve(); // what comes in the same turn goes together
+    await Promise.resolve(); // messages of the same turn go together
     while (this.#arrived.length > 0) {
-      const batch = this.#arrived;
-      this.#arrived = [];
+      const batch = this.#arrived.splice(0);
       const seen = await this.seen.check(batch.map(({ message }) => message));
       batch.forEach((entry, index) => {
         if (seen === undefined) this.#release(entry, 'failed');
@@ -197,8 +200,7 @@ export class Inbox {
   }
 
   #enter(entry: InboxEntry): void {
-    const { from } = entry.message;
-    if (!entry.local && this.#runner.isSlow(from)) {
+    if (!entry.local && this.#runner.isSlow(entry.key)) {
       this.#release(entry, 'later');
       return;
     }
@@ -206,17 +208,18 @@ export class Inbox {
     this.#store(entry, (error) => {
       if (error) this.#release(entry, 'failed');
       else if (this.#stopped) this.#leave(entry, 'later');
-      else if (entry.local && !this.#options.failures.due(nameOf(entry.message)))
-        this.#retryQueue.delay(entry);
+      else if (entry.local && !this.#failures.due(entry.name)) this.#retries.delay(entry);
       else this.#runner.add(entry);
     });
   }
 
   #store(entry: InboxEntry, then: (error: ClientError | undefined) => void): void {
-    const durability = entry.local ? 'strict' : 'relaxed'; // after a power cut the server still has what is not kept
-    this.#options.writes.write([{ do: 'inbox.put', entry: toStore(entry) }], durability, (error) => {
-      if (error) this.#options.error(error);
-      else if (durability === 'strict') {
+    const { writes, report } = this.#context;
+    const { local, message, n } = entry;
+    // After a power cut the server still has the messages that are not local.
+    writes.write([{ do: 'inbox.put', entry: { ...message, n } }], local ? 'strict' : 'relaxed', (error) => {
+      if (error) report(error);
+      else if (local) {
         entry.durable = true;
         this.#tell(entry, 'done');
       }
@@ -225,7 +228,7 @@ export class Inbox {
   }
 
   #slow(entry: InboxEntry, behind: InboxEntry[]): void {
-    for (const onResult of entry.callbacks) onResult('slow');
+    for (const callback of entry.callbacks) callback('slow');
     for (const waiting of behind) {
       if (waiting.local) this.#runner.add(waiting);
       else this.#leave(waiting, 'later');
@@ -234,56 +237,55 @@ export class Inbox {
 
   /** Not handled, or not recorded. */
   #setBack(entry: InboxEntry): void {
-    if (entry.local && !this.#stopped) this.#retryQueue.delay(entry);
+    if (entry.local && !this.#stopped) this.#retries.delay(entry);
     else if (!entry.unrecorded) {
       this.#leave(entry, 'failed');
       return;
     }
     this.#tell(entry, 'failed');
-    this.#options.released();
+    this.#released();
   }
 
-  /** Not handed on: the server keeps it and brings it again; what is kept here waits for the next run. */
-  #leave(entry: InboxEntry, result: 'failed' | 'later'): void {
-    if (!entry.local) this.#options.writes.write([{ do: 'inbox.delete', n: entry.n }], 'relaxed');
+  /** Not delivered: the server keeps it and sends it again; a local one waits for the next run. */
+  #leave(entry: InboxEntry, result: DeliveryResult): void {
+    if (!entry.local) this.#context.writes.write([{ do: 'inbox.delete', n: entry.n }], 'relaxed');
     this.#release(entry, result);
   }
 
   /** PROTOCOL: the seen set is written before ack:R is sent. */
   #record(entry: InboxEntry): void {
+    const { clock, report, writes } = this.#context;
+    const { from, id } = entry.message;
     entry.handled = true;
     entry.unrecorded = false;
-    const { from, id } = entry.message;
-    this.#options.writes.write(
+    writes.write(
       [
-        { do: 'seen.add', from, id, seenAt: this.#options.clock.date() },
+        { do: 'seen.add', from, id, seenAt: clock.date() },
         { do: 'inbox.delete', n: entry.n },
       ],
       'strict',
-      (error) => this.#recorded(entry, error),
+      (error) => {
+        if (error) {
+          report(error);
+          entry.unrecorded = true;
+          if (entry.local) this.#failures.failed(entry.name); // for the pause before the next try
+          this.#setBack(entry);
+          return;
+        }
+        this.#release(entry, 'done');
+        this.seen.added();
+      },
     );
   }
 
-  #recorded(entry: InboxEntry, error: ClientError | undefined): void {
-    if (!error) {
-      this.#release(entry, 'done');
-      this.seen.added();
-      return;
-    }
-    this.#options.error(error);
-    entry.unrecorded = true;
-    if (entry.local) this.#options.failures.failed(nameOf(entry.message)); // for the pause before the next try
-    this.#setBack(entry);
-  }
-
-  #release(entry: InboxEntry, result: 'done' | 'failed' | 'later'): void {
-    this.#entry.delete(nameOf(entry.message));
-    this.#retryQueue.remove(entry);
+  #release(entry: InboxEntry, result: DeliveryResult): void {
+    this.#entries.delete(entry.name);
+    this.#retries.remove(entry);
     this.#tell(entry, result);
-    this.#options.released();
+    this.#released();
   }
 
-  #tell(entry: InboxEntry, result: 'done' | 'failed' | 'later'): void {
-    for (const onResult of entry.callbacks.splice(0)) onResult(result);
+  #tell(entry: InboxEntry, result: DeliveryResult): void {
+    for (const callback of entry.callbacks.splice(0)) callback(result);
   }
 }

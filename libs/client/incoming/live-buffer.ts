@@ -1,9 +1,13 @@
-import { Alarm, type Clock } from '../timing/clock.ts';
+import type { MsgN } from '../../protocol/packets.ts';
+import type { Context } from '../context.ts';
+import { Alarm } from '../timing/clock.ts';
 
-/** What the buffer reads of a live message. */
-interface Live {
-  readonly from: string;
-  readonly at: number;
+/** How long a live message may wait for the mailbox to be read, as a part of the gateway's ackTimeoutMs. */
+const HOLD_PART = 0.5;
+
+export interface LiveBufferPorts {
+  readonly hasHandler: () => boolean;
+  readonly deliver: (message: MsgN) => void;
 }
 
 /**
@@ -15,69 +19,65 @@ interface Live {
  * have older ones in the mailbox overtake them then. Without a handler nothing goes through, and what is more than the
  * limit is left to the server.
  */
-export class LiveBuffer<T extends Live> {
-  readonly #deliver: (message: T) => void;
-  readonly #mayRelease: () => boolean;
-  readonly #most: number;
+export class LiveBuffer {
+  readonly #ports: LiveBufferPorts;
+  readonly #max: number;
   readonly #alarm: Alarm;
-  #held: T[] = [];
+  #held: MsgN[] = [];
   #open = false;
-  #patienceMs = 0;
+  #holdMs = 0;
 
-  /**
-   * @param most messages that it holds at a time
-   * @param mayRelease is there anybody to hand messages to?
-   */
-  constructor(clock: Clock, most: number, mayRelease: () => boolean, deliver: (message: T) => void) {
-    this.#deliver = deliver;
-    this.#most = most;
-    this.#mayRelease = mayRelease;
-    this.#alarm = new Alarm(clock, () => this.#timeOver());
+  constructor({ clock, tuning }: Context, ports: LiveBufferPorts) {
+    this.#ports = ports;
+    this.#max = tuning.maxHeld;
+    this.#alarm = new Alarm(clock, () => {
+      if (ports.hasHandler()) this.release();
+      else this.#alarm.in(this.#holdMs); // until there is a handler
+    });
   }
 
-  /** @param patienceMs how long a message may wait */
-  hold(patienceMs = this.#patienceMs): void {
-    this.#patienceMs = patienceMs;
+  /** A session begins. @param ackTimeoutMs how long the gateway waits for an answer */
+  online(ackTimeoutMs: number): void {
+    this.#holdMs = ackTimeoutMs * HOLD_PART;
+    this.hold();
+  }
+
+  hold(): void {
     this.#open = false;
   }
 
   /** A live message came. */
-  add(message: T): void {
-    if (!this.#open && this.#held.length >= this.#most) this.release();
-    if (this.#open) this.#deliver(message);
-    else if (this.#held.length < this.#most) {
+  add(message: MsgN): void {
+    if (!this.#open && this.#held.length >= this.#max) this.release();
+    if (this.#open) this.#ports.deliver(message);
+    else if (this.#held.length < this.#max) {
       this.#held.push(message);
-      if (this.#alarm.at === undefined) this.#alarm.in(this.#patienceMs);
+      if (this.#alarm.at === undefined) this.#alarm.in(this.#holdMs);
     }
   }
 
-  /** A message of `from` is about to come out of the mailbox: what is older goes first. */
-  releaseOlder(from: string, at: number): void {
-    if (this.#held.length === 0 || !this.#mayRelease()) return;
-    const older = (message: T) => message.from === from && message.at < at;
-    const first = this.#held.filter(older);
-    if (first.length === 0) return;
-    this.#held = this.#held.filter((message) => !older(message));
+  /** A message is about to come out of the mailbox: live messages of the same sender that are older go first. */
+  releaseOlder({ from, at }: { from: string; at: number }): void {
+    if (this.#held.length === 0 || !this.#ports.hasHandler()) return;
+    const isOlder = (message: MsgN) => message.from === from && message.at < at;
+    const older = this.#held.filter(isOlder);
+    if (older.length === 0) return;
+    this.#held = this.#held.filter((message) => !isOlder(message));
     if (this.#held.length === 0) this.#alarm.clear();
-    for (const message of first) this.#deliver(message);
+    for (const message of older) this.#ports.deliver(message);
   }
 
   /** The mailbox is empty. */
   release(): void {
-    if (!this.#mayRelease()) return;
+    if (!this.#ports.hasHandler()) return;
     this.#open = true;
     this.#alarm.clear();
-    for (const message of this.#held.splice(0)) this.#deliver(message);
+    for (const message of this.#held.splice(0)) this.#ports.deliver(message);
   }
 
-  /** Leaves what it holds to the server. */
+  /** Leaves the held messages to the server. */
   clear(): void {
     this.#alarm.clear();
     this.#held = [];
-  }
-
-  #timeOver(): void {
-    if (this.#mayRelease()) this.release();
-    else this.#alarm.in(this.#patienceMs); // until there is a handler
   }
 }

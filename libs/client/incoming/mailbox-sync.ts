@@ -1,42 +1,30 @@
 import type { OfflineN } from '../../protocol/packets.ts';
-import { Backoff, type BackoffOptions } from '../timing/backoff.ts';
-import { Alarm, type Clock } from '../timing/clock.ts';
+import { packetText } from '../client-packets.ts';
+import type { Context } from '../context.ts';
+import { Backoff } from '../timing/backoff.ts';
+import { Alarm } from '../timing/clock.ts';
 import { AckBatcher } from './ack-batcher.ts';
-import type { OnResult, DeliveryResult } from './delivery-result.ts';
+import type { DeliveryResult, OnResult } from './delivery-result.ts';
+import type { Inbox } from './inbox.ts';
 import { MAX_ENTRIES } from './limits.ts';
+import type { LiveBuffer } from './live-buffer.ts';
+import { toMessage } from './message.ts';
+import type { Receipts } from './receipts.ts';
 
-type Message = OfflineN['messages'][number];
-type Receipt = OfflineN['receipts'][number];
-
-export interface MailboxSyncOptions {
-  readonly clock: Clock;
-  readonly random: () => number;
-  /** How many entries to ask for at a time. */
-  readonly limit: number;
-  /** How long to wait for the offline:N, milliseconds. */
-  readonly timeoutMs: number;
-  /** Pauses before asking again after a refusal, or when the application could not take an entry. */
-  readonly retry: BackoffOptions;
-  readonly ask: (limit: number) => void;
-  readonly confirmKeys: (keys: string[]) => void;
-  /** Is there anybody to hand messages to? */
-  readonly hasHandler: () => boolean;
-  readonly message: (message: Message, onResult: OnResult) => void;
-  readonly receipt: (receipt: Receipt, onResult: OnResult) => void;
-  /** What was not handed on fills the head of the mailbox: `done` where somebody else answers for it. */
-  readonly putAsideMessage: (message: Message, onResult: OnResult) => void;
-  readonly giveUpReceipt: (receipt: Receipt, onResult: OnResult) => void;
-  /** `kept` of `stuck` entries were put aside, so that the mailbox can be read on. */
-  readonly putAside: (kept: number, stuck: number) => void;
-  /** Called when all that the mailbox holds has been read, or as much as can be now. */
+export interface MailboxSyncPorts {
+  readonly inbox: Inbox;
+  readonly receipts: Receipts;
+  readonly liveBuffer: LiveBuffer;
+  /** Called when the whole mailbox has been read, or as much as can be read now. */
   readonly read: () => void;
 }
 
 interface Entry {
   readonly key: string;
-  /** A message: its key is waited for, in the mailbox behind it. */
-  readonly hurry: boolean;
+  /** A message: the mailbox holds the next entries back until its key is confirmed. */
+  readonly soon: boolean;
   readonly deliver: (onResult: OnResult) => void;
+  /** Called when the entry blocks the mailbox; `done` where this client is responsible for it from now on. */
   readonly putAside: (onResult: OnResult) => void;
 }
 
@@ -66,12 +54,13 @@ interface Page {
  * aside (`putAsideMessage`).
  */
 export class MailboxSync {
-  readonly #options: MailboxSyncOptions;
+  readonly #context: Context;
+  readonly #ports: MailboxSyncPorts;
   readonly #alarm: Alarm;
   readonly #backoff: Backoff;
   readonly #acks: AckBatcher;
   #online = false;
-  /** Counts connections: what was read from one is not confirmed on another. */
+  /** Counts connections: an entry that was read from one is not confirmed on another. */
   #connection = 0;
   /** An offline:R has no answer yet. */
   #asked = false;
@@ -82,11 +71,13 @@ export class MailboxSync {
   #again = false;
   #leftover = false;
 
-  constructor(options: MailboxSyncOptions) {
-    this.#options = options;
-    this.#alarm = new Alarm(options.clock, () => this.#ask());
-    this.#backoff = new Backoff(options.retry, options.random);
-    this.#acks = new AckBatcher(options.clock, options.confirmKeys);
+  constructor(context: Context, ports: MailboxSyncPorts) {
+    const { clock, random, tuning } = context;
+    this.#context = context;
+    this.#ports = ports;
+    this.#alarm = new Alarm(clock, () => this.#ask());
+    this.#backoff = new Backoff(tuning.pullRetry, random);
+    this.#acks = new AckBatcher(context);
   }
 
   online(): void {
@@ -96,45 +87,48 @@ export class MailboxSync {
   }
 
   offline(): void {
-    this.#online = false;
     this.#connection++;
     this.#asked = false;
     this.#again = false;
     this.#pages = 0;
-    this.#alarm.clear();
+    this.drain();
     this.#backoff.reset();
     this.#acks.offline();
   }
 
-  /** Asks no more; what was read already is still confirmed. */
+  /** Asks no more; entries that were read already are still confirmed. */
   drain(): void {
     this.#online = false;
     this.#alarm.clear();
   }
 
   /** offline:N came: an answer, or a hint (empty lists and `more`). */
-  arrived({ messages, receipts, more }: OfflineN): void {
-    if (messages.length + receipts.length === 0 && more) {
-      this.#hinted();
-      return;
-    }
-    const { message, receipt, putAsideMessage, giveUpReceipt } = this.#options;
+  arrived({ messages, receipts: notes, more }: OfflineN): void {
+    const { inbox, liveBuffer, receipts } = this.#ports;
     const entries: Entry[] = [
-      ...messages.map((m) => ({
-        ...{ key: m.key, hurry: true },
-        deliver: (onResult: OnResult) => message(m, onResult),
-        putAside: (onResult: OnResult) => putAsideMessage(m, onResult),
+      ...messages.map((message) => ({
+        ...{ key: message.key, soon: true },
+        deliver: (onResult: OnResult) => {
+          if (!inbox.hasHandler) {
+            onResult('later');
+            return;
+          }
+          liveBuffer.releaseOlder(message);
+          inbox.arrive(toMessage(message), onResult, 'mailbox');
+        },
+        putAside: (onResult: OnResult) => inbox.putAside(toMessage(message), onResult),
       })),
-      ...receipts.map((r) => ({
-        ...{ key: r.key, hurry: false },
-        deliver: (onResult: OnResult) => receipt(r, onResult),
-        putAside: (onResult: OnResult) => giveUpReceipt(r, onResult),
+      ...notes.map((receipt) => ({
+        ...{ key: receipt.key, soon: false },
+        deliver: (onResult: OnResult) => receipts.arrived(receipt, onResult, 'mailbox'),
+        putAside: (onResult: OnResult) => receipts.giveUp(receipt, onResult),
       })),
     ];
-    this.#deliver(entries, more);
+    if (entries.length === 0 && more) this.#hinted();
+    else this.#deliver(entries, more);
   }
 
-  /** What was left in the mailbox may be taken now. @returns whether the mailbox is being read */
+  /** Entries that were left in the mailbox may be taken now. @returns whether the mailbox is being read */
   retry(): boolean {
     if (this.#leftover) this.#hinted();
     return this.#asked || this.#pages > 0;
@@ -147,7 +141,7 @@ export class MailboxSync {
   }
 
   /** The server refused an offline:A. It is not sent again; its entries come again, and are confirmed then. */
-  confirmRefused(): void {
+  ackRefused(): void {
     this.#acks.refused();
     if (!this.#asked) this.#askLater();
   }
@@ -160,17 +154,15 @@ export class MailboxSync {
 
   #ask(): void {
     if (!this.#online) return;
-    if (this.#pages > 0) {
-      this.#again = true;
-      return;
-    }
+    this.#again = this.#pages > 0;
+    if (this.#again) return;
+    const { send, tuning } = this.#context;
     this.#acks.asking();
     this.#asked = true;
-    this.#again = false;
-    this.#alarm.in(this.#options.timeoutMs);
-    // What could not be handed on is at the head of the mailbox: look beyond it.
-    this.#limit = this.#leftover ? MAX_ENTRIES : this.#options.limit;
-    this.#options.ask(this.#limit);
+    this.#alarm.in(tuning.pullTimeoutMs);
+    // Entries that were left are at the head of the mailbox: read beyond them.
+    this.#limit = this.#leftover ? MAX_ENTRIES : tuning.pullLimit;
+    send(packetText({ type: 'offline:R', limit: this.#limit }));
   }
 
   #askLater(): void {
@@ -178,11 +170,12 @@ export class MailboxSync {
   }
 
   #deliver(entries: readonly Entry[], more: boolean): void {
+    const size = entries.length;
     const outdated = this.#acks.outdated(entries.map(({ key }) => key));
-    const full = this.#limit === MAX_ENTRIES || entries.length < this.#limit;
     const page: Page = {
-      ...{ connection: this.#connection, size: entries.length, more, full, outdated },
-      ...{ open: entries.length + 1, failed: 0, stuck: new Set<Entry>() },
+      ...{ connection: this.#connection, size, more, outdated },
+      full: this.#limit === MAX_ENTRIES || size < this.#limit,
+      ...{ open: size + 1, failed: 0, stuck: new Set<Entry>() },
     };
     if (!outdated) {
       this.#asked = false;
@@ -190,29 +183,28 @@ export class MailboxSync {
     }
     this.#pages++;
     for (const entry of entries) this.#deliverEntry(page, entry);
-    if (!more && !outdated && !this.#again) this.#options.read();
+    if (!more && !outdated && !this.#again) this.#ports.read();
     this.#settled(page); // an empty mailbox, too, is a page
   }
 
   #deliverEntry(page: Page, entry: Entry): void {
     let known = false;
     entry.deliver((result) => {
-      if (page.connection !== this.#connection) return;
-      this.#note(page, entry, result);
-      if (known) return;
+      if (!this.#note(page, entry, result) || known) return;
       known = true;
       if (result === 'failed') page.failed++;
       this.#settled(page);
     });
   }
 
-  #note(page: Page, entry: Entry, result: DeliveryResult): void {
-    if (result !== 'done') {
-      page.stuck.add(entry);
-      return;
-    }
-    page.stuck.delete(entry);
-    this.#acks.add(entry.key, entry.hurry);
+  /** @returns false when the page is of an earlier connection */
+  #note({ connection, stuck }: Page, entry: Entry, result: DeliveryResult): boolean {
+    if (connection !== this.#connection) return false;
+    if (result === 'done') {
+      stuck.delete(entry);
+      this.#acks.add(entry.key, entry.soon);
+    } else stuck.add(entry);
+    return true;
   }
 
   #settled(page: Page): void {
@@ -223,7 +215,7 @@ export class MailboxSync {
     if (outdated) return;
     this.#leftover = stuck.size > 0;
     if (stuck.size < size || size === 0) this.#backoff.reset();
-    if (more && full && 2 * stuck.size >= size && this.#options.hasHandler()) this.#putAside(page);
+    if (more && full && 2 * stuck.size >= size && this.#ports.inbox.hasHandler) this.#putAside(page);
     else this.#goOn(page, true);
   }
 
@@ -234,25 +226,32 @@ export class MailboxSync {
     this.#pages++;
     for (const entry of [...stuck])
       entry.putAside((result) => {
-        if (page.connection !== this.#connection) return;
-        this.#note(page, entry, result);
-        if (--open > 0) return;
+        if (!this.#note(page, entry, result) || --open > 0) return;
         this.#pages--;
         const kept = before - stuck.size;
         this.#acks.flush();
-        this.#options.putAside(kept, before);
+        this.#report(kept, before);
         this.#goOn(page, kept > 0);
       });
   }
 
-  /** @param beyond whether asking now would show what is behind the entries that are stuck */
+  #report(kept: number, stuck: number): void {
+    if (kept === 0 && this.#ports.inbox.canPutAside) return; // some are tried again before they are put aside
+    this.#context.fail(
+      kept > 0 ? 'put_aside' : 'mailbox_blocked',
+      `${stuck} entries that the application has not taken block the mailbox; ${kept} were put aside`,
+    );
+  }
+
+  /** @param beyond whether asking now would show the entries behind those that are stuck */
   #goOn({ stuck, failed, more }: Page, beyond: boolean): void {
-    const stay = stuck.size > 0 && (failed > 0 || !beyond || !this.#options.hasHandler());
+    const { hasHandler } = this.#ports.inbox;
+    const stay = stuck.size > 0 && (failed > 0 || !beyond || !hasHandler);
     if (this.#again || (more && !stay)) {
       this.#ask();
       return;
     }
-    if (stuck.size > 0 && this.#options.hasHandler()) this.#askLater();
-    this.#options.read();
+    if (stuck.size > 0 && hasHandler) this.#askLater();
+    this.#ports.read();
   }
 }

@@ -1,3 +1,5 @@
+import type { MsgN } from '../../protocol/packets.ts';
+
 /** A message for the application. */
 export interface IncomingMessage {
   /** The user who sent it. */
@@ -24,3 +26,9 @@ export interface IncomingMessage {
  * throws, the message comes again, after pauses that grow; if it throws {@link Skip}, the message is given up.
  */
 export type MessageHandler = (message: IncomingMessage) => unknown;
+
+/** The message for the application in a msg:N, or in an entry of the mailbox. */
+export const toMessage = ({ from, id, body, at, seq }: Omit<MsgN, 'type'>): IncomingMessage => ({
+  ...{ from, id, body, at },
+  ...(seq !== undefined && { seq }),
+});

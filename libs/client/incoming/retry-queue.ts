@@ -1,21 +1,21 @@
-import type { Clock } from '../timing/clock.ts';
+import type { Context } from '../context.ts';
 import { Deadlines } from '../timing/deadlines.ts';
 import type { Failures } from './failures.ts';
-import { type InboxEntry, nameOf } from './inbox-entry.ts';
+import type { InboxEntry } from './inbox-entry.ts';
 
-/** Messages that are not left to the server: how many, and when each is tried again. */
+/** The messages that are not left to the server: how many, and when each is tried again. */
 export class RetryQueue {
   readonly #failures: Failures;
-  readonly #retries: Deadlines<InboxEntry>;
+  readonly #deadlines: Deadlines<InboxEntry>;
   readonly #retry: (entry: InboxEntry) => void;
-  readonly #most: number;
+  readonly #max: number;
   #count = 0;
 
-  constructor(clock: Clock, failures: Failures, most: number, retry: (entry: InboxEntry) => void) {
+  constructor({ clock, tuning }: Context, failures: Failures, retry: (entry: InboxEntry) => void) {
     this.#failures = failures;
-    this.#most = most;
+    this.#max = tuning.maxPutAside;
     this.#retry = retry;
-    this.#retries = new Deadlines(clock, (entry) => this.retryNow(entry));
+    this.#deadlines = new Deadlines(clock, (entry) => this.retryNow(entry));
   }
 
   get count(): number {
@@ -23,7 +23,7 @@ export class RetryQueue {
   }
 
   get full(): boolean {
-    return this.#count >= this.#most;
+    return this.#count >= this.#max;
   }
 
   add(entry: InboxEntry): void {
@@ -35,20 +35,19 @@ export class RetryQueue {
     if (entry.local) this.#count--;
   }
 
-  /** Waits until it may be tried again. */
+  /** Waits until the handler may be tried again. */
   delay(entry: InboxEntry): void {
     entry.delayed = true;
-    this.#retries.set(entry, this.#failures.retryAt(nameOf(entry.message)));
+    this.#deadlines.set(entry, this.#failures.retryAt(entry.name));
   }
 
-  /** Tries it now. */
   retryNow(entry: InboxEntry): void {
-    this.#retries.delete(entry);
+    this.#deadlines.delete(entry);
     entry.delayed = false;
     this.#retry(entry);
   }
 
   stop(): void {
-    this.#retries.clear();
+    this.#deadlines.clear();
   }
 }

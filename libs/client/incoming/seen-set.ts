@@ -1,42 +1,47 @@
-import { ClientError } from '../errors.ts';
+import type { Context } from '../context.ts';
 import type { MessageName } from '../storage.ts';
-import type { InboxOptions } from './inbox-options.ts';
 
 /** Seen names are trimmed after this many additions. */
 const TRIM_EVERY = 1000;
 
-/** So many times as many are kept while our clock and the server's do not say the same day. */
+/** Keep this many times more names while the client's clock and the server's differ by a day or more. */
 const MORE_IN_DOUBT = 10;
 
 /** The names of messages that the application has had (PROTOCOL: what a client must do, 4), in the storage. */
 export class SeenSet {
-  readonly #options: InboxOptions;
+  readonly #context: Context;
   #trimming: Promise<void> | undefined;
   #untrimmed = TRIM_EVERY;
 
-  constructor(options: InboxOptions) {
-    this.#options = options;
+  constructor(context: Context) {
+    this.#context = context;
   }
 
   /** @returns for each name whether it was seen; undefined when the storage failed */
-  async check(names: readonly MessageName[]): Promise<boolean[] | undefined> {
-    const { storage, error } = this.#options;
-    try {
-      return await storage.seen(names);
-    } catch (cause) {
-      error(new ClientError('storage', 'the storage failed to read the seen set', { cause }));
-      return undefined;
-    }
+  check(names: readonly MessageName[]): Promise<boolean[] | undefined> {
+    return this.#attempt('read', (storage) => storage.seen(names));
   }
 
   /** A name was added. */
   added(): void {
-    if (++this.#untrimmed >= TRIM_EVERY) this.#trim();
+    this.#untrimmed++;
+    this.trim();
   }
 
-  /** A session is there, and with it a second opinion of what day it is. */
-  online(): void {
-    if (this.#untrimmed >= TRIM_EVERY) this.#trim();
+  /** Forgets old names when there are enough new ones. The server's clock decides what is old. */
+  trim(): void {
+    const { clock, tuning } = this.#context;
+    const { server: now, agree } = clock.dates();
+    // Without a session yet, there is only our own clock, and it may be years ahead.
+    if (this.#untrimmed < TRIM_EVERY || now === undefined) return;
+    const { keepCount, keepMs } = tuning.seen;
+    const count = agree ? keepCount : keepCount * MORE_IN_DOUBT;
+    this.#untrimmed = 0;
+    this.#trimming ??= this.#attempt('trim', (storage) =>
+      storage.trimSeen({ count, since: now - keepMs, now }),
+    ).finally(() => {
+      this.#trimming = undefined;
+    });
   }
 
   /** Resolves when nothing of it is at work in the storage. */
@@ -44,22 +49,13 @@ export class SeenSet {
     await this.#trimming;
   }
 
-  #trim(): void {
-    const { server: now, agree } = this.#options.clock.dates();
-    if (now === undefined) return; // no session yet, and our own clock may be years ahead
-    this.#untrimmed = 0;
-    this.#trimming ??= this.#trimSeen(now, agree).finally(() => {
-      this.#trimming = undefined;
-    });
-  }
-
-  async #trimSeen(now: number, agree: boolean): Promise<void> {
-    const { storage, seen, error } = this.#options;
-    const count = agree ? seen.keepCount : seen.keepCount * MORE_IN_DOUBT;
+  async #attempt<T>(verb: string, call: (storage: Context['storage']) => Promise<T>): Promise<T | undefined> {
+    const { storage, fail } = this.#context;
     try {
-      await storage.trimSeen({ count, since: now - seen.keepMs, now });
+      return await call(storage);
     } catch (cause) {
-      error(new ClientError('storage', 'the storage failed to trim the seen set', { cause }));
+      fail('storage', `the storage failed to ${verb} the seen set`, cause);
+      return undefined;
     }
   }
 }

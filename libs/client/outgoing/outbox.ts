@@ -1,26 +1,17 @@
-import type { Clock } from '../timing/clock.ts';
+import { fits, msgR } from '../client-packets.ts';
+import type { Session } from '../connection/connection.ts';
+import type { Context } from '../context.ts';
 import { Deadlines } from '../timing/deadlines.ts';
 import { type Entry, newEntry, recordOf } from './entry.ts';
 import type { ClientError } from '../errors.ts';
 import { RecentMessages } from './recent-messages.ts';
-import type { WriteBatcher } from '../storage/write-batcher.ts';
 import { Outgoing, type OutgoingActions, type OutgoingFields, type OutgoingMessage } from './outgoing.ts';
 import type { Receipt } from './receipt.ts';
-import { Sender, type SenderOptions } from './sender.ts';
+import { Sender } from './sender.ts';
 import type { StoredOutgoing } from '../storage.ts';
 import { Waiters } from './waiters.ts';
 
-export interface OutboxOptions extends Omit<SenderOptions<Entry>, 'transmit'> {
-  readonly clock: Clock;
-  readonly writes: WriteBatcher;
-  /** Most messages without their ack:N; send() beyond it fails at once. */
-  readonly maxEntries: number;
-  /** Puts a msg:R on the wire; false when it is larger than the server takes. */
-  readonly transmit: (message: Outgoing) => boolean;
-  /** Called at every change of state of any message. */
-  readonly changed: (message: OutgoingMessage) => void;
-  readonly listenerThrew: (error: unknown) => void;
-  readonly storageFailed: (error: ClientError) => void;
+export interface OutboxPorts extends Pick<OutgoingActions, 'changed' | 'listenerThrew'> {
   /** Called before an entry is written. */
   readonly writing: () => void;
 }
@@ -31,7 +22,8 @@ export interface OutboxOptions extends Omit<SenderOptions<Entry>, 'transmit'> {
  */
 export class Outbox {
   readonly waiters = new Waiters();
-  readonly #options: OutboxOptions;
+  readonly #context: Context;
+  readonly #writing: () => void;
   readonly #actions: OutgoingActions;
   readonly #sender: Sender<Entry>;
   readonly #deadlines: Deadlines<Outgoing>;
@@ -43,17 +35,17 @@ export class Outbox {
   #ownUpTo = 0;
   /** Position of the newest entry. */
   #last = 0;
+  #maxPacketBytes = 0;
 
-  constructor(options: OutboxOptions) {
-    this.#options = options;
-    this.#sender = new Sender({ ...options, transmit: (entry) => this.#transmit(entry) });
-    this.#deadlines = new Deadlines(options.clock, (message) => this.#giveUp(message, 'deadline'));
+  constructor(context: Context, { changed, listenerThrew, writing }: OutboxPorts) {
+    this.#context = context;
+    this.#writing = writing;
+    this.#sender = new Sender(context, (entry) => this.#transmit(entry));
+    this.#deadlines = new Deadlines(context.clock, (message) => this.#giveUp(message, 'deadline'));
     this.#actions = {
       giveUp: (message, reason) => this.#giveUp(message, reason),
       retry: (message) => this.#retry(message),
-      changed: options.changed,
-      listenerThrew: options.listenerThrew,
-      waiters: this.waiters,
+      ...{ changed, listenerThrew, waiters: this.waiters },
     };
   }
 
@@ -106,7 +98,8 @@ export class Outbox {
     return message;
   }
 
-  online(limits: { sendWindow: number; ratePerS: number }): void {
+  online(limits: Session['limits']): void {
+    this.#maxPacketBytes = limits.maxPacketBytes;
     this.#sender.online(
       limits,
       [...this.#entries.values()].filter(({ written }) => written),
@@ -131,7 +124,7 @@ export class Outbox {
     }
     if (entry.message.apply('accepted', { at })) {
       this.#deadlines.delete(entry.message);
-      this.#options.writes.write([{ do: 'outbox.accepted', n: entry.n, at }], 'relaxed');
+      this.#context.writes.write([{ do: 'outbox.accepted', n: entry.n, at }], 'relaxed');
     }
     this.#sender.accepted(entry);
   }
@@ -201,19 +194,19 @@ export class Outbox {
   }
 
   #admit(message: Outgoing): void {
-    if (this.#entries.size + (this.#unwritten?.size ?? 0) >= this.#options.maxEntries) {
+    if (this.#entries.size + (this.#unwritten?.size ?? 0) >= this.#context.tuning.maxOutbox) {
       this.#giveUp(message, 'outbox_full');
       return;
     }
     if (message.deadlineMs !== undefined) {
-      this.#setDeadline(message, this.#options.clock.date() + message.deadlineMs);
+      this.#setDeadline(message, this.#context.clock.date() + message.deadlineMs);
     }
     if (this.#unwritten) this.#unwritten.set(message.id, message);
     else this.#enter(message);
   }
 
   #setDeadline(message: Outgoing, deadlineAt: number): void {
-    const { clock } = this.#options;
+    const { clock } = this.#context;
     const left = Math.min(deadlineAt - clock.date(), message.deadlineMs ?? Infinity);
     message.deadlineAt = deadlineAt;
     this.#deadlines.set(message, clock.now() + left);
@@ -223,14 +216,14 @@ export class Outbox {
   #enter(message: Outgoing): void {
     const entry = newEntry(message, ++this.#last, false);
     this.#entries.set(message.id, entry);
-    this.#options.writing();
-    this.#options.writes.write([{ do: 'outbox.put', entry: recordOf(entry) }], 'strict', (error) =>
+    this.#writing();
+    this.#context.writes.write([{ do: 'outbox.put', entry: recordOf(entry) }], 'strict', (error) =>
       this.#entered(entry, error),
     );
   }
 
   #entered(entry: Entry, error: ClientError | undefined): void {
-    if (error) this.#options.storageFailed(error);
+    if (error) this.#context.report(error);
     if (this.#entries.get(entry.message.id) !== entry) return;
     if (error) {
       this.#entries.delete(entry.message.id); // nothing of it is in storage
@@ -271,13 +264,15 @@ export class Outbox {
     if (!entry) return;
     this.#entries.delete(id);
     this.#deadlines.delete(entry.message);
-    this.#options.writes.write([{ do: 'outbox.delete', n: entry.n }], durability);
+    this.#context.writes.write([{ do: 'outbox.delete', n: entry.n }], durability);
     this.#sender.remove(entry);
   }
 
   #transmit({ message }: Entry): boolean {
-    if (this.#options.transmit(message)) return true;
-    this.refusedForGood(message.id, 'too_large');
-    return false;
+    const text = msgR(message);
+    const fit = fits(text, this.#maxPacketBytes);
+    if (fit) this.#context.send(text);
+    else this.refusedForGood(message.id, 'too_large');
+    return fit;
   }
 }

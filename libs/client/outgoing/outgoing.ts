@@ -70,10 +70,10 @@ export class Outgoing implements OutgoingMessage {
   /** When that is over, milliseconds since the epoch. */
   deadlineAt: number | undefined;
   readonly #actions: OutgoingActions;
-  #state: OutgoingState = 'sending';
-  #reason: string | undefined;
-  #at: number | undefined;
-  #receiptAt: number | undefined;
+  state: OutgoingState = 'sending';
+  reason: string | undefined;
+  at: number | undefined;
+  receiptAt: number | undefined;
   #listeners: Emitter<OutgoingMessage> | undefined;
 
   constructor(fields: OutgoingFields, actions: OutgoingActions) {
@@ -83,22 +83,6 @@ export class Outgoing implements OutgoingMessage {
     this.bodyText = fields.bodyText;
     this.deadlineMs = fields.deadlineMs;
     this.#actions = actions;
-  }
-
-  get state(): OutgoingState {
-    return this.#state;
-  }
-
-  get reason(): string | undefined {
-    return this.#reason;
-  }
-
-  get at(): number | undefined {
-    return this.#at;
-  }
-
-  get receiptAt(): number | undefined {
-    return this.#receiptAt;
   }
 
   onState(listener: (message: OutgoingMessage) => void): Unsubscribe {
@@ -119,12 +103,12 @@ export class Outgoing implements OutgoingMessage {
   }
 
   cancel(): boolean {
-    if (this.#state === 'sending') this.#actions.giveUp(this, 'cancelled');
+    if (this.state === 'sending') this.#actions.giveUp(this, 'cancelled');
     return this.#hasFailed();
   }
 
   retry(): boolean {
-    if (this.#state !== 'failed') return false;
+    if (this.state !== 'failed') return false;
     this.#actions.retry(this);
     return !this.#hasFailed();
   }
@@ -136,12 +120,12 @@ export class Outgoing implements OutgoingMessage {
    * @returns whether the state changed
    */
   apply(event: OutgoingEvent, { at, reason }: { at?: number; reason?: string | undefined } = {}): boolean {
-    if (event === 'accepted') this.#at ??= at;
-    const state = nextState(this.#state, event);
-    if (state === this.#state) return false;
-    if (event !== 'accepted' && at !== undefined) this.#receiptAt = at;
-    this.#state = state;
-    this.#reason = reason;
+    if (event === 'accepted') this.at ??= at;
+    const state = nextState(this.state, event);
+    if (state === this.state) return false;
+    if (event !== 'accepted' && at !== undefined) this.receiptAt = at;
+    this.state = state;
+    this.reason = reason;
     this.#listeners?.emit(this);
     this.#actions.changed(this);
     return true;
@@ -149,15 +133,15 @@ export class Outgoing implements OutgoingMessage {
 
   /** A method, because the state changes behind the compiler's back. */
   #hasFailed(): boolean {
-    return this.#state === 'failed';
+    return this.state === 'failed';
   }
 
   #until(wanted: Wanted): Promise<OutgoingState> {
     return new Promise((resolve, reject) => {
       const look = (): boolean => {
-        const outlook = prospect(this.#state, wanted);
-        if (outlook === 'there') resolve(this.#state);
-        if (outlook === 'never') reject(new SendError(this.id, this.#state, this.#reason ?? 'unknown'));
+        const outlook = prospect(this.state, wanted);
+        if (outlook === 'there') resolve(this.state);
+        if (outlook === 'never') reject(new SendError(this.id, this.state, this.reason ?? 'unknown'));
         return outlook !== 'maybe';
       };
       if (look()) return;

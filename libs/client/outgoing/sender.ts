@@ -1,5 +1,6 @@
-import { Backoff, retransmitDelay, type BackoffOptions } from '../timing/backoff.ts';
-import { Alarm, type Clock } from '../timing/clock.ts';
+import type { Context } from '../context.ts';
+import { Backoff, retransmitDelay } from '../timing/backoff.ts';
+import { Alarm } from '../timing/clock.ts';
 import { Deadlines } from '../timing/deadlines.ts';
 import { Heap } from './heap.ts';
 import { RateLimit } from './rate.ts';
@@ -28,15 +29,6 @@ export const UNSENT = {
   ...{ queued: false, awaiting: false, accepted: false, refused: false },
 };
 
-export interface SenderOptions<E> {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly retransmit: BackoffOptions;
-  readonly refused: BackoffOptions;
-  /** Puts the msg:R on the wire. @returns false when it cannot be sent at all (and is out of the outbox now) */
-  readonly transmit: (entry: E) => boolean;
-}
-
 /** How long after a login the mailbox may take, before accepted messages are sent again without it, milliseconds. */
 const MAILBOX_FIRST_MS = 10_000;
 
@@ -50,8 +42,8 @@ const byPosition = ({ n }: Sendable) => n;
  * who has forgotten the first.
  */
 export class Sender<E extends Sendable> {
-  readonly #options: SenderOptions<E>;
-  readonly #clock: Clock;
+  readonly #context: Context;
+  readonly #transmit: (entry: E) => boolean;
   /** What waits to be sent. Entries that no longer do (`queued` is false) are skipped when they come up. */
   readonly #queue = new Heap<E>(byPosition);
   /** Refused entries; the oldest is the barrier. Those accepted since are skipped. */
@@ -69,20 +61,22 @@ export class Sender<E extends Sendable> {
   /** Until when accepted entries wait for the mailbox to be read. */
   #mailboxBy = 0;
 
-  constructor(options: SenderOptions<E>) {
-    this.#options = options;
-    this.#clock = options.clock;
-    this.#overdue = new Deadlines(options.clock, (entry) => this.#due(entry));
-    this.#refusals = new Backoff(options.refused, options.random);
-    this.#resume = new Alarm(options.clock, () => this.#pump());
+  /** @param transmit sends the msg:R. @returns false when it cannot be sent at all (and is out of the outbox now) */
+  constructor(context: Context, transmit: (entry: E) => boolean) {
+    const { clock, random, tuning } = context;
+    this.#context = context;
+    this.#transmit = transmit;
+    this.#overdue = new Deadlines(clock, (entry) => this.#due(entry));
+    this.#refusals = new Backoff(tuning.refused, random);
+    this.#resume = new Alarm(clock, () => this.#pump());
   }
 
   /** A session is there: what is not accepted is sent, in order; what is waits for its timer. */
   online(limits: { sendWindow: number; ratePerS: number }, entries: Iterable<E>): void {
     this.offline();
     this.#window = Math.max(1, limits.sendWindow);
-    this.#rate = new RateLimit(limits.ratePerS, this.#clock.now());
-    this.#mailboxBy = this.#clock.now() + MAILBOX_FIRST_MS;
+    this.#rate = new RateLimit(limits.ratePerS, this.#now());
+    this.#mailboxBy = this.#now() + MAILBOX_FIRST_MS;
     for (const entry of entries) {
       entry.awaiting = false;
       entry.queued = !entry.accepted;
@@ -142,7 +136,7 @@ export class Sender<E extends Sendable> {
     this.#overdue.delete(entry);
     // Of a whole window that is refused at once the first makes the pause, and it alone a longer one next time.
     if (entry.refused || this.#barrier() === Infinity) {
-      this.#pausedUntil = this.#clock.now() + this.#refusals.next();
+      this.#pausedUntil = this.#now() + this.#refusals.next();
     }
     if (!entry.refused) {
       entry.refused = true;
@@ -161,6 +155,10 @@ export class Sender<E extends Sendable> {
     this.#pump();
   }
 
+  #now(): number {
+    return this.#context.clock.now();
+  }
+
   #answered(entry: E): void {
     if (!entry.awaiting) return;
     entry.awaiting = false;
@@ -168,8 +166,8 @@ export class Sender<E extends Sendable> {
   }
 
   #expectReceipt(entry: E): void {
-    const { retransmit, random } = this.#options;
-    entry.dueAt = this.#clock.now() + retransmitDelay(Math.max(1, entry.tries), retransmit, random);
+    const { random, tuning } = this.#context;
+    entry.dueAt = this.#now() + retransmitDelay(Math.max(1, entry.tries), tuning.retransmit, random);
     this.#overdue.set(entry, entry.dueAt);
   }
 
@@ -181,7 +179,7 @@ export class Sender<E extends Sendable> {
   }
 
   #due(entry: E): void {
-    if (!entry.accepted || this.#clock.now() >= this.#mailboxBy) {
+    if (!entry.accepted || this.#now() >= this.#mailboxBy) {
       this.#late.delete(entry);
       this.enqueue(entry);
       return;
@@ -194,7 +192,7 @@ export class Sender<E extends Sendable> {
   #pump(): void {
     for (let entry = this.#head(); entry && this.#rate; entry = this.#head()) {
       if (entry.n > this.#barrier() || (this.#awaiting >= this.#window && !entry.awaiting)) return;
-      const now = this.#clock.now();
+      const now = this.#now();
       const wait = Math.max(0, this.#pausedUntil - now) || this.#rate.take(now);
       if (wait > 0) {
         this.#resume.notLaterThan(now + wait);
@@ -207,7 +205,7 @@ export class Sender<E extends Sendable> {
   #send(entry: E): void {
     this.#queue.pop();
     entry.queued = false;
-    if (!this.#options.transmit(entry)) return;
+    if (!this.#transmit(entry)) return;
     entry.tries++;
     if (!entry.awaiting) this.#awaiting++;
     entry.awaiting = true;

@@ -1,7 +1,5 @@
 import type { Unsubscribe } from '../emitter.ts';
-import { ClientError } from '../errors.ts';
-
-const closed = (reason: string) => new ClientError('closed', `the client is closed: ${reason}`);
+import { type ClientError, closedError } from '../errors.ts';
 
 /** Whoever waits for a message, so that all can be told when nothing more will come of it: every promise ends. */
 export class Waiters {
@@ -17,13 +15,13 @@ export class Waiters {
 
   /** @throws ClientError `closed` when no message is taken */
   check(): void {
-    if (this.#refuses !== undefined) throw closed(this.#refuses);
+    if (this.#refuses !== undefined) throw closedError(this.#refuses);
   }
 
   /** @param told called once, with the reason, when the wait is over without a result; at once when it is already */
   add(told: (error: ClientError) => void): Unsubscribe {
     if (this.#ended !== undefined) {
-      told(closed(this.#ended));
+      told(closedError(this.#ended));
       return () => undefined;
     }
     this.#all.add(told);
@@ -37,7 +35,7 @@ export class Waiters {
     this.#ended = reason;
     const all = [...this.#all];
     this.#all.clear();
-    for (const told of all) told(closed(reason));
+    for (const told of all) told(closedError(reason));
   }
 
   /** No message is taken any more, until {@link resume}: nothing could come of it. */

@@ -5,6 +5,7 @@ interface SeenName {
   readonly seenAt: number;
 }
 
+/** What a MemoryStorage may be told. */
 export interface MemoryStorageOptions {
   /** Most seen names kept, however young: memory has an end. */
   maxSeen?: number;

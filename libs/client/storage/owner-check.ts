@@ -1,61 +1,69 @@
-import { subjectOf } from '../connection/claims.ts';
+import { claimOf } from '../connection/claims.ts';
+import type { Context } from '../context.ts';
 
 /**
- * Whose storage it is, and whether this client acts for the same user. What one user left in it must not go out in
- * another's name, nor be shown to another.
+ * Checks that the storage belongs to this client's user. Messages that one user left in it must not be sent in another
+ * user's name, nor be shown to another.
  */
 export class OwnerCheck {
+  readonly #context: Context;
   /** The user that the storage was made for. */
   #recorded: string | undefined;
-  /** The user that the application says this client acts for. */
-  readonly #user: string | undefined;
-  /** The user that the token is for, as far as it can be read here. */
+  /** The user that the token names, as far as it can be read here. */
   #subject: string | undefined;
   /** The server has confirmed the user. */
   #confirmed = false;
 
-  constructor({ user }: { user: string | undefined }) {
-    this.#user = user;
+  constructor(context: Context) {
+    this.#context = context;
   }
 
-  /** @returns false when the storage belongs to another than the application's user */
+  /** @returns false when the storage belongs to another user than the application's */
   load(recorded: string | undefined): boolean {
     this.#recorded = recorded;
-    return recorded === undefined || this.#user === undefined || recorded === this.#user;
+    return this.#isOwner(this.#context.user);
   }
 
   /** A token came, which the server has not seen yet. */
-  claim(token: unknown): void {
-    const subject = subjectOf(token);
-    if (subject === undefined || subject === this.#subject) return;
+  tokenReceived(token: unknown): void {
+    const subject = claimOf(token, 'sub');
+    if (typeof subject !== 'string' || subject === this.#subject) return;
     this.#subject = subject;
     this.#confirmed = false;
   }
 
-  /** The server says who the user is. @returns false when the storage belongs to another */
+  /** The server names the user. @returns false when the storage belongs to another */
   confirm(user: string): boolean {
-    this.#confirmed = user === (this.#recorded ?? this.#user ?? user);
+    this.#confirmed = user === (this.#recorded ?? this.#context.user ?? user);
     if (this.#confirmed) this.#subject = user;
     return this.#confirmed;
   }
 
   /** Nothing is confirmed any more. */
-  doubt(): void {
+  reset(): void {
     this.#confirmed = false;
   }
 
   /** Does the storage belong to this client's user? Undefined while that is not known. */
-  get fits(): boolean | undefined {
-    const user = this.#user ?? this.#subject;
+  get matches(): boolean | undefined {
     if (this.#confirmed) return true;
-    if (user === undefined) return undefined;
-    return this.#recorded === undefined || this.#recorded === user;
+    return this.#user === undefined ? undefined : this.#isOwner(this.#user);
   }
 
-  /** The user to be recorded as the owner with the first thing that is written; undefined when one is, or none is known. */
-  toRecord(): string | undefined {
-    if (this.#recorded !== undefined || this.fits !== true) return undefined;
-    this.#recorded = this.#user ?? this.#subject;
-    return this.#recorded;
+  /** Records the owner with the first write, once the user is known. */
+  record(): void {
+    const { report, writes } = this.#context;
+    const user = this.#user;
+    if (this.#recorded !== undefined || user === undefined || !this.matches) return;
+    this.#recorded = user;
+    writes.write([{ do: 'owner.set', user }], 'strict', (error) => error && report(error));
+  }
+
+  get #user(): string | undefined {
+    return this.#context.user ?? this.#subject;
+  }
+
+  #isOwner(user: string | undefined): boolean {
+    return this.#recorded === undefined || user === undefined || this.#recorded === user;
   }
 }
