@@ -14,7 +14,7 @@ const MAX_BYTES_PER_UNIT = 3;
 
 const utf8 = new TextEncoder();
 
-/** @throws TypeError for a value that the server refuses: five refusals close the connection for good */
+/** @throws TypeError for a value that the server refuses: after five refusals it closes the connection */
 export function checkNames(fields: {
   to?: string;
   id?: string;

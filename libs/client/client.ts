@@ -13,9 +13,9 @@ import { CheckedStorage } from './storage/checked-storage.ts';
 import { WriteBatcher } from './storage/write-batcher.ts';
 import { within } from './timing/within.ts';
 
-/** What `send` may be told beside the message. */
+/** Options of `send`. */
 export interface SendOptions {
-  /** Names the message; default: a new one. The same id once more is the same message, not a second one. */
+  /** Names the message; default: a new id. A second send() with the same id is the same message. */
   id?: string;
   /** The application's own counter; receivers sort by it and see gaps. */
   seq?: number;
@@ -23,9 +23,9 @@ export interface SendOptions {
   deadlineMs?: number;
 }
 
-/** How a client ends. */
+/** Options of `close`. */
 export interface CloseOptions {
-  /** How long what is under way may take to come through, milliseconds. */
+  /** How long messages and confirmations under way may take, milliseconds. */
   flushMs?: number;
 }
 
@@ -37,7 +37,7 @@ const CLOSE_GRACE_MS = 1_000;
 /** How long close() waits for the storage, milliseconds; a second time only if it answered the first time. */
 const STORAGE_GRACE_MS = 2_000;
 
-/** A user on one device: sends messages and knows what becomes of each, and gets every message once. */
+/** A user on one device: sends messages, knows the state of each, and gets every message once. */
 export class Client {
   readonly #context: Context;
   readonly #newId = idMaker();
@@ -75,7 +75,7 @@ export class Client {
     this.#started = this.#start();
   }
 
-  /** Where the connection stands. */
+  /** The state of the connection. */
   get status(): Status {
     return this.#connection.status;
   }
@@ -85,7 +85,7 @@ export class Client {
     return this.#statuses.on(listener);
   }
 
-  /** Everything that went wrong and that somebody should know of. Without a listener it goes to the console. */
+  /** Called for every error that no promise reports. Without a listener errors go to the console. */
   onError(listener: (error: ClientError) => void): Unsubscribe {
     return this.#errors.on(listener);
   }
@@ -106,8 +106,8 @@ export class Client {
   }
 
   /**
-   * Connects now: instead of waiting longer, or after the server closed the connection for good. After `closed`
-   * `storage` it opens the storage anew; after `closed` `owner` it logs in again, for a token of another user.
+   * Connects now: without waiting longer, or after a final close by the server. After `closed` with reason `storage` it
+   * opens the storage again; after `owner` it logs in again, for a token of another user.
    */
   reconnect(): void {
     if (this.#closing) return;
@@ -119,13 +119,13 @@ export class Client {
   }
 
   /**
-   * Sends a message, now or as soon as there is a session; it outlives the program where the storage does, from the
-   * moment it is written there. It is written at once when it is known that the storage belongs to this user: from the
-   * option `user`, from the token, or from a login in this run. Before that it waits in memory, for 2 s at most; then
-   * the storage's owner is taken to be the user, so that a program without a network loses nothing. Should the login
-   * prove otherwise, the message becomes `failed` (`owner`), and is taken out of the storage again.
+   * Sends a message, now or as soon as there is a session. Once written to a durable storage, it outlives the program.
+   * The client writes it at once when it knows that the storage belongs to this user: from the option `user`, from the
+   * token, or from a login in this run. Before that it waits in memory, for 2 s at most; then the client takes the
+   * storage's owner to be the user, so that a program without a network loses nothing. If the login proves otherwise,
+   * the message becomes `failed` (`owner`), and is deleted from the storage.
    *
-   * @param body any JSON value; what it is now is what is sent
+   * @param body any JSON value; later changes of it are not sent
    * @throws TypeError for a `to`, `body`, `id` or `seq` that the protocol does not allow
    * @throws ClientError `closed` after close(), and while the client is closed because the storage could not be opened
    *   (`storage`) or belongs to another user (`owner`)
@@ -140,7 +140,7 @@ export class Client {
     return this.#router.outbox.add({ id, to, seq, deadlineMs, bodyText: bodyToText(body) });
   }
 
-  /** Messages whose fate is not known yet, also those of earlier runs, oldest first. */
+  /** Messages without a final state, also those of earlier runs, oldest first. */
   outbox(): OutgoingMessage[] {
     return this.#router.outbox.list();
   }
@@ -152,9 +152,9 @@ export class Client {
 
   /**
    * Sets the handler of incoming messages; there is one. It gets the messages of one sender one after the other. A
-   * message is confirmed to the server when the handler is through with it; if the handler throws, the message comes
-   * again, after pauses that grow, and others go on meanwhile. To give one up, throw {@link Skip}. A handler that takes
-   * longer than `slowHandlerMs` is reported (`slow_handler`); only the messages of the same sender wait for it.
+   * message is confirmed to the server when the handler has returned or its promise has resolved. If the handler throws,
+   * it gets the message again, after pauses that grow; other messages do not wait. To give one up, throw {@link Skip}. A
+   * handler that takes longer than `slowHandlerMs` is reported (`slow_handler`); only messages of the same sender wait.
    */
   onMessage(handler: MessageHandler): Unsubscribe {
     const router = this.#router;
@@ -164,8 +164,8 @@ export class Client {
   }
 
   /**
-   * Sets the handler of receipts for messages whose object is gone: sent by an earlier run, or long ago. It hears of
-   * `delivered` and `rejected`, and may see the same receipt twice.
+   * Sets the handler of receipts for messages that have no object any more: sent by an earlier run, or long ago. It gets
+   * `delivered` and `rejected`, and may get the same receipt twice.
    */
   onReceipt(handler: ReceiptHandler): Unsubscribe {
     const { receipts } = this.#router;
@@ -177,9 +177,9 @@ export class Client {
   }
 
   /**
-   * Ends the client: waits for what is under way (bounded by `flushMs`), closes the connection and the storage.
-   * Messages that were not accepted stay in a durable storage and are sent by the next run. Always resolves, within
-   * `flushMs` and 5 s, also when the storage or the gateway does not answer; what went wrong is reported to onError.
+   * Ends the client: waits for messages and confirmations under way (at most `flushMs`), then closes the connection and
+   * the storage. Messages that were not accepted stay in a durable storage, and the next run sends them. Always resolves,
+   * within `flushMs` and 5 s, also when the storage or the gateway does not answer; errors go to onError.
    */
   close({ flushMs = DEFAULT_FLUSH_MS }: CloseOptions = {}): Promise<void> {
     return (this.#closing ??= this.#close(flushMs));
@@ -251,7 +251,7 @@ export class Client {
   }
 }
 
-/** A client that connects by itself, at once and again whenever it has to. */
+/** Makes a client. It connects at once, and reconnects after every close that is not final. */
 export function connect(options: ConnectOptions): Client {
   return new Client(options);
 }

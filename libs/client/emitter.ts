@@ -1,11 +1,10 @@
 import { isThenable } from './thenable.ts';
 
-/** Takes the listener away again. A second call does nothing. */
+/** Removes the listener. A second call does nothing. */
 export type Unsubscribe = () => void;
 
 /**
- * Listeners of one kind of event. One that throws, or rejects, does not keep the event from the others; what it threw goes to
- * `threw`.
+ * Listeners of one kind of event. When one throws or rejects, the others still get the event, and `threw` gets the error.
  */
 export class Emitter<T> {
   readonly #listeners = new Set<(event: T) => unknown>();
@@ -20,7 +19,7 @@ export class Emitter<T> {
   }
 
   on(listener: (event: T) => unknown): Unsubscribe {
-    // A wrapper of its own, so that the same function can be subscribed twice and unsubscribed once.
+    // A new wrapper, so that the same function can be subscribed twice and unsubscribed once.
     const own = (event: T): unknown => listener(event);
     this.#listeners.add(own);
     return () => {

@@ -1,19 +1,19 @@
 /**
- * What went wrong, for programs:
- * - `handler`: the application's onMessage or onReceipt handler failed; what it was given comes again, after pauses that grow
- * - `slow_handler`: a handler has been at work on one message or receipt for longer than `slowHandlerMs`; what its sender
- *   sent after it waits at the server, other senders go on
+ * Codes of errors, for programs:
+ * - `handler`: the application's onMessage or onReceipt handler failed; it gets the item again, after pauses that grow
+ * - `slow_handler`: a handler takes longer than `slowHandlerMs` for one message or receipt; later messages of the same
+ *   sender wait at the server, other senders go on
  * - `skipped`: a handler gave a message or receipt up with {@link Skip}
- * - `put_aside`: messages that the handler failed on, or that wait behind a slow handler, fill the head of the mailbox. To
- *   read on, the client keeps them in its storage and confirms them; it hands them on from there
- * - `mailbox_blocked`: the same, and as many are kept as may be (`maxPutAside`): nothing behind them is read for now
+ * - `put_aside`: messages that the handler failed on, or that wait behind a slow handler, block the mailbox. To read on,
+ *   the client keeps them in its storage and confirms them; the handler gets them from there
+ * - `mailbox_blocked`: the same, but `maxPutAside` messages are put aside already: the client reads no further for now
  * - `listener`: an event listener of the application threw
- * - `storage`: the storage failed; nothing that it did not take was sent or confirmed
+ * - `storage`: the storage failed; the client sent and confirmed only messages that the storage took
  * - `token`: the token function failed, did not answer in time, or gave no token; the client tries again with backoff
  * - `socket`: no WebSocket could be made (a bad address, a policy of the browser), or it threw; the client tries again
- * - `clock`: the option `clock` threw; the client goes on as well as it can
- * - `server`: the server refused a request for good (`serverCode` says why)
- * - `packet`: the server sent something that is not a packet of the protocol
+ * - `clock`: the option `clock` threw; the client uses the platform's clock instead
+ * - `server`: the server refused a request permanently (`serverCode` says why)
+ * - `packet`: the server sent an invalid packet
  * - `owner`: the storage belongs to another user
  * - `send`: a message failed (see {@link SendError})
  * - `closed`: the client is closed
@@ -35,11 +35,11 @@ export type ClientErrorCode =
   | 'send'
   | 'closed';
 
-/** What `onError` listeners get, and what the promises of this library reject with. */
+/** An error of the client: for `onError` listeners, and in promises that reject. */
 export class ClientError extends Error {
   /** The name of the class. */
   override readonly name: string = 'ClientError';
-  /** What went wrong, for programs. */
+  /** What went wrong. */
   readonly code: ClientErrorCode;
   /** The code of the `error` packet, where the server said it. */
   readonly serverCode: string | undefined;
@@ -54,7 +54,7 @@ export class ClientError extends Error {
 /** The client is closed. */
 export const closedError = (reason: string) => new ClientError('closed', `the client is closed: ${reason}`);
 
-/** Rejects what waits for a state that a message cannot reach (any more). */
+/** Rejects promises for a state that a message cannot reach (any more). */
 export class SendError extends ClientError {
   /** The name of the class. */
   override readonly name = 'SendError';
@@ -71,9 +71,9 @@ export class SendError extends ClientError {
 }
 
 /**
- * Thrown by a handler that gives up on what it was given: it is not handed on again. A message counts as handled, and
- * is confirmed, so that its sender reads `delivered`: this device did have it, and there is no other honest word for it.
- * It is reported to onError as `skipped`, with this as its cause.
+ * Thrown by a handler to give a message or receipt up: the handler does not get it again. A message counts as handled and
+ * is confirmed, so its sender sees `delivered`: this device did receive it. onError gets `skipped`, with this as its
+ * cause.
  */
 export class Skip extends Error {
   /** The name of the class. */

@@ -2,8 +2,8 @@
 const RANDOM_BYTES = 12;
 
 /**
- * Makes message ids that nobody else makes: random once a run, then counted. (Not `crypto.randomUUID`, which browsers
- * only have on secure pages.)
+ * Makes unique message ids: a random part for this run, and a counter. (Not `crypto.randomUUID`, which browsers have only
+ * on secure pages.)
  */
 export function idMaker(): () => string {
   const bytes = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));

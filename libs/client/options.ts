@@ -19,11 +19,11 @@ export const DEFAULT_TUNING = {
   reconnect: { baseMs: 500, maxMs: 30_000 } as BackoffOptions,
   /** A connection that was online this long resets the backoff. */
   stableMs: 10_000,
-  /** How long nothing may come before the client sends a ping. */
+  /** Silence of the server before the client sends a ping. */
   pingIntervalMs: 25_000,
-  /** How long nothing may come after it. */
+  /** Silence after the ping before the client gives the connection up. */
   pongTimeoutMs: 10_000,
-  /** The same after reconnect(), and when the computer has slept. */
+  /** The same after reconnect(), and after the computer slept. */
   lookTimeoutMs: 3_000,
   /** Until ack:N, before a message is sent again. */
   retransmit: { baseMs: 5_000, maxMs: 60_000 } as BackoffOptions,
@@ -35,19 +35,19 @@ export const DEFAULT_TUNING = {
   pullTimeoutMs: 10_000,
   /** Before the mailbox is asked again after a refusal, or when a handler failed. */
   pullRetry: { baseMs: 2_000, maxMs: 60_000 } as BackoffOptions,
-  /** Before a message is handed on again that the handler failed on; quadruples up to the longest. */
+  /** Before the handler gets a message again that it failed on; quadruples up to the longest. */
   retryFailed: { baseMs: 2_000, maxMs: 900_000 } as BackoffOptions,
-  /** A handler that takes longer for one message is reported, and what its sender sent after it is left to the server. */
+  /** A handler that takes longer for one message is reported; later messages of its sender are left to the server. */
   slowHandlerMs: 5_000,
   /** How long before its expiry a token is renewed, where `token` is a function. */
   renewBeforeMs: 60_000,
   /** Most messages without their ack:N; send() beyond it fails with `outbox_full`. */
   maxOutbox: 100_000,
-  /** Most incoming messages under way to the application; more are left to the server. */
+  /** Most incoming messages that the application has not handled; more are left to the server. */
   maxHeld: 1_000,
-  /** Most messages kept in the storage that the server was told of, because they blocked the mailbox. */
+  /** Most messages put aside: confirmed, and kept in the storage, because they blocked the mailbox. */
   maxPutAside: 1_000,
-  /** Seen names kept: at least so many, and at least so long (PROTOCOL: what a client must do, 4). */
+  /** How many seen names are kept at least, and for how long at least (PROTOCOL: what a client must do, 4). */
   seen: { keepCount: 10_000, keepMs: 7 * 24 * 60 * 60 * 1000 },
 };
 
@@ -57,17 +57,17 @@ export type Tuning = typeof DEFAULT_TUNING;
 /** A token, or a function that gets one. The function is called for every connection, and before a token expires. */
 export type TokenSource = string | (() => string | Promise<string>);
 
-/** What `connect` is told. `url` or `urls`, and `token`, are required. */
+/** Options of `connect`. `url` or `urls`, and `token`, are required. */
 export interface ConnectOptions {
   /** The gateway, `ws://HOST:PORT/ws`. */
   url?: string;
   /** Several gateways, tried in turn. */
   urls?: readonly string[];
-  /** A JWT whose `sub` is the user, or a function that gets one; the function is what makes renewal possible. */
+  /** A JWT whose `sub` is the user, or a function that gets one. Only with a function can the client renew the token. */
   token: TokenSource;
   /**
-   * The user that this client acts for, where the application knows it. A storage that belongs to another is then
-   * refused at once, without a connection, and messages are written to it at once. Default: what the token says.
+   * The user of this client, if the application knows it. The client then refuses a storage of another user at once,
+   * without a connection, and writes messages to the storage at once. Default: the `sub` of the token.
    */
   user?: string;
   /** Name of this device among the user's; default `default`. */

@@ -1,5 +1,5 @@
 /**
- * Sorts the messages of one sender as they were sent: by `seq` where both have one, else by `at` (PROTOCOL: what a
+ * Compares messages of one sender by their order of sending: by `seq` where both have one, else by `at` (PROTOCOL: what a
  * client must do, 6). For `Array.prototype.sort`.
  */
 export function byOrder(a: { at: number; seq?: number }, b: { at: number; seq?: number }): number {

@@ -1,17 +1,17 @@
 /**
- * What a client keeps between two runs of the program, and where. One storage belongs to one user on one device, and
- * serves one client at a time; that client closes it.
+ * Keeps the state of a client between two runs of the program. One storage belongs to one user on one device, and serves
+ * one client at a time; that client closes it.
  *
  * The interface is small and made of batches, so that it suits a log-structured store (LevelDB) as well as IndexedDB:
  * one `write` is one atomic batch or transaction, with `relaxed` or `strict` durability.
  */
 export interface Storage {
-  /** Opens the storage if needed; what the last run left behind. Called once, before anything else. */
+  /** Opens the storage if needed. @returns the state that the last run left. Called once, before anything else */
   load(): Promise<Stored>;
 
   /**
-   * Applies all changes, in order, or none. Calls never overlap and take effect in the order they are made. A failed
-   * write must not harm a later one: what resolves is kept, as `durability` says.
+   * Applies all changes, in order, or none. Calls never overlap and take effect in their order. A failed write must not
+   * harm a later one: a write that resolves is as durable as `durability` says.
    *
    * @param durability when it resolves, `strict`: on disk, survives a power cut; `relaxed`: survives the end of this
    *   process, however sudden
@@ -27,7 +27,7 @@ export interface Storage {
    */
   trimSeen(keep: { count: number; since: number; now?: number }): Promise<void>;
 
-  /** Frees what the storage holds open. A durable storage can be loaded again afterwards. */
+  /** Closes files and connections. A durable storage can be loaded again afterwards. */
   close(): Promise<void>;
 }
 
@@ -39,10 +39,10 @@ export interface MessageName {
   readonly id: string;
 }
 
-/** What a write must survive; see {@link Storage.write}. */
+/** What a write survives: see {@link Storage.write}. */
 export type Durability = 'strict' | 'relaxed';
 
-/** What a storage holds when it is loaded. */
+/** The state in a storage when it is loaded. */
 export interface Stored {
   /** The user that this storage belongs to, once one has logged in with it. */
   readonly owner?: string;
@@ -60,7 +60,7 @@ export interface StoredOutgoing {
   readonly id: string;
   /** The user that it is for. */
   readonly to: string;
-  /** The body as JSON text: what is sent again is what was sent first, whatever became of the object. */
+  /** The body as JSON text: the client sends the same text again, also after the object changed. */
   readonly bodyText: string;
   /** The application's own counter, where it gave one. */
   readonly seq?: number;

@@ -1,3 +1,3 @@
-/** Whether a callback of the application answered with a promise, or what passes for one. */
+/** Whether a callback of the application returned a promise or a thenable. */
 export const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';

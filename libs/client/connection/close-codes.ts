@@ -1,7 +1,7 @@
 /** The same user and device connected again. */
 export const CLOSE_REPLACED = 4409;
 
-/** The user or device may not be here any more. */
+/** The user or device is blocked. */
 export const CLOSE_NOT_WANTED = 4403;
 
 /** The token was refused, or the session ended with it. Final or not: see {@link ClosePolicy}. */

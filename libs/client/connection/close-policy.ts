@@ -1,13 +1,12 @@
 import { CLOSE_UNAUTHORIZED, isFinalClose } from './close-codes.ts';
 import { isFresh, type Token } from './token.ts';
 
-/** So many tokens in a row that were fetched for their login may be refused. */
+/** The close is final after this many refusals in a row of tokens that were fetched for their login. */
 const MAX_FRESH_REFUSED = 3;
 
 /**
- * Which closes are for good (PROTOCOL: error codes and close codes, last paragraphs). 4401 is one only where no better
- * token can be had: the end of a session by expiry, and the refusal of a token that has become old, only ask for a
- * fresh one.
+ * Decides which closes are final (PROTOCOL: error codes and close codes, last paragraphs). 4401 is final only when the
+ * client cannot get a better token: after a session expired, or an old token was refused, it fetches a new one.
  */
 export class ClosePolicy {
   readonly #canFetch: boolean;

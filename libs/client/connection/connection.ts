@@ -11,11 +11,11 @@ import { type Token, TokenFetcher } from './token.ts';
 export type Session = Omit<LoginA, 'type'>;
 
 /**
- * Where the connection stands:
- * - `connecting`: on the way to a session
- * - `online`: the user is reachable
- * - `waiting`: for the next try
- * - `closed`: for good, by the caller or by the server (see {@link Connection})
+ * The state of the connection:
+ * - `connecting`: connects and logs in
+ * - `online`: there is a session
+ * - `waiting`: pauses before the next try
+ * - `closed`: by the caller or finally by the server; only reconnect() leads out of it, and not after close()
  */
 export type Status =
   | { readonly state: 'connecting'; readonly url: string }
@@ -30,7 +30,7 @@ export interface ConnectionEvents {
   readonly router: SessionEvents;
 }
 
-/** What happens on the way to a session, in it, and at its end. */
+/** Events before, in and after a session. */
 export interface SessionEvents {
   /** A token came, and the next login uses it. */
   tokenReceived(text: string): void;
@@ -43,10 +43,10 @@ export interface SessionEvents {
 }
 
 /**
- * Keeps a session: connects, and connects again after every end except those that the server means for good, with
- * exponential backoff and full jitter, to each gateway in turn (PROTOCOL: error codes and close codes, last paragraphs).
+ * Keeps a session: connects, and reconnects after every close that is not final, with exponential backoff and full jitter,
+ * to each gateway in turn (PROTOCOL: error codes and close codes, last paragraphs).
  *
- * States, as {@link Status} tells them, and what leads from one to the next:
+ * States ({@link Status}) and transitions:
  *
  *     connecting ── login:A ─────────────────────────────────────────────▶ online
  *     connecting ── no token (failed, nonsense, no answer in time),
@@ -56,7 +56,8 @@ export interface SessionEvents {
  *     online ────── bye draining: as it is, until the gateway closes ───▶ waiting, or the time it gave is over ─▶ connecting
  *     waiting ───── pause over, reconnect(), the computer has slept ────▶ connecting
  *     any ───────── final close (4400 to 4449 but 4408, 4413, 4429; 4401 see {@link ClosePolicy}),
- *                   bye replaced, close() ──────────────────────────────▶ closed
+ *                   bye replaced, close(), halt() ──────────────────────▶ closed
+ *     closed ────── resume(): the storage is opened again ──────────────▶ connecting
  *     closed ────── reconnect(), but not after close() ─────────────────▶ connecting
  *
  * `connecting` is first without a transport, while a token is fetched, then with one. There is at most one transport and at most
@@ -80,9 +81,9 @@ export class Connection {
   #returnAt: number | undefined;
   /** The caller wants a connection that works: if this one ends before, on the clock's now(), the next is made at once. */
   #urgentUntil = 0;
-  /** Who waits for the end of the transport, once the connection is to end for good. */
+  /** Callbacks for the end of the transport, once close() was called. */
   #closing: (() => void)[] | undefined;
-  /** Why the client cannot go on as it is. */
+  /** Why the client cannot go on, after {@link halt}. */
   #halted: string | undefined;
 
   constructor(context: Context, events: ConnectionEvents) {
@@ -105,8 +106,8 @@ export class Connection {
   }
 
   /**
-   * Connects now: the first time, instead of waiting longer, or after the server closed it for good. A connection that
-   * is there is kept if it works, and what works answers soon.
+   * Connects now: the first time, without waiting longer, or after a final close. Keeps an open connection if it answers
+   * soon.
    */
   start(): void {
     if (this.#closing) return;
@@ -127,7 +128,7 @@ export class Connection {
     if (this.#status.state === 'online') this.#transport?.send(text);
   }
 
-  /** Ends the connection for good. @param graceMs how long the other end may take to agree */
+  /** Ends the connection finally. @param graceMs how long the other end may take to answer the close */
   async close(reason: string, graceMs: number): Promise<void> {
     const closing = (this.#closing ??= []);
     this.#fetcher.cancel();
@@ -155,7 +156,7 @@ export class Connection {
     else this.#setStatus({ state: 'closed', reason });
   }
 
-  /** What kept the client from going on is looked at again; {@link start} or {@link halt} follows. */
+  /** The client tries again to open its storage; {@link start} or {@link halt} follows. */
   resume(): void {
     this.#setStatus({ state: 'connecting', url: this.#context.urls[0] });
   }
@@ -227,7 +228,7 @@ export class Connection {
     else this.#wait({ reason, code });
   }
 
-  /** The computer has slept: the connection may be gone, and whoever waits has waited long enough. */
+  /** The computer has slept: the connection may be dead, and a pause has been long enough. */
   #leapt(): void {
     if (this.#transport) this.#transport.probe();
     else if (this.#status.state === 'waiting') this.#attempt();

@@ -1,4 +1,4 @@
-/** What the client needs of a WebSocket: the browsers' one, Node's own and that of `ws` have it. */
+/** The part of a WebSocket that the client uses. The browser's, Node's and that of `ws` have it. */
 export interface SocketLike {
   /** As in the WebSocket standard; no other properties of the events are used. */
   addEventListener(type: 'open' | 'error', run: () => void): void;
@@ -12,8 +12,8 @@ export interface SocketLike {
   /** Begins the closing handshake. */
   close(code?: number, reason?: string): void;
   /**
-   * Ends the TCP connection at once, where the platform can: `ws` has it, Node's own gets it from
-   * terminable-socket.ts, and a browser does by itself what is needed.
+   * Ends the TCP connection at once, where the platform can: `ws` has it, and the client adds it to Node's. A browser does
+   * not need it.
    */
   terminate?(): void;
 }

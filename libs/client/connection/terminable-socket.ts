@@ -16,7 +16,7 @@ export function platformWebSocket(): SocketConstructor {
 
 type Handler = Record<string, unknown>;
 
-/** What Node's fetch and WebSocket send their requests through (undici's Dispatcher). */
+/** Sends the requests of Node's fetch and WebSocket (undici's Dispatcher). */
 interface Dispatcher {
   dispatch(options: object, handler: Handler): boolean;
 }
@@ -33,8 +33,8 @@ interface Taken {
 }
 
 /**
- * Node's WebSocket waits for ever for the other end's close, and a TCP connection that nobody is at the end of keeps
- * the process alive. So take the TCP socket when the upgrade hands it over.
+ * Node's WebSocket waits for the other end's close without a limit, and a dead TCP connection keeps the process alive. So
+ * this takes the TCP socket from the upgrade, to destroy it.
  */
 function terminable(WebSocket: SocketConstructor, dispatcher: Dispatcher): SocketConstructor {
   return class extends WebSocket {

@@ -9,7 +9,7 @@ import { readServerPacket } from '../server-packets.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL, type SocketLike, SUBPROTOCOL } from './socket.ts';
 import type { Token } from './token.ts';
 
-/** What becomes of a transport. */
+/** Events of a transport. */
 export interface TransportEvents {
   online(login: LoginA): void;
   packet(packet: ServerPacket): void;
@@ -23,7 +23,7 @@ export interface TransportEvents {
  */
 type State = 'opening' | 'open' | 'closing' | 'ended';
 
-/** What an event of a WebSocket says, looked at before it is used. */
+/** An event of a WebSocket, before its fields are checked. */
 type Said = Partial<Record<'data' | 'code' | 'reason', unknown>> | undefined;
 
 /** One WebSocket from its opening to its end: logs in, notices when it is dead, reads packets. */
@@ -79,12 +79,12 @@ export class Transport {
     } catch (cause) {
       this.#state = 'closing';
       this.#context.fail('socket', 'the WebSocket did not send', cause);
-      // Not now: whoever sends may be in the middle of something.
+      // Not now: the caller may be in the middle of something.
       void Promise.resolve().then(() => this.abandon('send_failed'));
     }
   }
 
-  /** Is anybody at the other end? If not, `closed` follows soon. */
+  /** Checks that the other end answers. If not, `closed` follows soon. */
   probe(): void {
     const { clock, tuning } = this.#context;
     if (this.#state === 'opening') this.#opening.notLaterThan(clock.now() + tuning.lookTimeoutMs);
@@ -112,7 +112,7 @@ export class Transport {
     const socket = this.#socket;
     socket.addEventListener('open', () => this.#opened());
     socket.addEventListener('message', (event: Said) => this.#received(event?.data));
-    // An error says nothing that can be used, and a close follows it; some WebSockets throw when nobody listens.
+    // An error has no details, and a close follows it; some WebSockets throw without a listener.
     socket.addEventListener('error', () => undefined);
     socket.addEventListener('close', (event: Said) => {
       const code = typeof event?.code === 'number' ? event.code : CLOSE_ABNORMAL;
@@ -147,7 +147,7 @@ export class Transport {
     this.#login.stop();
   }
 
-  /** Nobody may be at the other end to agree: a close frame for the case, and then nothing is left of the socket. */
+  /** The other end may be gone: sends a close frame in case it is not, and ends the socket. */
   #cut(): void {
     this.#attempt(() => this.#socket.close(CLOSE_NORMAL));
     this.#attempt(() => this.#socket.terminate?.());

@@ -4,7 +4,7 @@ import { Deadlines } from '../timing/deadlines.ts';
 import { Failures } from './failures.ts';
 import { SerialByKey, type TaskResult } from './serial-by-key.ts';
 
-/** What a handler is called for. */
+/** A message or receipt for the handler. */
 export interface Item {
   /** The handler runs for the items of one key one after the other. */
   readonly key: string;

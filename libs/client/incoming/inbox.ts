@@ -19,30 +19,30 @@ export interface InboxPorts {
 }
 
 /**
- * Every message from its arrival to its confirmation (PROTOCOL: what a client must do, 4): handed to the application
- * once, however often and on whatever way it comes.
+ * Every message from its arrival to its confirmation (PROTOCOL: what a client must do, 4): the application gets it once,
+ * however often it arrives, live or from the mailbox.
  *
- * In what order, and why: (1) the message is written to the inbox in storage; (2) the application's handler runs; (3)
- * when it is through, one atomic `strict` write takes the message out of the inbox and its name into the seen set;
- * (4) only then is it confirmed to the server. If the handler throws, the inbox entry is dropped, nothing is marked
- * and nothing confirmed: the server keeps the message and brings it again. The handler is not called for it before its
- * pause is over ({@link Failures}), unless the server brings it live.
+ * The order is:
  *
- * Whatever the moment at which the program dies, the message is with the server, in the inbox, or with the
- * application: nothing is lost (G1). A message whose name is in the seen set is not handed on again (G2). What no
- * order of writes can tell apart is a program that died just before its handler took effect and one that died just
- * after; between losing the message and handing it on again, flagged, this chooses the second: at the next start what
- * is left in the inbox is handed on with `again`. So an application with effects that must not happen twice need only
- * look twice at messages with that mark, which are at most those under way or put aside when the program died; one that keeps its
- * messages in the same database, behind a Storage of its own, sees there what it has. Marking the name as seen before
- * the handler runs would turn the same moment into a loss that nobody notices.
+ * 1. The message is written to the inbox in the storage.
+ * 2. The application's handler runs.
+ * 3. One atomic `strict` write deletes the message from the inbox and adds its name to the seen set.
+ * 4. The client confirms it to the server.
  *
- * What is kept ({@link putAside}) is the exception to "the server keeps it". The server hands out the oldest entries of a
- * mailbox, and no others: as many messages as fill a page that the handler fails on would hide all others for ever. They
- * are written to storage (`strict`), confirmed, and tried again from here, also by the next run. That is what
- * `delivered` promises: this device has the message, and its application gets it. So it is done only where nothing else
- * lets the mailbox be read on, and for `maxPutAside` messages at most. In a storage that does not outlive the program it
- * is worth as much as that storage.
+ * If the handler throws, the inbox entry is deleted and nothing is confirmed: the server keeps the message and sends it
+ * again. The handler does not get it before its pause is over ({@link Failures}), unless the server sends it live.
+ *
+ * Whenever the program dies, the message is with the server, in the inbox, or with the application: no message is lost
+ * (G1). A message in the seen set is not delivered again (G2). No order of writes can tell a program that died just before
+ * its handler took effect from one that died just after. The client then delivers the message again, marked `again`, at
+ * the next start. An application whose effects must not happen twice need only check messages with this mark. To mark a
+ * message as seen before the handler runs would lose it in the same moment, without notice.
+ *
+ * {@link putAside} is the exception to "the server keeps it". The server returns only the oldest entries of a mailbox: a
+ * full page of messages that the handler fails on would hide all others. The client writes them to the storage (`strict`),
+ * confirms them, and tries them again itself, also in the next run. `delivered` stays true: this device has the message,
+ * and its application gets it. The client does this only when the mailbox cannot be read on otherwise, and for
+ * `maxPutAside` messages at most. In a storage that does not outlive the program they are lost with it.
  */
 export class Inbox {
   readonly #context: Context;
@@ -153,7 +153,7 @@ export class Inbox {
     } else onResult('later');
   }
 
-  /** Resolves when nothing of it is at work in the storage, the writes apart. Call {@link stop} before. */
+  /** Resolves when all reads of the storage have ended. Call {@link stop} before. */
   async ended(): Promise<void> {
     await this.#checking;
     await this.seen.ended();

@@ -11,13 +11,12 @@ export interface LiveBufferPorts {
 }
 
 /**
- * Holds live messages back after a login, until what lies in the mailbox has been handed on: that is older (PROTOCOL:
- * what a client must do, 5).
+ * Holds live messages back after a login until the mailbox, whose messages are older, has been read (PROTOCOL: what a client
+ * must do, 5).
  *
- * Bounded in number, by the gateway's receive window (and a limit of ours), and in time: what waits must still be
- * answered within the gateway's ackTimeoutMs. When the time is over, live messages go through; those of senders who still
- * have older ones in the mailbox overtake them then. Without a handler nothing goes through, and what is more than the
- * limit is left to the server.
+ * Bounded in number, by the gateway's receive window and by `maxHeld`; messages beyond it are left to the server. Bounded
+ * in time, because the gateway expects answers within ackTimeoutMs: then live messages pass, and overtake older ones of
+ * the same sender in the mailbox. Without a handler no message passes.
  */
 export class LiveBuffer {
   readonly #ports: LiveBufferPorts;

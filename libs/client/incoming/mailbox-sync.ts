@@ -32,26 +32,25 @@ interface Page {
   readonly connection: number;
   readonly size: number;
   readonly more: boolean;
-  /** As much as one answer can hold: asking for more entries would not show what is behind them. */
+  /** The largest answer: a higher limit would not show the entries behind these. */
   readonly full: boolean;
-  /** The answer to an earlier question. */
+  /** The answer to an earlier offline:R. */
   readonly outdated: boolean;
-  /** Entries whose result is not known; a slow one counts as known. */
+  /** Entries whose result is not known; `slow` is a result. */
   open: number;
   failed: number;
-  /** Entries that are not handed on. */
+  /** Entries that the application does not have. */
   readonly stuck: Set<Entry>;
 }
 
 /**
- * Empties the mailbox (PROTOCOL: what a client must do, 5): after every login, at a hint, and while there is more; one
- * page at a time. Each entry is confirmed once the application has it; what it could not take stays in the mailbox and
- * is asked for again after a while.
+ * Reads the mailbox until it is empty (PROTOCOL: what a client must do, 5): after every login, at a hint, and while there
+ * is more; one page at a time. It confirms each entry once the application has it. Entries that failed stay in the mailbox
+ * and are read again later.
  *
- * The next page is asked for when the result of each entry of this one is known. If some failed just now, there is a pause
- * before: the application may be down, and should not fail on the whole mailbox. What stays is at the head of the
- * mailbox from then on; so more entries are asked for, to look beyond it. If half of a full page stays, it is put
- * aside (`putAsideMessage`).
+ * It asks for the next page when the result of each entry of this page is known. If some failed just now, it waits first:
+ * the application may be down, and should not fail on the whole mailbox. Entries that stay are at the head of the mailbox,
+ * so it asks for more entries, to read beyond them. If half of a full page stays, it puts them aside.
  */
 export class MailboxSync {
   readonly #context: Context;

@@ -1,12 +1,12 @@
 /**
- * The ack:R that were sent on this connection and not answered by ack:A yet: what close() waits for. None is ever sent
- * again: what was not confirmed comes again by itself (PROTOCOL: what a client must do, 4).
+ * The ack:R of this connection that have no ack:A yet; close() waits for them. The client never sends one again: a message
+ * that was not confirmed comes again (PROTOCOL: what a client must do, 4).
  */
 export class PendingAcks {
   readonly #open = new Set<string>();
   readonly #settled: () => void;
 
-  /** @param settled called when none is open any more */
+  /** @param settled called when none is left */
   constructor(settled: () => void) {
     this.#settled = settled;
   }

@@ -4,7 +4,7 @@ export type TaskResult = { readonly ok: true } | { readonly ok: false; readonly 
 
 interface Queue<T> {
   readonly waiting: T[];
-  /** A task of it has not ended. */
+  /** Its task has not ended. */
   busy: boolean;
 }
 
@@ -51,12 +51,12 @@ export class SerialByKey<T> {
     for (const [name, queue] of this.#queues) this.#advance(name, queue);
   }
 
-  /** Takes out what waits in a queue, behind the task that runs. */
+  /** Removes the items that wait behind the task that runs. @returns them */
   take(name: string): T[] {
     return this.#queues.get(name)?.waiting.splice(0) ?? [];
   }
 
-  /** Pauses for good. @returns what was waiting */
+  /** Starts no more tasks. @returns the items that waited */
   drop(): T[] {
     this.#paused = true;
     return [...this.#queues.values()].flatMap(({ waiting }) => waiting.splice(0));

@@ -18,7 +18,7 @@ export interface OutboxPorts extends Pick<OutgoingActions, 'changed' | 'listener
 
 /**
  * Every message from send() to its ack:N (PROTOCOL: what a client must do, 1 to 3): in storage before it is sent, and
- * until its fate is known. When it is sent is the {@link Sender}'s business.
+ * until its state is final. The {@link Sender} decides when it is sent.
  */
 export class Outbox {
   readonly waiters = new Waiters();
@@ -31,7 +31,7 @@ export class Outbox {
   readonly #recent = new RecentMessages();
   /** Messages that are not written yet: it is not known whether they belong into this storage. Undefined once it is. */
   #unwritten: Map<string, Outgoing> | undefined = new Map();
-  /** What is behind this position was added while it was not known whether it belongs here. */
+  /** Entries behind this position were added before it was known whether they belong here. */
   #ownUpTo = 0;
   /** Position of the newest entry. */
   #last = 0;
@@ -49,14 +49,14 @@ export class Outbox {
     };
   }
 
-  /** Messages whose fate is not known, oldest first: `sending`, `sent` and `stored`. */
+  /** Messages without a final state, oldest first: `sending`, `sent` and `stored`. */
   list(): Outgoing[] {
     const followed = this.#recent.open().filter(({ state }) => state !== 'failed');
     const entries = [...this.#entries.values()].sort((a, b) => a.n - b.n);
     return [...followed, ...entries.map(({ message }) => message), ...(this.#unwritten?.values() ?? [])];
   }
 
-  /** Takes over what the last run left; what is held follows after it, once it is released. */
+  /** Takes over the entries of the last run; held messages follow after them, once they are released. */
   load(stored: readonly StoredOutgoing[]): void {
     for (const record of stored) this.#restore(record, this.#unwritten?.get(record.id));
     this.#ownUpTo = this.#last;
@@ -68,7 +68,7 @@ export class Outbox {
     this.#ownUpTo = Math.min(this.#ownUpTo, this.#last);
   }
 
-  /** What is held is written, and what is added from now on. @param own it belongs here, beyond doubt */
+  /** Writes the held messages, and those that are added from now on. @param own they certainly belong here */
   release(own: boolean): void {
     if (own) this.#ownUpTo = Infinity;
     const held = this.#unwritten ?? new Map<string, Outgoing>();
@@ -76,7 +76,7 @@ export class Outbox {
     for (const message of held.values()) this.#enter(message);
   }
 
-  /** What was added in doubt does not belong here, though it may have been written meanwhile. */
+  /** Messages that were added in doubt do not belong here, though they may be written: takes them out. */
   disown(reason: string): void {
     const added = [...this.#entries.values()].filter(({ n }) => n > this.#ownUpTo);
     for (const message of [...added.map((entry) => entry.message), ...(this.#unwritten?.values() ?? [])]) {
@@ -110,12 +110,12 @@ export class Outbox {
     this.#sender.offline();
   }
 
-  /** What waited in the mailbox, receipts among it, has been read. */
+  /** The mailbox, with its receipts, has been read. */
   mailboxRead(): void {
     this.#sender.mailboxRead();
   }
 
-  /** msg:A. One that comes after the caller gave up puts the message back: its fate is the server's now. */
+  /** msg:A. After the caller gave up, it puts the message back: the server is responsible for it now. */
   accepted(id: string, at: number): void {
     const entry = this.#entries.get(id);
     if (!entry) {
@@ -151,8 +151,8 @@ export class Outbox {
   }
 
   /**
-   * The server refused its msg:R for good: it is not sent again by itself. One that was accepted before stays `sent`,
-   * only its retransmission ends.
+   * The server refused its msg:R permanently: the client does not send it again. A message that was accepted before stays
+   * `sent`; only its retransmission ends.
    */
   refusedForGood(id: string, reason: string): void {
     const message = this.#entries.get(id)?.message;
@@ -172,7 +172,7 @@ export class Outbox {
     return this.#entries.get(id)?.message ?? this.#unwritten?.get(id) ?? this.#recent.get(id);
   }
 
-  /** send() with an id that is known: the same message once more is no second message. */
+  /** send() with a known id: the same message again, not a second one. */
   #again(known: Outgoing, { id, to, bodyText }: OutgoingFields): OutgoingMessage {
     if (known.to !== to || (known.bodyText !== '' && known.bodyText !== bodyText)) {
       throw new TypeError(`another message has the id ${id}`);

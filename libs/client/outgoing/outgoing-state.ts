@@ -1,18 +1,29 @@
 /**
  * What the sender knows of a message (PROTOCOL: what a client must do, 3):
  * - `sending`: not accepted yet
- * - `sent`: accepted (msg:A); the server alone is responsible from here on
- * - `stored`: the receiver is away, it waits in the mailbox
+ * - `sent`: accepted (msg:A); only the server is responsible from here on
+ * - `stored`: the receiver is away, the message waits in the mailbox
  * - `delivered`: a device of the receiver confirmed it
  * - `rejected`: the server will not deliver it
  * - `failed`: the user gave up before it was accepted, or the server refused it
+ *
+ * Events and transitions:
+ *
+ *     sending ───────────────── given up ──▶ failed
+ *     failed ────────────────── retried ───▶ sending
+ *     sending, failed ───────── accepted ──▶ sent
+ *     sending, failed, sent ─── stored ────▶ stored
+ *     all but the final ones ── delivered ─▶ delivered (final)
+ *     all but the final ones ── rejected ──▶ rejected (final)
+ *
+ * Every other event changes nothing.
  */
 export type OutgoingState = 'sending' | 'sent' | 'stored' | 'delivered' | 'rejected' | 'failed';
 
-/** What can happen to a message. */
+/** Events of a message. */
 export type OutgoingEvent = 'accepted' | 'stored' | 'delivered' | 'rejected' | 'given up' | 'retried';
 
-/** How far a state is on the way; a message never goes back. `failed` is no knowledge of the server's at all. */
+/** The order of the states; a message never goes back. For `failed` the server has said nothing. */
 const RANK: Record<OutgoingState, number> = {
   failed: 0,
   sending: 0,
@@ -32,8 +43,8 @@ const TARGET: Record<OutgoingEvent, OutgoingState> = {
 };
 
 /**
- * The state after an event. Only `sending` can become `failed`, and a message that the server spoke of after all goes
- * on from `failed`: the truth wins over what was assumed. What would be a step back changes nothing.
+ * The state after an event. A `failed` message that the server confirms after all goes on: the server knows better. An
+ * event that would be a step back changes nothing.
  */
 export function nextState(state: OutgoingState, event: OutgoingEvent): OutgoingState {
   const target = TARGET[event];

@@ -3,7 +3,7 @@ import { SendError } from '../errors.ts';
 import { nextState, prospect, type OutgoingEvent, type OutgoingState } from './outgoing-state.ts';
 import type { Waiters } from './waiters.ts';
 
-/** A message on its way out, and what is known of it. */
+/** An outgoing message and its state. */
 export interface OutgoingMessage {
   /** Unique among the messages of this user. */
   readonly id: string;
@@ -11,7 +11,7 @@ export interface OutgoingMessage {
   readonly to: string;
   /** The application's own counter, where it gave one. */
   readonly seq: number | undefined;
-  /** What is known of it now. */
+  /** Its state as far as the client knows. */
   readonly state: OutgoingState;
   /** Why it is `failed` or `rejected`. */
   readonly reason: string | undefined;
@@ -31,7 +31,7 @@ export interface OutgoingMessage {
   accepted(): Promise<OutgoingState>;
   /** Resolves once it is in `state` or further. @throws SendError when it failed, or was rejected before that */
   reached(state: 'sent' | 'stored' | 'delivered'): Promise<OutgoingState>;
-  /** Resolves once its fate is known (`delivered` or `rejected`). @throws SendError when it failed */
+  /** Resolves once its state is final (`delivered` or `rejected`). @throws SendError when it failed */
   settled(): Promise<OutgoingState>;
   /** Gives up. Only a message that is still `sending` can be given up. @returns whether it is `failed` now */
   cancel(): boolean;
@@ -39,7 +39,7 @@ export interface OutgoingMessage {
   retry(): boolean;
 }
 
-/** What a message asks of the outbox. */
+/** What a message needs of the outbox. */
 export interface OutgoingActions {
   giveUp(message: Outgoing, reason: string): void;
   retry(message: Outgoing): void;
@@ -114,7 +114,7 @@ export class Outgoing implements OutgoingMessage {
   }
 
   /**
-   * Takes note of what happened (see {@link nextState}).
+   * Applies an event (see {@link nextState}).
    *
    * @param at the server's time of it
    * @returns whether the state changed

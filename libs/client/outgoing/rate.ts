@@ -20,7 +20,7 @@ export class RateLimit {
     this.#at = now;
   }
 
-  /** Takes the right to send one packet. @returns 0 when it has it, else in how many milliseconds to ask again */
+  /** Takes a token for one packet. @returns 0, or in how many milliseconds to ask again */
   take(now: number): number {
     if (this.#burst === Infinity) return 0;
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);

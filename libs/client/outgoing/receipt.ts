@@ -1,10 +1,10 @@
-/** What the outbox reads of a receipt: an ack:N, or one from the mailbox. */
+/** A receipt: an ack:N, or one from the mailbox. */
 export interface Receipt {
   /** The message that it is about. */
   readonly id: string;
   /** The user that the message was for. */
   readonly to: string;
-  /** What became of the message. */
+  /** The state of the message. */
   readonly state: 'stored' | 'delivered' | 'rejected' | 'read';
   /** The server's time, milliseconds since the Unix epoch. */
   readonly at: number;

@@ -1,6 +1,6 @@
 import type { Outgoing } from './outgoing.ts';
 
-/** At least so many of the newest messages of each kind are remembered, and at most twice as many. */
+/** How many of the newest messages of each kind are remembered at least; at most twice as many. */
 const REMEMBERED = 10_000;
 
 /** The newest messages, by id. Forgets a whole generation at a time: taking the oldest out of a Map gets slow. */

@@ -5,7 +5,7 @@ import { Deadlines } from '../timing/deadlines.ts';
 import { Heap } from './heap.ts';
 import { RateLimit } from './rate.ts';
 
-/** What the sender keeps of an outbox entry. Only the sender changes these fields. */
+/** The sender's part of an outbox entry. Only the sender changes these fields. */
 export interface Sendable {
   /** Position in the outbox. */
   readonly n: number;
@@ -35,16 +35,16 @@ const MAILBOX_FIRST_MS = 10_000;
 const byPosition = ({ n }: Sendable) => n;
 
 /**
- * Decides which outbox entry goes on the wire when (PROTOCOL: what a client must do, 2): in the original order, only
- * while a session is there, within its window and rate; again when the server refused it for now, and when no ack:N came in time. When the connection came
- * back, what has no msg:A goes at once. What has its msg:A waits for its own timer, and for the mailbox to be read: its
- * receipt may be in there. Otherwise each reconnect would send the whole outbox, and a late copy could reach a receiver
- * who has forgotten the first.
+ * Decides when each outbox entry is sent (PROTOCOL: what a client must do, 2): in the original order, only in a session,
+ * within its window and rate; again when the server refused it for now, or when no ack:N came in time. After a reconnect,
+ * entries without msg:A go at once. Entries with msg:A wait for their own timer, and until the mailbox is read, which may
+ * hold their receipts. Otherwise each reconnect would send the whole outbox, and a late copy could reach a receiver that
+ * has forgotten the first.
  */
 export class Sender<E extends Sendable> {
   readonly #context: Context;
   readonly #transmit: (entry: E) => boolean;
-  /** What waits to be sent. Entries that no longer do (`queued` is false) are skipped when they come up. */
+  /** Entries that wait to be sent. Those that no longer do (`queued` is false) are skipped. */
   readonly #queue = new Heap<E>(byPosition);
   /** Refused entries; the oldest is the barrier. Those accepted since are skipped. */
   readonly #barriers = new Heap<E>(byPosition);
@@ -71,7 +71,7 @@ export class Sender<E extends Sendable> {
     this.#resume = new Alarm(clock, () => this.#pump());
   }
 
-  /** A session is there: what is not accepted is sent, in order; what is waits for its timer. */
+  /** A session begins: sends the entries that are not accepted, in order; accepted ones wait for their timer. */
   online(limits: { sendWindow: number; ratePerS: number }, entries: Iterable<E>): void {
     this.offline();
     this.#window = Math.max(1, limits.sendWindow);
@@ -89,14 +89,14 @@ export class Sender<E extends Sendable> {
     this.#pump();
   }
 
-  /** What waited in the mailbox for this client has been read. */
+  /** The mailbox has been read. */
   mailboxRead(): void {
     this.#mailboxBy = 0;
     for (const entry of this.#late) this.enqueue(entry);
     this.#late.clear();
   }
 
-  /** No session, or one that is about to end: nothing is sent. */
+  /** No session, or one that is about to end: sends nothing. */
   offline(): void {
     this.#rate = undefined;
     this.#awaiting = 0;
@@ -188,7 +188,7 @@ export class Sender<E extends Sendable> {
     this.#overdue.set(entry, this.#mailboxBy);
   }
 
-  /** Sends what may be sent now. */
+  /** Sends the entries that may be sent now. */
   #pump(): void {
     for (let entry = this.#head(); entry && this.#rate; entry = this.#head()) {
       if (entry.n > this.#barrier() || (this.#awaiting >= this.#window && !entry.awaiting)) return;

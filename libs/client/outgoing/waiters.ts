@@ -1,7 +1,7 @@
 import type { Unsubscribe } from '../emitter.ts';
 import { type ClientError, closedError } from '../errors.ts';
 
-/** Whoever waits for a message, so that all can be told when nothing more will come of it: every promise ends. */
+/** The promises that wait for a message. Every one ends: when the client closes, they reject. */
 export class Waiters {
   readonly #all = new Set<(error: ClientError) => void>();
   /** Why nothing comes any more. */

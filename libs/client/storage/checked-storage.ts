@@ -3,13 +3,13 @@ import { Alarm, type Clock } from '../timing/clock.ts';
 import { ClientError } from '../errors.ts';
 import { type Check, list, object, optional, type Shape, text } from '../shapes.ts';
 
-/** How long a storage may take to answer, milliseconds. Then somebody is told, and what was only read is given up. */
+/** How long a storage may take to answer, milliseconds. Then the client reports it, and a read fails. */
 const SLOW_MS = 10_000;
 
 /**
- * The storage that the application gave, taken for what it is: code that may throw, answer nonsense, answer late or not
- * at all. Whatever it does becomes a promise that resolves with what the contract says, or rejects. Only a write or
- * load() may stay without an end, because nobody knows what becomes of it; that is reported.
+ * The storage of the application, whose code may throw, or answer wrongly, late or never. Every call becomes a promise that
+ * resolves as the contract says, or rejects. Only a write or load() may never end, because its result is not known; the
+ * client reports that.
  */
 export class CheckedStorage implements Storage {
   readonly #storage: Storage;

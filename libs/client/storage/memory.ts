@@ -5,17 +5,17 @@ interface SeenName {
   readonly seenAt: number;
 }
 
-/** What a MemoryStorage may be told. */
+/** Options of {@link MemoryStorage}. */
 export interface MemoryStorageOptions {
-  /** Most seen names kept, however young: memory has an end. */
+  /** Most seen names kept, also of young ones: memory is limited. */
   maxSeen?: number;
 }
 
 const DEFAULT_MAX_SEEN = 1_000_000;
 
 /**
- * Keeps everything in memory: for tests, and for programs whose messages need not survive them. It can be handed to
- * the next client after its last one was closed, as a durable storage can.
+ * Keeps everything in memory: for tests, and for programs whose messages need not survive them. The next client can use it
+ * after the last one was closed.
  */
 export class MemoryStorage implements Storage {
   readonly #maxSeen: number;
@@ -65,7 +65,7 @@ export class MemoryStorage implements Storage {
     return Promise.resolve();
   }
 
-  /** A storage as another process would find it now: the state, without the object. */
+  /** A copy, as another process would find the storage now. */
   clone(): MemoryStorage {
     const copy = new MemoryStorage({ maxSeen: this.#maxSeen });
     copy.#owner = this.#owner;

@@ -14,13 +14,13 @@ const emptyBatch = (): Batch => ({ changes: [], done: [], durability: 'relaxed' 
 
 /**
  * Writes to the storage as group commit: while one write is under way the next changes gather, and go as one. A busy
- * client thus shares one fsync among many messages, and an idle one waits for nobody. Changes are applied and
+ * client thus shares one fsync among many messages, and an idle one does not wait. Changes are applied and
  * answered in the order they were given.
  */
 export class WriteBatcher {
   readonly #storage: Storage;
   #next = emptyBatch();
-  /** Of writes that failed, what must not stay undone, by what it is about: it goes first in the next write. */
+  /** Changes of failed writes that must not get lost, by their subject: they go first in the next write. */
   #owed = new Map<string, Change>();
   #running: Promise<void> | undefined;
   #closed = false;
@@ -39,7 +39,7 @@ export class WriteBatcher {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when everything given so far, and what follows from it at once, is written. What comes later is not. */
+  /** Resolves when all changes so far, and those that follow from them at once, are written. Ignores later changes. */
   async close(): Promise<void> {
     while (this.#running) await this.#running;
     this.#closed = true;
@@ -47,7 +47,7 @@ export class WriteBatcher {
   }
 
   async #run(): Promise<void> {
-    // What is given in the same turn of the event loop goes together.
+    // Changes of the same turn of the event loop go together.
     await Promise.resolve();
     while (this.#next.changes.length > 0) {
       const batch = this.#next;
@@ -70,7 +70,7 @@ export class WriteBatcher {
     }
   }
 
-  /** A message that was given up must not go out in the next run, nor what comes after in the name of somebody else. */
+  /** The next run must not send a message that was given up, nor send messages in the name of another user. */
   #owe(change: Change): void {
     if (change.do === 'owner.set') this.#owed.set(change.do, change);
     if (change.do !== 'outbox.delete' && change.do !== 'inbox.delete') return;
