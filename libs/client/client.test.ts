@@ -35,7 +35,7 @@ describe('the six packets', () => {
     expect(client.outbox()).toEqual([]);
   });
 
-  test('a message comes in, is handed on, and confirmed', async () => {
+  test('a message comes in, is delivered, and confirmed', async () => {
     const { client, connection } = await online();
     const messages: IncomingMessage[] = [];
     client.onMessage((message) => messages.push(message));
@@ -83,7 +83,7 @@ describe('when one of the six packets is lost', () => {
     expect(connection.take('offline:A')).toEqual({ type: 'offline:A', keys: ['k1'] });
   });
 
-  test('ack:R: the message comes again, is confirmed again, and not handed on again', async () => {
+  test('ack:R: the message comes again, is confirmed again, and not delivered again', async () => {
     const { client, connection } = await online();
     const messages: IncomingMessage[] = [];
     client.onMessage((message) => messages.push(message));
@@ -94,7 +94,7 @@ describe('when one of the six packets is lost', () => {
     expect(messages.length).toBe(1);
   });
 
-  test('ack:A: nothing follows, for nobody waits for it', async () => {
+  test('ack:A: nothing follows, because nothing waits for it', async () => {
     const { client, clock, connection } = await online();
     client.onMessage(() => undefined);
     await connection.send(msgN('m1'));
@@ -207,7 +207,7 @@ describe('failed', () => {
     expect(inTime.state).toBe('sent');
   });
 
-  test('is not sent again by itself, not even by the next run', async () => {
+  test('is not sent again, also not by the next run', async () => {
     const { client, clock, connection, storage, gateway } = await online();
     const message = client.send('bob', 1, { id: 'm1' });
     await settle();
@@ -264,7 +264,7 @@ describe('failed', () => {
     expect(message.state).toBe('stored');
   });
 
-  test('when the server refuses it for good, with its code; also one that this client does not know', async () => {
+  test('when the server refuses it permanently, with its code; also a code that this client does not know', async () => {
     const { client, clock, connection, errors } = await online();
     const one = client.send('bob', 1, { id: 'm1' });
     const two = client.send('bob', 2, { id: 'm2' });
@@ -372,7 +372,7 @@ describe('send', () => {
     expect(connection.take('msg:R').body).toEqual({ text: 'before' });
   });
 
-  test('the same id once more is the same message; with another content it is a mistake', async () => {
+  test('the same id again is the same message; with another content it is a mistake', async () => {
     const { client, connection } = await online();
     const message = client.send('bob', 1, { id: 'm1' });
     expect(client.send('bob', 1, { id: 'm1' })).toBe(message);

@@ -39,7 +39,7 @@ export class PacketRouter {
   readonly #mailbox: MailboxSync;
   readonly #pendingAcks: PendingAcks;
   #loaded = false;
-  /** Messages that the last run did not deliver. A user who is known to be another one must not see them. */
+  /** Messages that the last run did not deliver. Another user must not see them. */
   #unread: readonly StoredIncoming[] | undefined;
   /** Counts sessions: an ack:R is valid only on the session of its msg:N. */
   #session = 0;
@@ -222,7 +222,7 @@ export class PacketRouter {
     if (type === 'ack:R') this.#pendingAcks.answered(from, id);
     if (type === 'msg:R') {
       if (temporary) outbox.refused(id);
-      else outbox.refusedForGood(id, code);
+      else outbox.refusedPermanently(id, code);
     }
     if (type === 'offline:R') {
       if (temporary) mailbox.refused();

@@ -148,7 +148,7 @@ describe('a refused token', () => {
 });
 
 describe('closes that this client does not know', () => {
-  test.each([4400, 4402, 4403, 4409, 4410, 4449])('%s is for good', (code) => {
+  test.each([4400, 4402, 4403, 4409, 4410, 4449])('%s is final', (code) => {
     expect(isFinalClose(code)).toBe(true);
   });
 
@@ -167,7 +167,7 @@ describe('closes that this client does not know', () => {
     expect(gateway.connections.length).toBe(1);
   });
 
-  test('a bye of another reason and without a time is for good, with a time it is not', async () => {
+  test('a bye of another reason is final without a time, not with one', async () => {
     const gone = await online();
     await gone.connection.send({ type: 'bye', reason: 'revoked' });
     expect(gone.client.status).toEqual({ state: 'closed', code: 4403, reason: 'revoked' });

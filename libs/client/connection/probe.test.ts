@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { settle } from '../testing/manual-clock.ts';
 import { comeOnline, online, setup } from '../testing/setup.ts';
 
-/** reconnect() where there is a connection already: it looks whether somebody is at the other end. */
+/** reconnect() where there is a connection already: it checks that the other end answers. */
 
 const LOOK_MS = 3_000;
 const pings = { tuning: { pingIntervalMs: 25_000, pongTimeoutMs: 10_000 } };

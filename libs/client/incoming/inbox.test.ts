@@ -67,7 +67,7 @@ describe('PROTOCOL, what a client must do, 4: the application gets a message onc
     connection.take('ack:R');
   });
 
-  test('a duplicate is confirmed and not handed on: while the handler runs, after it, and of another sender', async () => {
+  test('a duplicate is confirmed and not delivered: while the handler runs, after it, and of another sender', async () => {
     const handler = gate();
     const handed: string[] = [];
     const { connection } = await receiving(({ id, from }) => {
@@ -84,7 +84,7 @@ describe('PROTOCOL, what a client must do, 4: the application gets a message onc
     expect(handed).toEqual(['bob m1', 'carol m1']);
   });
 
-  test('live and from the mailbox at once: handed on once, confirmed both ways', async () => {
+  test('live and from the mailbox at once: delivered once, confirmed both ways', async () => {
     const handler = gate();
     const handed: string[] = [];
     const { connection } = await receiving(({ id }) => {
@@ -223,7 +223,7 @@ describe('a program that dies', () => {
     never.open();
   });
 
-  test('after everything: nothing is handed on again', async () => {
+  test('after everything: nothing is delivered again', async () => {
     const storage = new MemoryStorage();
     const first = await online({ storage });
     first.client.onMessage(() => undefined);
@@ -248,7 +248,7 @@ describe('a handler that fails', () => {
     ],
     ['rejects', () => Promise.reject(new Error('boom'))],
   ])(
-    'and %s: reported, not confirmed, not seen; handed on when the server brings it again',
+    'and %s: reported, not confirmed, not seen; delivered when the server brings it again',
     async (_how, fail) => {
       let calls = 0;
       const { connection, errors, storage } = await receiving(() => (++calls === 1 ? fail() : undefined));
@@ -273,7 +273,7 @@ describe('a handler that fails', () => {
 });
 
 describe('storage that fails', () => {
-  test('before the handler: not handed on, not confirmed', async () => {
+  test('before the handler: not delivered, not confirmed', async () => {
     const handed: string[] = [];
     const { connection, errors, storage } = await receiving(({ id }) => handed.push(id));
     storage.broken = new Error('disk full');
@@ -284,7 +284,7 @@ describe('storage that fails', () => {
     storage.broken = undefined;
   });
 
-  test('after the handler: not confirmed, not handed on again; confirmed once it is written', async () => {
+  test('after the handler: not confirmed, not delivered again; confirmed once it is written', async () => {
     let calls = 0;
     const { connection, errors, storage } = await receiving(() => {
       calls++;
@@ -299,7 +299,7 @@ describe('storage that fails', () => {
     expect(calls).toBe(1);
   });
 
-  test('when asked for what was seen: not handed on, not confirmed', async () => {
+  test('when asked for what was seen: not delivered, not confirmed', async () => {
     const handed: string[] = [];
     const { connection, errors, storage } = await receiving(({ id }) => handed.push(id));
     storage.seen = () => Promise.reject(new Error('io'));
@@ -328,7 +328,7 @@ describe('close', () => {
 });
 
 describe('order and bounds', () => {
-  test('the messages of one sender are handed on one after the other, in the order they came', async () => {
+  test('the messages of one sender are delivered one after the other, in the order they came', async () => {
     const log: string[] = [];
     const gates = new Map<string, ReturnType<typeof gate>>();
     const { connection } = await receiving(({ id }) => {

@@ -77,7 +77,7 @@ export class Inbox {
     });
   }
 
-  /** How many messages are under way to the application or to its confirmation. */
+  /** how many messages are not handled or not confirmed. */
   get active(): number {
     return [...this.#entries.values()].filter(({ unrecorded, delayed }) => !unrecorded && !delayed).length;
   }

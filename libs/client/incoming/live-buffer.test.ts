@@ -53,7 +53,7 @@ describe('a receiver comes back while its sender goes on', () => {
     expect(handed).toEqual(['m1', 'm3', 'm2']);
   });
 
-  test('a mailbox that does not answer: handed on all the same, and answered in time', async () => {
+  test('a mailbox that does not answer: delivered all the same, and answered in time', async () => {
     const { connection, clock, handed } = await loggedIn();
     await connection.send(live(1), live(2));
     await clock.advance(4_900);
@@ -73,7 +73,7 @@ describe('a receiver comes back while its sender goes on', () => {
     expect(handed.slice(0, 3)).toEqual(['m1', 'm2', 'm3']); // m4 is more than maxHeld: the server keeps it
   });
 
-  test('a session that is about to end: what waits is handed on in its time, or by the next', async () => {
+  test('a session that is about to end: what waits is delivered in its time, or by the next', async () => {
     const { connection, clock, handed } = await loggedIn();
     await connection.send(live(1), { type: 'bye', reason: 'draining', reconnectAfterMs: 60_000 }, live(2));
     await clock.advance(5_000);
@@ -150,7 +150,7 @@ describe('a handler that is set late', () => {
     expect(handed).toEqual(['m1', 'm2', 'm3']);
   });
 
-  test('much later: the live ones went to the mailbox meanwhile; handed on once, in order', async () => {
+  test('much later: the live ones went to the mailbox meanwhile; delivered once, in order', async () => {
     const { client, connection, clock, handed } = await loggedIn({}, false);
     await connection.mailbox({ messages: [entry(1)] });
     await connection.send(live(2), live(3));

@@ -14,7 +14,7 @@ async function pulling(handler: (id: string) => unknown = () => undefined) {
 }
 
 describe('PROTOCOL, what a client must do, 5: the mailbox', () => {
-  test('is asked for after every login, handed on, confirmed with all keys, and asked again while there is more', async () => {
+  test('is asked for after every login, delivered, confirmed with all keys, and asked again while there is more', async () => {
     const handed: string[] = [];
     const { connection } = await pulling((id) => handed.push(id));
     expect(connection.take('offline:R')).toEqual({ type: 'offline:R', limit: 100 });
@@ -129,7 +129,7 @@ describe('a mailbox that cannot be read', () => {
     connection.take('offline:R');
   });
 
-  test('is not asked again when it is refused for good', async () => {
+  test('is not asked again after a permanent refusal', async () => {
     const { connection, clock, errors } = await pulling();
     connection.take('offline:R');
     await connection.send(refusal('offline:R', 'bad_packet'));
@@ -197,7 +197,7 @@ describe('an answer that comes twice, as after a failure of the broker', () => {
     ['at once', 0],
     ['a page later', 1],
   ])(
-    '%s: nothing is handed on twice, one question is open at a time, all of it is read',
+    '%s: nothing is delivered twice, one question is open at a time, all of it is read',
     async (_when, late) => {
       const handed: string[] = [];
       const { connection } = await pulling((id) => handed.push(id));

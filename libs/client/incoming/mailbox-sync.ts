@@ -64,7 +64,7 @@ export class MailboxSync {
   /** An offline:R has no answer yet. */
   #asked = false;
   #limit = 0;
-  /** Pages under way to the application. */
+  /** Pages whose entries have no result yet. */
   #pages = 0;
   /** A hint came meanwhile. */
   #again = false;

@@ -150,7 +150,7 @@ describe('messages that the handler fails on fill the head of the mailbox', () =
     ['a few large ones that fill a page', 8, 4],
     ['more than a page', 900, 500],
   ])(
-    '%s: others are handed on; what failed is tried again, ever more rarely',
+    '%s: others are delivered; what failed is tried again, ever more rarely',
     async (_what, many, pageSize) => {
       const handed = new Set<string>();
       const failures = new Map<string, number>();
@@ -175,7 +175,7 @@ describe('messages that the handler fails on fill the head of the mailbox', () =
     },
   );
 
-  test('what was put aside is handed on by the next run, marked, and only then gone from the storage', async () => {
+  test('what was put aside is delivered by the next run, marked, and only then gone from the storage', async () => {
     const storage = new MemoryStorage();
     const { pass, mailbox } = await reading(
       [...entries(0, 500), entry(500, 'carol')],
@@ -194,7 +194,7 @@ describe('messages that the handler fails on fill the head of the mailbox', () =
     expect((await next.storage.load()).inbox).toEqual([]);
   });
 
-  test('it is handed on in this run, too, once the handler can; with the number of failures', async () => {
+  test('it is delivered in this run, too, once the handler can; with the number of failures', async () => {
     let broken = true;
     const handed = new Map<string, number | undefined>();
     const { pass, mailbox, storage } = await reading(entries(0, 501), ({ id, failures }) => {

@@ -154,7 +154,7 @@ export class Outbox {
    * The server refused its msg:R permanently: the client does not send it again. A message that was accepted before stays
    * `sent`; only its retransmission ends.
    */
-  refusedForGood(id: string, reason: string): void {
+  refusedPermanently(id: string, reason: string): void {
     const message = this.#entries.get(id)?.message;
     if (!message) return;
     this.#remove(id, 'strict');
@@ -272,7 +272,7 @@ export class Outbox {
     const text = msgR(message);
     const fit = fits(text, this.#maxPacketBytes);
     if (fit) this.#context.send(text);
-    else this.refusedForGood(message.id, 'too_large');
+    else this.refusedPermanently(message.id, 'too_large');
     return fit;
   }
 }

@@ -151,7 +151,7 @@ describe('a start without a network', () => {
   });
 
   test.each(['owner known', 'new'])(
-    'nobody knows the user (%s storage): it is written soon',
+    'the user is not known (%s storage): it is written soon',
     async (kind) => {
       const storage = kind === 'new' ? new WatchedStorage() : await storageOfAlice();
       const made = setup({ storage, token: never });

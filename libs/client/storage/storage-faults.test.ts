@@ -88,7 +88,7 @@ describe('load()', () => {
     expect(made.gateway.connections.length).toBe(1);
   });
 
-  test('hangs: somebody is told, and close() ends', async () => {
+  test('hangs: onError is told, and close() ends', async () => {
     const { storage, hurt } = faulty('load', 'hangs');
     hurt();
     const made = setup({ storage });
@@ -139,7 +139,7 @@ describe('write()', () => {
     },
   );
 
-  test('hangs: nothing is sent, somebody is told, and close() ends', async () => {
+  test('hangs: nothing is sent, onError is told, and close() ends', async () => {
     const { storage, hurt } = faulty('write', 'hangs');
     const made = await online({ storage });
     hurt();
@@ -212,7 +212,7 @@ describe('trimSeen()', () => {
     ['is late', ['storage']],
     ['answers nonsense', []],
   ];
-  test.each(told)('%s: messages are handed on, and close() ends', async (fault, errors) => {
+  test.each(told)('%s: messages are delivered, and close() ends', async (fault, errors) => {
     const { storage, hurt, clock } = faulty('trimSeen', fault, NONSENSE.trimSeen[0]);
     hurt();
     const made = setup({ storage, clock });

@@ -12,7 +12,7 @@ export async function settle(): Promise<void> {
 
 /** A clock that stands still until it is told to go on. */
 export class ManualClock implements Clock {
-  /** How far the wall clock is off, milliseconds. */
+  /** Error of the wall clock, milliseconds. */
   wallOff = 0;
   #now = 0;
   #next = 0;

@@ -35,7 +35,7 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** When it rings, on the clock's `now()`; undefined when it is off. */
+  /** When it rings, on the clock's `now()`; undefined when it is not set. */
   get at(): number | undefined {
     return this.#at;
   }

@@ -25,7 +25,7 @@ const fail = () => {
   throw new Error('x');
 };
 
-/** Whatever the clock below does: `now()` is a number that grows, and timers fire once, at their time. */
+/** With any clock below, `now()` is a number that grows, and timers fire once, at their time. */
 describe.each<[string, (right: Clock) => Partial<Clock>]>([
   ['is right', () => ({})],
   ['now() throws', () => ({ now: fail })],
@@ -103,7 +103,7 @@ test('a clock that throws is told once', async () => {
   steady.watch({ leapt: () => undefined, failed: (cause) => errors.push(cause) });
   steady.now();
   steady.setTimeout(() => undefined, 10);
-  expect(errors.length).toBe(0); // whoever made the client must be able to listen first
+  expect(errors.length).toBe(0); // the application must be able to add its listener first
   await clock.advance(100);
   expect(errors.length).toBe(1);
 });
@@ -148,7 +148,7 @@ describe('sleep', () => {
       },
     ],
     [
-      'somebody sets the wall clock back by years',
+      'the wall clock is set back by years',
       (clock: ManualClock) => {
         clock.wallOff -= 10 * YEAR;
         return clock.advance(25_000);

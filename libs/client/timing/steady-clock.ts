@@ -9,28 +9,28 @@ const AGREE_MS = 24 * 60 * 60 * 1000;
 interface Timer {
   /** When it must fire, on `now()`. */
   readonly due: number;
-  /** What the clock below said when it was set. */
+  /** The time of the clock below when it was set. */
   readonly setAt: number;
   readonly run: () => void;
   handle: unknown;
 }
 
 export interface ClockEvents {
-  /** Much time has passed that no timer saw (a laptop that slept), or somebody set the wall clock. */
+  /** Much time has passed that no timer saw (a laptop that slept), or the wall clock was set. */
   leapt(): void;
-  /** The clock below threw. Told once. */
+  /** The clock below threw. Called once. */
   failed(cause: unknown): void;
 }
 
 /**
- * The clock of the whole client, on top of the platform's or the application's, and right where that one is not:
+ * The clock of the whole client, on top of the platform's or the application's. It corrects that clock:
  *
- * - `now()` never goes back and is always a number. It moves when a timer fires, also where the clock below stands
- *   still. Time asleep does not count, on any platform: when the process wakes, the timer that was due first fires,
- *   and the others have as long to go as before. So nothing that waits for an answer falls due all at once.
+ * - `now()` never goes back and is always a number. It moves when a timer fires, also while the clock below stands still.
+ *   Sleep does not count, on any platform: when the process wakes, the timer that was due first fires, and the others
+ *   have as long to go as before. So timeouts do not all fire at once.
  * - Each timer fires once, and not after it was cleared.
- * - `date()` is for what is written to storage: the wall clock or the server's, whichever is ahead, so that nothing
- *   looks older than it is. What is old is decided by the server's (see {@link SteadyClock.dates}).
+ * - `date()` is the time that is written to the storage: the later of the wall clock and the server's, so that nothing
+ *   looks older than it is. The server's clock decides what is old (see {@link SteadyClock.dates}).
  */
 export class SteadyClock implements Clock {
   readonly #below: Clock;
@@ -69,13 +69,13 @@ export class SteadyClock implements Clock {
     return this.dates().latest;
   }
 
-  /** login:A says what time it is. */
+  /** Takes the time of login:A. */
   serverTime(at: number): void {
     this.#serverOffset = at - this.now();
   }
 
   /**
-   * What day it is, milliseconds since the epoch: `latest` by the wall clock or the server's, whichever is ahead;
+   * The date, milliseconds since the epoch: `latest` by the wall clock or the server's, whichever is ahead;
    * `server` by the server's, once login:A told it. `agree`: they say the same.
    */
   dates(): { latest: number; server: number | undefined; agree: boolean } {
@@ -108,7 +108,7 @@ export class SteadyClock implements Clock {
   #fire(timer: Timer): void {
     if (!this.#timers.has(timer)) return;
     this.now();
-    // The clock below stands still or was set back, but a timer fired: so much time has passed at least.
+    // The clock below stands still or was set back, but a timer fired: at least its time has passed.
     if (this.#raw <= timer.setAt) this.#now = Math.max(this.#now, timer.due);
     this.#compareWall();
     if (this.#leapt) {
