@@ -7,7 +7,7 @@ import { createVirtualHost } from './harness/broker-admin.ts';
 import { createDatabase } from './harness/database-admin.ts';
 import { plant, type PlantedBug } from './harness/planted-bug.ts';
 
-const RUN: ChaosOptions = {
+const RUN: ChaosOptions<FaultName> = {
   seconds: 40,
   seed: 6,
   pairs: 10,
@@ -52,7 +52,7 @@ const PLANTED: {
   what: string;
   faults: FaultName[];
   only?: string;
-  load?: Partial<ChaosOptions>;
+  load?: Partial<ChaosOptions<FaultName>>;
   /** Needs a broker and a database of its own, which it can hurt. */
   ownServers?: boolean;
   bugs: (PlantedBug & { shows: RegExp })[];

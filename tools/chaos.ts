@@ -20,7 +20,9 @@ function faults(text: string): FaultName[] {
   return FAULT_NAMES.filter((fault) => wanted.some((name) => fault.startsWith(name)));
 }
 
-async function chaos(options: Omit<ChaosOptions, 'root' | 'patienceMs' | 'failing'>): Promise<void> {
+async function chaos(
+  options: Omit<ChaosOptions<FaultName>, 'root' | 'patienceMs' | 'failing'>,
+): Promise<void> {
   const { seconds, seed, pairs, rate, cluster, pooler } = options;
   console.log(
     `${pairs} pairs, ${rate} messages/s, ${seconds} s, ${cluster ? 'three broker nodes' : 'one broker node'}${pooler ? ', PgBouncer' : ''}, seed ${seed}`,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { childEnvironment } from '../stack/environment.ts';
 import { withLogFile } from '../stack/log-file.ts';
 import { Counter, type Counts } from './clients/counter.ts';
-import type { Command, Orders } from './clients/main.ts';
+import type { Command, Orders } from './clients/orders.ts';
 import { ProcessClock } from './clock/clock.ts';
 import { SmallDisk } from './disk.ts';
 import { type ClientEvent, readHistory } from './history.ts';

@@ -11,7 +11,7 @@ const PAUSE_MS = 800;
 /** Now and then everything is healed and nothing is done for a while: some guarantees hold only while nothing fails. */
 const CALM = { chance: 0.05, ms: 7_000 };
 
-type NemesisOptions = Pick<ChaosOptions, 'faults' | 'only' | 'atOnce'>;
+type NemesisOptions = Pick<ChaosOptions<FaultName>, 'faults' | 'only' | 'atOnce'>;
 
 /** Injects one fault after the other, chosen at random, and heals all of them in the end. */
 export class Nemesis {

@@ -1,7 +1,5 @@
-import type { FaultName } from './faults/faults.ts';
-
 /** A chaos run. */
-export interface ChaosOptions {
+export interface ChaosOptions<Fault extends string = string> {
   /** How long messages are sent and faults injected. */
   seconds: number;
   /** Decides what the nemesis and the clients do, and when; not how the machine schedules it. */
@@ -23,7 +21,7 @@ export interface ChaosOptions {
   pooler: boolean;
   /** A broker (with a virtual host) and a database that run already; they cannot be killed then. */
   ground?: { amqpUrl: string; databaseUrl: string };
-  faults: readonly FaultName[];
+  faults: readonly Fault[];
   /** Most faults at the same time. */
   atOnce: number;
   /** Only targets whose name contains this text are hurt. */

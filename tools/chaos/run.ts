@@ -11,6 +11,7 @@ import type { Counts } from './clients/counter.ts';
 import { type ChaosEnvironment, startEnvironment } from './environment.ts';
 import { inQueues } from './leftovers.ts';
 import { Nemesis } from './nemesis.ts';
+import type { FaultName } from './faults/faults.ts';
 import type { ChaosOptions } from './options.ts';
 import { reportOf, storiesOf } from './report.ts';
 import { type Rest, settle } from './settle.ts';
@@ -32,7 +33,7 @@ const SAY_EVERY_MS = 1_000;
  * @throws Error when the run itself fails, such as a server that does not start again
  */
 export async function runChaos(
-  options: ChaosOptions,
+  options: ChaosOptions<FaultName>,
   progress: Progress,
   parent = tmpdir(),
 ): Promise<ChaosResult> {
@@ -53,7 +54,11 @@ export async function runChaos(
   }
 }
 
-async function runIn(dataDir: string, options: ChaosOptions, progress: Progress): Promise<ChaosResult> {
+async function runIn(
+  dataDir: string,
+  options: ChaosOptions<FaultName>,
+  progress: Progress,
+): Promise<ChaosResult> {
   progress.say('starting broker, database, services and clients');
   const environment = await startEnvironment(dataDir, options);
   const nemesis = new Nemesis(environment, options, new SeededRandom(options.seed));

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SeededRandom } from '../../testkit/seeded-random.ts';
 import type { ClientEvent } from '../history.ts';
 import type { Behaviour, ChaosUser } from '../users.ts';
-import type { Orders } from './main.ts';
+import type { Orders } from './orders.ts';
 import { TestClient } from './test-client.ts';
 
 /** A user, and what its behaviour needs. */

@@ -13,7 +13,7 @@ import type { SeededRandom } from '../../testkit/seeded-random.ts';
 import { tappedSocket } from '../../testkit/tapped-socket.ts';
 import type { ClientEvent } from '../history.ts';
 import { fetchTokenFrom } from '../token-endpoint.ts';
-import type { Orders } from './main.ts';
+import type { Orders } from './orders.ts';
 
 /** Shorter than the defaults, so that a fault of seconds shows the effects of one of minutes. */
 const TUNING: Partial<Tuning> = {
