@@ -33,6 +33,8 @@ function write(file, value) {
 }
 
 secret('AUTH_SECRET', 'gateway/auth-secret');
+secret('RECEIPT_SECRET', 'gateway/receipt-secret');
+secret('RECEIPT_SECRET_PREVIOUS', 'gateway/receipt-secret-previous'); // a random one until the key is changed
 secret('POSTGRES_PASSWORD', 'postgres/password');
 secret('GRAFANA_PASSWORD', 'grafana/password');
 secret('SIXFOLD_ERLANG_COOKIE', 'rabbitmq/cookie');

@@ -195,3 +195,12 @@ test('kinds that this version does not know are dead, with the reason, and their
   }
   await expectDead(12, dead);
 });
+
+test('what an earlier version stored is handed out as that one would', async () => {
+  await stack.sql(
+    `INSERT INTO offline_messages (recipient, sender, id, body, at, seq) VALUES ('erin', 'alice', 'old', '1', 1, 2)`,
+  );
+  await using erin = await connectAs(stack, stack.gateways[0], 'erin');
+  const { messages } = await erin.pull();
+  expect(messages).toEqual([{ key: messages[0]?.key, id: 'old', from: 'alice', body: 1, at: 1, seq: 2 }]);
+});

@@ -29,6 +29,8 @@ test('all are made once, and none is said', () => {
   expect(Object.keys(made).sort()).toEqual([
     'gateway/amqp-url',
     'gateway/auth-secret',
+    'gateway/receipt-secret',
+    'gateway/receipt-secret-previous',
     'grafana/password',
     'postgres/password',
     'postgres/services-password',

@@ -2,7 +2,16 @@ import { z } from 'zod';
 import { isJson } from '#libs/protocol/json.ts';
 import { MAX_KEY_LENGTH, MAX_PULL } from '#libs/protocol/limits.ts';
 import { MAX_REPORTED, REPORT_QUEUE } from './slow-sessions-report.ts';
-import { At, DeliveryState, DeviceId, MessageId, RejectReason, Seq, UserId } from '#libs/protocol/names.ts';
+import {
+  At,
+  DeliveryState,
+  DeviceId,
+  MessageId,
+  RejectReason,
+  Seq,
+  Thread,
+  UserId,
+} from '#libs/protocol/names.ts';
 
 /**
  * The entries that travel in the queues. An AMQP message is a JSON array of entries for one queue. The schemas also
@@ -39,7 +48,19 @@ const traced = {
 };
 
 /** A message as accepted; `body` is the text of the JSON value that the sender wrote. */
-const message = { from: UserId, id: MessageId, to: UserId, body: z.string(), at: At, seq: Seq.optional() };
+const message = {
+  from: UserId,
+  id: MessageId,
+  to: UserId,
+  body: z.string(),
+  at: At,
+  seq: Seq.optional(),
+  thread: Thread.optional(),
+  /** When it is of no more use, milliseconds since the epoch. */
+  expires: At.optional(),
+  /** Its sender asked for a read receipt. */
+  read: z.literal(true).optional(),
+};
 /** On the last hop: the gateway copies the body into a packet unescaped, so it must be valid JSON. */
 const checked = { ...message, body: z.string().refine(isJson, { error: 'is not JSON' }) };
 const receipt = { id: MessageId, to: UserId, state: DeliveryState, at: At, reason: RejectReason.optional() };
@@ -95,16 +116,21 @@ export const RouteEntry = z.discriminatedUnion('kind', [
 ]);
 export type RouteEntry = z.infer<typeof RouteEntry>;
 
-/** gateway -> ack: a device of `to` confirmed the message (`from`, `id`). */
-export const AckEntry = z.object({
-  kind: z.literal('ack'),
-  from: UserId,
-  id: MessageId,
-  to: UserId,
-  at: At,
-  others: z.array(Target).optional(),
-  ...traced,
-});
+/** gateway -> ack */
+export const AckEntry = z.discriminatedUnion('kind', [
+  /** A device of `to` confirmed the message (`from`, `id`). */
+  z.object({
+    kind: z.literal('ack'),
+    from: UserId,
+    id: MessageId,
+    to: UserId,
+    at: At,
+    others: z.array(Target).optional(),
+    ...traced,
+  }),
+  /** `to` has seen the message (`from`, `id`); the gateway has checked the proof. */
+  z.object({ kind: z.literal('read'), from: UserId, id: MessageId, to: UserId, at: At }),
+]);
 export type AckEntry = z.infer<typeof AckEntry>;
 
 /** Why a message came back from a gateway. */
@@ -112,6 +138,7 @@ export const ReturnReason = z.enum([
   'no_session',
   'disconnected',
   'ack_timeout',
+  'expired',
   'session_full',
   'gateway_full',
   'draining',
@@ -197,6 +224,8 @@ export type SessionDown = Kind<RouteEntry, 'session-down'>;
 export type Pull = Kind<RouteEntry, 'pull'>;
 export type Confirm = Kind<RouteEntry, 'confirm'>;
 export type LeaseGranted = Kind<GatewayEntry, 'lease-granted'>;
+export type Confirmation = Kind<AckEntry, 'ack'>;
+export type ReadConfirmation = Kind<AckEntry, 'read'>;
 export type LiveMessage = Kind<GatewayEntry, 'message'>;
 export type LiveReceipt = Kind<GatewayEntry, 'receipt'>;
 export type Mailbox = Kind<GatewayEntry, 'mailbox'>;

@@ -30,9 +30,12 @@ const USUAL: [string, EntryFormat<unknown>, Record<string, unknown>][] = [
 const odd = fc.oneof(
   fc.jsonValue(),
   fc.constantFrom(undefined, '', 'a b', 'x'.repeat(129), -1, 1.5, 2 ** 53, '{', 'rejected', 'expired'),
-  fc.constantFrom(traceparent, [{ gateway: 'g.1', session: 's' }], 'draining'),
+  fc.constantFrom(traceparent, [{ gateway: 'g.1', session: 's' }], 'draining', true, 'read'),
 );
-const more = fc.constantFrom('seq', 'traceparent', 'others', 'returned', 'reason', 'new', '__proto__');
+const more = fc.constantFrom(
+  ...['seq', 'traceparent', 'others', 'returned', 'reason', 'new', '__proto__'],
+  ...['thread', 'expires', 'read'],
+);
 
 test.each(USUAL)('%s needs no schema', (_what, { schema, fastPath }, entry) => {
   expect(fastPath?.(entry)).toEqual(schema.parse(entry));

@@ -41,7 +41,9 @@ function fastLive(fields: Fields): LiveMessage | LiveReceipt | undefined {
   return message && isJson(message.body) ? { ...message, session } : undefined;
 }
 
-function stored({ from, id, to, body, at, seq, traceparent }: Fields): RouteMessage | undefined {
+function stored(fields: Fields): RouteMessage | undefined {
+  const { from, id, to, body, at, seq, traceparent, thread, expires, read } = fields;
+  if (thread !== undefined || expires !== undefined || read !== undefined) return undefined;
   if (!isUserId(from) || !isMessageId(id) || !isUserId(to) || typeof body !== 'string') return undefined;
   if (!isAt(at) || traceparent !== undefined) return undefined;
   if (seq === undefined) return { kind: 'message', from, id, to, body, at };

@@ -50,6 +50,12 @@ describe('decode', () => {
     ['a negative seq', msg({ seq: -1 }), 'seq'],
     ['a fractional seq', msg({ seq: 1.5 }), 'seq'],
     ['a seq of null', msg({ seq: null }), 'seq'],
+    ['a thread with a space', msg({ thread: 'a b' }), 'thread'],
+    ['a ttl of 0', msg({ ttl: 0 }), 'ttl'],
+    ['a ttl of more than 30 days', msg({ ttl: MAX_TTL_S + 1 }), 'ttl'],
+    ['a read of false', msg({ read: false }), 'read'],
+    ['no item', '{"type":"read:R","items":[]}', 'items'],
+    ['an item without a proof', '{"type":"read:R","items":[{"from":"a","id":"b"}]}', 'items'],
     ['a body beyond a double', '{"type":"msg:R","id":"a","to":"b","body":1e400}', 'body'],
     ['a limit of 0', '{"type":"offline:R","limit":0}', 'limit'],
     ['a limit of 501', '{"type":"offline:R","limit":501}', 'limit'],
@@ -151,11 +157,23 @@ describe('any packet', () => {
       { requiredKeys: ['type'] },
     ),
     fc.record({
+      type: fc.constant('read:R' as const),
+      items: fc.array(fc.record({ from: user, id, read: fc.string({ maxLength: MAX_PROOF_LENGTH }) }), {
+        minLength: 1,
+        maxLength: 5,
+      }),
+    }),
+    fc.record({
       type: fc.constant('offline:A' as const),
       keys: fc.array(fc.string({ minLength: 1, maxLength: MAX_KEY_LENGTH }), { minLength: 1, maxLength: 20 }),
     }),
     fc.record(
-      { type: fc.constant('msg:R' as const), id, to: receivers, body, seq: fc.maxSafeNat() },
+      {
+        type: fc.constant('msg:R' as const),
+        ...{ id, to: receivers, body, seq: fc.maxSafeNat(), thread: user },
+        ttl: fc.integer({ min: 1, max: MAX_TTL_S }),
+        read: fc.constant(true as const),
+      },
       { requiredKeys: ['type', 'id', 'to', 'body'] },
     ),
   );
@@ -174,7 +192,10 @@ describe('any packet', () => {
   });
 
   test('is read as its schema reads it, also with anything in one field', () => {
-    const field = fc.constantFrom('id', 'to', 'from', 'body', 'seq', 'type', 'new', '__proto__');
+    const field = fc.constantFrom(
+      ...['id', 'to', 'from', 'body', 'seq', 'type', 'new', '__proto__'],
+      ...['thread', 'ttl', 'read', 'items'],
+    );
     const odd = fc.oneof(fc.jsonValue(), fc.constantFrom('', 'a b', 'x'.repeat(65), -1, 1.5, 2 ** 53));
     fc.assert(
       fc.property(packets, field, odd, (packet, name, value) => {

@@ -51,13 +51,18 @@ function fault(message: string, field?: string, re?: Re): Decoded {
 }
 
 /** The two packets that every message takes, if nothing is off: as their schemas read them, for less. */
-function readUsual({ type, id, to, from, body, seq }: Record<string, unknown>): MsgR | AckR | undefined {
+function readUsual(fields: Record<string, unknown>): MsgR | AckR | undefined {
+  const { type, id, to, from, body, seq } = fields;
   if (!isMessageId(id)) return undefined;
   if (type === 'ack:R') return isUserId(from) ? { type, id, from } : undefined;
-  if (type !== 'msg:R' || !isUserId(to) || body === undefined) return undefined;
+  if (type !== 'msg:R' || !isUserId(to) || body === undefined || hasMore(fields)) return undefined;
   if (seq === undefined) return { type, id, to, body: body as Json };
   return isSeq(seq) ? { type, id, to, body: body as Json, seq } : undefined;
 }
+
+/** Fields that few messages have. */
+const hasMore = ({ thread, ttl, read }: Record<string, unknown>) =>
+  thread !== undefined || ttl !== undefined || read !== undefined;
 
 /**
  * Reads one text frame of a client (PROTOCOL: packets, client to server).

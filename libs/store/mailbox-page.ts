@@ -22,6 +22,8 @@ interface Row {
   body: string | null;
   at: string;
   seq: string | null;
+  thread: string | null;
+  read: boolean | null;
   state: DeliveryState | null;
   reason: RejectReason | null;
   fits: boolean;
@@ -33,17 +35,19 @@ const ENVELOPE_BYTES = 200;
 const PULL = {
   name: 'mailbox-pull',
   text: `
-    SELECT p.n::integer, e.key, e.kind, e.peer, e.id, e.at, e.seq, e.state, e.reason, e.fits,
+    SELECT p.n::integer, e.key, e.kind, e.peer, e.id, e.at, e.seq, e.thread, e.read, e.state, e.reason, e.fits,
            CASE WHEN e.fits THEN e.body END AS body
     FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS p (recipient, most, n)
     CROSS JOIN LATERAL (
-      SELECT *, sum(octet_length(coalesce(body, '')) + octet_length(peer) + octet_length(id) + ${ENVELOPE_BYTES})
+      SELECT *, sum(octet_length(coalesce(body, '')) + octet_length(peer) + octet_length(id)
+                    + coalesce(octet_length(thread), 0) + ${ENVELOPE_BYTES})
                   OVER (ORDER BY key) <= ${MAX_OFFLINE_BYTES} AS fits
       FROM (
-        (SELECT key, 'm' AS kind, sender AS peer, id, body, at, seq, NULL AS state, NULL AS reason
-         FROM offline_messages WHERE recipient = p.recipient ORDER BY key LIMIT p.most + 1)
+        (SELECT key, 'm' AS kind, sender AS peer, id, body, at, seq, thread, read, NULL AS state, NULL AS reason
+         FROM offline_messages WHERE recipient = p.recipient AND (expires IS NULL OR expires > $3)
+         ORDER BY key LIMIT p.most + 1)
         UNION ALL
-        (SELECT key, 'r', peer, id, NULL, at, NULL, state, reason
+        (SELECT key, 'r', peer, id, NULL, at, NULL, NULL, NULL, state, reason
          FROM offline_receipts WHERE recipient = p.recipient ORDER BY key LIMIT p.most + 1)
         ORDER BY key LIMIT p.most + 1
       ) AS entries
@@ -58,7 +62,7 @@ const BODY = {
 };
 
 /**
- * The oldest entries of mailboxes, messages and receipts together.
+ * The oldest entries of mailboxes, messages and receipts together, without messages that expired.
  *
  * @param pulls whose, and how many at most
  * @returns a page for each, in the same order
@@ -66,8 +70,9 @@ const BODY = {
 export async function readMailboxPages(
   db: Database,
   pulls: readonly { user: string; limit: number }[],
+  now = Date.now(),
 ): Promise<Page[]> {
-  const rows = await db.query<Row>(PULL, [pulls.map((p) => p.user), pulls.map((p) => p.limit)]);
+  const rows = await db.query<Row>(PULL, [pulls.map((p) => p.user), pulls.map((p) => p.limit), now]);
   const byPull = Map.groupBy(rows, (row) => row.n - 1);
   return Promise.all(pulls.map(({ user, limit }, n) => toPage(db, user, limit, byPull.get(n) ?? [])));
 }
@@ -94,6 +99,8 @@ async function toPage(db: Database, user: string, limit: number, rows: Row[]): P
       body,
       at,
       ...(row.seq !== null && { seq: Number(row.seq) }),
+      ...(row.thread !== null && { thread: row.thread }),
+      ...(row.read === true && { read: true }),
     });
   }
   return page;

@@ -12,14 +12,20 @@ export interface StoredMessage {
   /** Milliseconds since the epoch */
   at: number;
   seq?: number | undefined;
+  thread?: string | undefined;
+  /** When it is of no more use, milliseconds since the epoch. */
+  expires?: number | undefined;
+  /** Its sender asked for a read receipt. */
+  read?: true | undefined;
 }
 
 const STORE = {
   name: 'messages-store',
   text: `
     WITH input AS (
-      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
-        WITH ORDINALITY AS i (recipient, sender, id, body, at, seq, n)
+      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+          $10::text[], $11::bigint[], $12::boolean[])
+        WITH ORDINALITY AS i (recipient, sender, id, body, at, seq, thread, expires, read, n)
     ), fresh AS (
       SELECT DISTINCT ON (recipient, sender, id) i.* FROM input i
       WHERE NOT EXISTS (
@@ -47,8 +53,8 @@ const STORE = {
       SELECT own.*, fits AND coalesce(row_number() OVER (PARTITION BY recipient, fits ORDER BY n) <= room.free, true) AS stored
       FROM own JOIN room USING (recipient)
     ), written AS (
-      INSERT INTO offline_messages (recipient, sender, id, body, at, seq)
-      SELECT recipient, sender, id, body, at, seq FROM ranked WHERE stored ORDER BY n
+      INSERT INTO offline_messages (recipient, sender, id, body, at, seq, thread, expires, read)
+      SELECT recipient, sender, id, body, at, seq, thread, expires, read FROM ranked WHERE stored ORDER BY n
       ON CONFLICT DO NOTHING
     )
     SELECT recipient AS "to", sender AS "from", id, CASE WHEN fits THEN 'mailbox' ELSE 'sender' END AS quota, NULL AS free
@@ -112,6 +118,9 @@ async function storeSome(
     quotaCache.quotas.mailbox,
     quotaCache.quotas.sender,
     beyondQuota ? messages.map((m) => m.to) : quotaCache.receiversWithRoom(messages),
+    messages.map((m) => m.thread ?? null),
+    messages.map((m) => m.expires ?? null),
+    messages.map((m) => m.read ?? null),
   ]);
   const refused: Refused[] = [];
   for (const row of rows)

@@ -21,7 +21,8 @@ export interface StoredReceipt {
 export const FORWARD = `
   ON CONFLICT (recipient, peer, id) DO UPDATE
   SET state = excluded.state, reason = excluded.reason, at = excluded.at, key = excluded.key, stored_at = now()
-  WHERE offline_receipts.state = 'stored' AND excluded.state <> 'stored'`;
+  WHERE offline_receipts.state = 'stored' AND excluded.state <> 'stored'
+     OR offline_receipts.state = 'delivered' AND excluded.state = 'read'`;
 
 const STORE = {
   name: 'receipts-store',
@@ -35,7 +36,9 @@ const STORE = {
     RETURNING 1`,
 };
 
-const rank = (state: DeliveryState) => (state === 'stored' ? 0 : 1);
+/** As FORWARD: whether a state may follow another one. */
+const follows = (state: DeliveryState, other: DeliveryState) =>
+  (other === 'stored' && state !== 'stored') || (other === 'delivered' && state === 'read');
 
 /**
  * Stores receipts; of several about one message the one that is furthest ahead.
@@ -47,7 +50,7 @@ export async function storeReceipts(db: Database, receipts: readonly StoredRecei
   for (const receipt of receipts) {
     const name = `${receipt.user} ${receipt.to} ${receipt.id}`;
     const other = furthest.get(name);
-    if (!other || rank(receipt.state) > rank(other.state)) furthest.set(name, receipt);
+    if (!other || follows(receipt.state, other.state)) furthest.set(name, receipt);
   }
   if (furthest.size === 0) return 0;
   const rows = [...furthest.values()];

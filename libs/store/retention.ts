@@ -3,13 +3,12 @@ import { FORWARD } from './receipts.ts';
 
 /** What has waited too long leaves the mailbox, and its sender is told. */
 
-const EXPIRE_MESSAGES = {
-  name: 'messages-expire',
-  text: `
+/** Deletes up to $2 messages that the condition names, the oldest first; $3 is the receipts' `at`. */
+const expireMessages = (condition: string, order: string) => `
     WITH old AS (
       SELECT recipient, key FROM offline_messages
-      WHERE stored_at < now() - $1::float8 * interval '1 day'
-      ORDER BY stored_at LIMIT $2 FOR UPDATE SKIP LOCKED
+      WHERE ${condition}
+      ORDER BY ${order} LIMIT $2 FOR UPDATE SKIP LOCKED
     ), gone AS (
       DELETE FROM offline_messages m USING old WHERE m.recipient = old.recipient AND m.key = old.key
       RETURNING m.sender, m.id, m.recipient
@@ -19,7 +18,19 @@ const EXPIRE_MESSAGES = {
       ${FORWARD}
       RETURNING recipient AS sender, id, peer AS recipient
     )
-    SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`,
+    SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`;
+
+const EXPIRE_MESSAGES = {
+  name: 'messages-expire',
+  text: expireMessages("stored_at < now() - $1::float8 * interval '1 day'", 'stored_at'),
+};
+
+/**
+ * A message that was stored a moment ago may be confirmed (by a gateway that died): that confirmation comes first.
+ */
+const EXPIRE_OVERDUE = {
+  name: 'messages-expire-overdue',
+  text: expireMessages("expires <= $1::bigint AND stored_at < now() - interval '10 seconds'", 'expires'),
 };
 
 const EXPIRE_RECEIPTS = {
@@ -35,11 +46,15 @@ const EXPIRE_RECEIPTS = {
     SELECT count(*)::integer AS expired FROM gone`,
 };
 
-export interface Expired {
-  /** Senders of expired messages, one for each message. */
+/** Messages that expired. */
+export interface ExpiredMessages {
+  /** Their senders, one for each message. */
   senders: string[];
   /** How many of these have a new receipt for it. */
   told: number;
+}
+
+export interface Expired extends ExpiredMessages {
   /** Receipts that nobody came for. */
   receipts: number;
 }
@@ -51,8 +66,22 @@ export async function expireEntries(
   limit: number,
   now: number,
 ): Promise<Expired> {
-  const gone = await db.query<{ sender: string; receipt: boolean }>(EXPIRE_MESSAGES, [days, limit, now]);
+  const gone = await db.query<ExpiredRow>(EXPIRE_MESSAGES, [days, limit, now]);
   const receipts = await db.query<{ expired: number }>(EXPIRE_RECEIPTS, [days, limit]);
-  const told = gone.filter(({ receipt }) => receipt).length;
-  return { senders: gone.map(({ sender }) => sender), told, receipts: receipts[0]?.expired ?? 0 };
+  return { ...summary(gone), receipts: receipts[0]?.expired ?? 0 };
 }
+
+/** Expires up to `limit` messages whose own time (`ttl`) is over. */
+export async function expireOverdue(db: Database, limit: number, now: number): Promise<ExpiredMessages> {
+  return summary(await db.query<ExpiredRow>(EXPIRE_OVERDUE, [now, limit, now]));
+}
+
+interface ExpiredRow {
+  sender: string;
+  receipt: boolean;
+}
+
+const summary = (gone: readonly ExpiredRow[]): ExpiredMessages => ({
+  senders: gone.map(({ sender }) => sender),
+  told: gone.filter(({ receipt }) => receipt).length,
+});

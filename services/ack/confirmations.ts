@@ -1,18 +1,43 @@
-import type { AckEntry } from '#libs/broker/entries.ts';
+import type { AckEntry, Confirmation, ReadConfirmation } from '#libs/broker/entries.ts';
 import type { BatchItem } from '#libs/broker/batch-processor.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
 import { messageKey } from '#libs/protocol/names.ts';
-import { relayReceipts, type RelayContext } from '#libs/relay/receipts.ts';
+import { relayReceipts, type RelayContext, storeAndHintReceipts } from '#libs/relay/receipts.ts';
 import { confirmCopies } from '#libs/store/confirm.ts';
 import { findSessions } from '#libs/store/presence.ts';
 
-type AckItem = BatchItem<AckEntry>;
+type AckItem = BatchItem<Confirmation>;
+type ReadItem = BatchItem<ReadConfirmation>;
+
+/** Everything that gateways publish for the senders of messages. */
+export async function relayAckEntries(
+  relay: RelayContext,
+  items: readonly BatchItem<AckEntry>[],
+): Promise<void> {
+  await relayConfirmations(
+    relay,
+    items.filter((item): item is AckItem => item.entry.kind === 'ack'),
+  );
+  await storeReads(
+    relay,
+    items.filter((item): item is ReadItem => item.entry.kind === 'read'),
+  );
+}
+
+/** `read` follows another receipt: it always comes through the sender's mailbox (PROTOCOL: read). */
+async function storeReads(relay: RelayContext, items: readonly ReadItem[]): Promise<void> {
+  const receipts = items.map(({ entry: { from, id, to, at }, delivery }) => ({
+    receipt: { user: from, id, to, state: 'read' as const, at },
+    delivery,
+  }));
+  await storeAndHintReceipts(relay, receipts);
+}
 
 /**
  * Confirmations by devices, on their way to the senders of the messages: `delivered`. Where a message went to several
  * devices, the others are told that it is settled. Confirmations commute, so any instance may handle any of them.
  */
-export async function relayConfirmations(relay: RelayContext, items: readonly AckItem[]): Promise<void> {
+async function relayConfirmations(relay: RelayContext, items: readonly AckItem[]): Promise<void> {
   for (const { entry, delivery } of items)
     for (const { gateway, session } of entry.others ?? [])
       relay.gatewaySender.send(

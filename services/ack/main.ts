@@ -10,7 +10,7 @@ import { isDatabaseHealthy } from '#libs/store/health-check.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
 import { PREFETCH, readAckConfig } from './config.ts';
-import { relayConfirmations } from './confirmations.ts';
+import { relayAckEntries } from './confirmations.ts';
 import { Consumers } from './consumers.ts';
 
 /** Interval of pruning idle gateway publishers, milliseconds. */
@@ -36,7 +36,7 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
     stage: 'acking',
     format: ACK,
     maxEntries: 1_000,
-    handle: (items) => relayConfirmations(relay, items),
+    handle: (items) => relayAckEntries(relay, items),
     isTransient,
     dead: new DeadLetters(broker.publisher),
     log,

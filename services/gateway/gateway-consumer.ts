@@ -192,6 +192,10 @@ function page(session: Session, { ask, messages, receipts, more }: Mailbox): voi
   for (const { from, id, key } of messages) trace('offline:N', from, id, { session: session.id, key });
   for (const { id, state, key } of receipts)
     trace('offline:N', session.user, id, { session: session.id, state, key });
-  const texts = messages.map(({ body, ...message }) => ({ ...message, bodyText: body }));
+  const texts = messages.map((message) => ({
+    ...message,
+    bodyText: message.body,
+    read: session.proofOf(message),
+  }));
   session.connection.send('offline:N', offlineN(texts, receipts, more));
 }

@@ -13,6 +13,7 @@ import { receivePacket } from './packets.ts';
 import type { Publishers } from './publishers.ts';
 import { reportOf } from './report.ts';
 import { type ClientConnection, Session } from './session.ts';
+import { createReceiptProofs, type ReceiptProofs } from './receipt-proofs.ts';
 import type { SessionBackend } from './session-backend.ts';
 
 export interface GatewayParts {
@@ -35,6 +36,7 @@ export class Gateway implements ConnectionOwner<Session> {
   readonly authorizer: Authorizer | undefined;
   readonly publishers: Publishers;
   readonly incarnation: Incarnation;
+  readonly proofs: ReceiptProofs;
   readonly log: Logger;
   readonly admission: Admission;
   readonly connections = new Set<ClientConnection>();
@@ -52,9 +54,14 @@ export class Gateway implements ConnectionOwner<Session> {
     this.authorizer = authorizer;
     this.publishers = publishers;
     this.incarnation = incarnation;
+    this.proofs = createReceiptProofs(config, log);
     this.log = log;
     this.admission = new Admission(config);
-    this.#backend = { returnToMailbox: this.returnToMailbox, requestPage: requestPage(this) };
+    this.#backend = {
+      returnToMailbox: this.returnToMailbox,
+      requestPage: requestPage(this),
+      proofs: this.proofs,
+    };
   }
 
   /** Admits a new connection, or closes it. */

@@ -22,6 +22,11 @@ export class InFlight implements Pending {
     this.deliveries = [delivery];
   }
 
+  /** Its time (`ttl`) was over `agoMs` before. */
+  isExpired(now: number, agoMs = 0): boolean {
+    return this.message.expires !== undefined && now - this.message.expires >= agoMs;
+  }
+
   settled(error?: Error): void {
     for (const delivery of this.deliveries) delivery.settled(error);
   }

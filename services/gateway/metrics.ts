@@ -122,6 +122,13 @@ export const keysFetchedAt = new Gauge({
   help: 'When the keys that tokens are checked with were last fetched, seconds since the epoch',
 });
 
+export const readItems = new Counter({
+  name: 'sixfold_read_items_total',
+  help: 'Messages that read:R named, by outcome: accepted (the proof is right) or ignored',
+  labelNames: ['outcome'],
+});
+for (const outcome of ['accepted', 'ignored']) readItems.inc({ outcome }, 0);
+
 export const authorizeRequests = new Counter({
   name: 'sixfold_authorize_requests_total',
   help: 'Requests to the authorization endpoint, by outcome',

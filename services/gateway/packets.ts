@@ -3,13 +3,14 @@ import { encode } from '#libs/protocol/encode.ts';
 import { type AckContext, ackR } from './handlers/ack.ts';
 import { type LoginContext, loginR } from './handlers/login.ts';
 import { type MsgContext, msgR } from './handlers/msg.ts';
+import { type ReadContext, readR } from './handlers/read.ts';
 import { offlineA, type OfflineContext, offlineR } from './handlers/offline.ts';
 import { packetsIn } from './metrics.ts';
 import { rateExceeded } from './rate-limit.ts';
 import type { ClientConnection, Session } from './session.ts';
 
 /** What the packet handlers need of the gateway. */
-export type PacketContext = LoginContext & MsgContext & AckContext & OfflineContext;
+export type PacketContext = LoginContext & MsgContext & AckContext & ReadContext & OfflineContext;
 
 const PONG = encode({ type: 'pong' });
 
@@ -48,6 +49,9 @@ function dispatch(gateway: PacketContext, session: Session, packet: ReadPacket):
       return undefined;
     case 'offline:A':
       offlineA(gateway, session, packet);
+      return undefined;
+    case 'read:R':
+      readR(gateway, session, packet);
       return undefined;
     case 'ping':
       session.connection.send('pong', PONG);

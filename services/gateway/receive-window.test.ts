@@ -174,3 +174,62 @@ describe('ReceiveWindow', () => {
     expect(owner.delivered).toEqual(['1', '2']);
   });
 });
+
+describe('an expired message', () => {
+  const short = (id: string, expires: number): LiveMessage => ({ ...message(id), expires });
+
+  test('is not handed out: neither when it comes, nor when its turn comes', () => {
+    const { owner, window } = open({ receiveWindow: 1 });
+    const now = Date.now();
+    window.offer(short('over', now), delivery(), now);
+    window.offer(short('1', now + 1), delivery(), now);
+    window.offer(short('2', now + 1), delivery(), now);
+    window.offer(message('3'), delivery(), now);
+    expect([owner.delivered, owner.back]).toEqual([['1'], ['over expired']]);
+    owner.writable = false;
+    answer(window, '1');
+    owner.writable = true;
+    window.pump(now + 1);
+    expect([owner.delivered, owner.back]).toEqual([
+      ['1', '3'],
+      ['over expired', '2 expired'],
+    ]);
+    expect(window.waitingBytes).toBe(0);
+  });
+
+  test('that waits goes back when its time is over, and one that is with the client 30 s later', () => {
+    const { owner, window } = open({ receiveWindow: 1 });
+    const now = Date.now();
+    for (const id of ['sent', 'waits']) window.offer(short(id, now + 1_000), delivery(), now);
+    window.returnExpired(now + 999);
+    expect(owner.back).toEqual([]);
+    window.returnExpired(now + 1_000);
+    expect(owner.back).toEqual(['waits expired']);
+    window.returnExpired(now + 30_999);
+    expect(owner.back).toEqual(['waits expired']);
+    window.returnExpired(now + 31_000);
+    expect(owner.back).toEqual(['waits expired', 'sent expired']);
+    expect(window.size).toBe(0);
+  });
+
+  test('that was answered does not go back', () => {
+    const { owner, window } = open();
+    const now = Date.now();
+    window.offer(short('1', now + 1_000), delivery(), now);
+    const inFlight = answer(window, '1');
+    window.returnExpired(now + 60_000);
+    expect([owner.back, window.confirmed(inFlight)]).toEqual([[], 1]);
+  });
+
+  test('has its time from the first copy, and is not handed out again by a later one', () => {
+    const { owner, window } = open();
+    const now = Date.now();
+    window.offer(short('1', now + 1_000), delivery(), now);
+    window.offer(short('1', now + 9_000), delivery(), now + 500);
+    expect(owner.delivered).toEqual(['1', '1']);
+    window.offer(short('1', now + 9_000), delivery(), now + 1_000);
+    expect(owner.delivered).toEqual(['1', '1']);
+    window.returnExpired(now + 31_000);
+    expect(owner.back).toEqual(['1 expired']);
+  });
+});

@@ -12,6 +12,9 @@ export interface WindowLimits {
   queueBytes: number;
 }
 
+/** How long an expired message with the client may still be answered, milliseconds; usually the ack timeout is sooner. */
+const ANSWERABLE_MS = 30_000;
+
 /** The part of the session that its window calls. */
 export interface WindowOwner {
   /** Whether the client takes more now; when it does again, pump() is called. */
@@ -32,6 +35,8 @@ export class ReceiveWindow {
   /** Insertion order is order of arrival in both. */
   readonly #sent = new Map<string, InFlight>();
   readonly #waiting = new Map<string, InFlight>();
+  /** Those of both that have an end. */
+  readonly #expiring = new Set<InFlight>();
   #unanswered = 0;
   #waitingBytes = 0;
 
@@ -55,20 +60,23 @@ export class ReceiveWindow {
   }
 
   /** A message for the client. One that it has not answered yet is handed to it again. */
-  offer(message: LiveMessage, delivery: Delivery): void {
+  offer(message: LiveMessage, delivery: Delivery, now = Date.now()): void {
     const key = messageKey(message.from, message.id);
     const known = this.#sent.get(key) ?? this.#waiting.get(key);
     if (known) {
       known.deliveries.push(delivery);
-      if (known.sentAt > 0 && known.answers === 0) this.#owner.deliver(message, key);
+      // Its time is counted from the first copy's `at`.
+      if (known.sentAt > 0 && known.answers === 0 && !known.isExpired(now)) this.#owner.deliver(message, key);
       return;
     }
     const inFlight = new InFlight(key, message, delivery);
     const { receiveWindow, queue, queueBytes } = this.#limits;
-    if (this.#waiting.size === 0 && this.#unanswered < receiveWindow && this.#owner.writable)
+    if (inFlight.isExpired(now)) this.#owner.returnToMailbox(message, 'expired', inFlight);
+    else if (this.#waiting.size === 0 && this.#unanswered < receiveWindow && this.#owner.writable)
       this.#send(key, inFlight);
     else if (this.#waiting.size < queue && this.#waitingBytes + message.body.length <= queueBytes) {
       this.#waiting.set(key, inFlight);
+      this.#watch(inFlight);
       this.#waitingBytes += message.body.length;
     } else this.#owner.returnToMailbox(message, 'session_full', inFlight);
   }
@@ -87,6 +95,7 @@ export class ReceiveWindow {
   /** The answer is durable. @returns how many ack:A to send */
   confirmed(inFlight: InFlight): number {
     if (this.#sent.get(inFlight.key) === inFlight) this.#sent.delete(inFlight.key);
+    this.#expiring.delete(inFlight);
     inFlight.settled();
     return inFlight.answers;
   }
@@ -130,12 +139,26 @@ export class ReceiveWindow {
     this.pump();
   }
 
+  /**
+   * Returns messages whose time is over. One that is with the client stays answerable for a while: a confirmation that
+   * is under way may still make it `delivered` (PROTOCOL: ttl).
+   */
+  returnExpired(now: number): void {
+    for (const inFlight of this.#expiring) {
+      const { answers, sentAt } = inFlight;
+      if (answers === 0 && inFlight.isExpired(now, sentAt > 0 ? ANSWERABLE_MS : 0)) this.#expire(inFlight);
+    }
+  }
+
   /** Delivers waiting messages while there is room. */
-  pump(): void {
+  pump(now = Date.now()): void {
     for (const [key, inFlight] of this.#waiting) {
       if (this.#unanswered >= this.#limits.receiveWindow || !this.#owner.writable) return;
-      this.#remove(key, inFlight);
-      this.#send(key, inFlight);
+      if (inFlight.isExpired(now)) this.#expire(inFlight);
+      else {
+        this.#remove(key, inFlight);
+        this.#send(key, inFlight);
+      }
     }
   }
 
@@ -144,16 +167,29 @@ export class ReceiveWindow {
     for (const { span, answers } of this.#sent.values()) if (answers === 0) span?.end('broker lost');
     this.#sent.clear();
     this.#waiting.clear();
+    this.#expiring.clear();
     this.#unanswered = this.#waitingBytes = 0;
   }
 
+  #watch(inFlight: InFlight): void {
+    if (inFlight.message.expires !== undefined) this.#expiring.add(inFlight);
+  }
+
+  #expire(inFlight: InFlight): void {
+    this.#remove(inFlight.key, inFlight);
+    inFlight.span?.end('expired');
+    this.#owner.returnToMailbox(inFlight.message, 'expired', inFlight);
+  }
+
   #remove(key: string, inFlight: InFlight): void {
+    this.#expiring.delete(inFlight);
     if (this.#sent.delete(key)) this.#unanswered--;
     else if (this.#waiting.delete(key)) this.#waitingBytes -= inFlight.message.body.length;
   }
 
   #send(key: string, inFlight: InFlight): void {
     this.#sent.set(key, inFlight);
+    this.#watch(inFlight);
     this.#unanswered++;
     inFlight.sentAt = Date.now();
     const { from, id, traceparent } = inFlight.message;

@@ -1,4 +1,5 @@
 import type { LiveMessage, LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
+import type { ReceiptProofs } from './receipt-proofs.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 
 /** Returns an entry that a session cannot keep to the mailbox. */
@@ -20,4 +21,5 @@ export type RequestPage = (
 export interface SessionBackend {
   returnToMailbox: ReturnToMailbox;
   requestPage: RequestPage;
+  proofs: Pick<ReceiptProofs, 'prove'>;
 }

@@ -149,10 +149,18 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
   }
 
   deliver(message: LiveMessage, key: string): void {
-    const { id, from, body, at, seq } = message;
+    const { id, from, body, at, seq, thread } = message;
     trace('msg:N', from, id, { to: this.user, session: this.id });
     this.expectedAcks.sent(key);
-    this.connection.send('msg:N', msgN({ id, from, bodyText: body, at, seq }));
+    this.connection.send(
+      'msg:N',
+      msgN({ id, from, bodyText: body, at, seq, thread, read: this.proofOf(message) }),
+    );
+  }
+
+  /** What the client sends in read:R, if the sender asked for it. */
+  proofOf({ from, id, read }: Pick<LiveMessage, 'from' | 'id' | 'read'>): string | undefined {
+    return read && this.#backend.proofs.prove(from, id, this.user);
   }
 
   returnToMailbox(message: LiveMessage, reason: ReturnReason, inFlight: InFlight): void {

@@ -37,6 +37,7 @@ function sweep(gateway: Gateway, consumer: GatewayConsumer, now = Date.now()): v
       gateway.log.debug({ session: session.id, messages: session.window.size }, 'ack timeout');
       session.window.returnToMailbox('ack_timeout');
     }
+    session.window.returnExpired(now);
     session.window.pump();
     session.mailboxRequests.expire();
     session.connection.checkStall(session.window.waitingBytes, now);

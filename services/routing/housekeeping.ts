@@ -6,7 +6,7 @@ import { removeSilentGateways } from '#libs/store/gateways.ts';
 import { mailboxSize } from '#libs/store/mailbox-size.ts';
 import { findSessions } from '#libs/store/presence.ts';
 import { findSessionsToRemind } from '#libs/store/reminders.ts';
-import { expireEntries } from '#libs/store/retention.ts';
+import { expireEntries, type ExpiredMessages, expireOverdue } from '#libs/store/retention.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
 import type { RoutingConfig } from './config.ts';
 import type { Heirs } from './heirs.ts';
@@ -25,6 +25,8 @@ export interface HousekeepingParts {
 
 /** Pause between two rounds, milliseconds: the queues of a dead gateway and a partition to share wait this long. */
 export const HOUSEKEEPING_MS = 1_000;
+/** How often messages whose time (`ttl`) is over are looked for, milliseconds. */
+const SWEEP_MS = 10_000;
 /** Entries that one expiry statement takes. */
 const EXPIRE_AT_A_TIME = 1_000;
 /** A session that has not pulled its mail for this long gets another hint, milliseconds. */
@@ -39,6 +41,7 @@ export class Housekeeping {
   #healthySince: number | undefined;
   #steppedAt = 0;
   #expiredAt = 0;
+  #sweptAt = 0;
 
   constructor(parts: HousekeepingParts) {
     this.#parts = parts;
@@ -54,6 +57,10 @@ export class Housekeeping {
       await heirs.reconcile(now);
       await partitions.balance();
       gatewaySender.prune();
+      if (now - this.#sweptAt >= SWEEP_MS) {
+        this.#sweptAt = now;
+        await sweepOverdue(db, gatewaySender, config);
+      }
       if (now - this.#expiredAt >= config.RETENTION_SWEEP_MS) {
         this.#expiredAt = now;
         await expireMailboxes(db, gatewaySender, config);
@@ -86,19 +93,37 @@ async function expireMailboxes(
   config: RoutingConfig,
 ): Promise<void> {
   for (;;) {
-    const { senders, told, receipts } = await expireEntries(
-      db,
-      config.MAILBOX_RETENTION_DAYS,
-      EXPIRE_AT_A_TIME,
-      Date.now(),
-    );
-    expiredTotal.inc({ what: 'message' }, senders.length);
+    const expired = await expireEntries(db, config.MAILBOX_RETENTION_DAYS, EXPIRE_AT_A_TIME, Date.now());
+    const { senders, receipts } = expired;
     expiredTotal.inc({ what: 'receipt' }, receipts);
-    receiptsTotal.inc({ outcome: 'stored' }, told);
-    const present = await findSessions(db, senders, config.GATEWAY_LEASE_MS);
-    for (const sessions of present.values()) gatewaySender.hint(sessions);
+    await tellSenders(db, gatewaySender, config, expired);
     if (senders.length < EXPIRE_AT_A_TIME && receipts < EXPIRE_AT_A_TIME) return;
   }
+}
+
+/** Messages whose own time is over leave the mailboxes; their senders are told. */
+async function sweepOverdue(
+  db: Database,
+  gatewaySender: GatewaySender,
+  config: RoutingConfig,
+): Promise<void> {
+  for (;;) {
+    const expired = await expireOverdue(db, EXPIRE_AT_A_TIME, Date.now());
+    await tellSenders(db, gatewaySender, config, expired);
+    if (expired.senders.length < EXPIRE_AT_A_TIME) return;
+  }
+}
+
+async function tellSenders(
+  db: Database,
+  gatewaySender: GatewaySender,
+  config: RoutingConfig,
+  { senders, told }: ExpiredMessages,
+): Promise<void> {
+  expiredTotal.inc({ what: 'message' }, senders.length);
+  receiptsTotal.inc({ outcome: 'stored' }, told);
+  const present = await findSessions(db, senders, config.GATEWAY_LEASE_MS);
+  for (const sessions of present.values()) gatewaySender.hint(sessions);
 }
 
 /** Hints to present sessions that have old mail. */

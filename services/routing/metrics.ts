@@ -3,7 +3,7 @@ import type { ReturnReason } from '#libs/broker/entries.ts';
 
 export const routedTotal = new Counter({
   name: 'sixfold_routed_total',
-  help: 'Messages routed: live (to sessions), stored (in the mailbox) or rejected (the mailbox is full)',
+  help: 'Messages routed: live (to sessions), stored (in the mailbox) or rejected (the mailbox is full, or the message expired)',
   labelNames: ['outcome'],
 });
 for (const outcome of ['live', 'stored', 'rejected']) routedTotal.inc({ outcome }, 0);
@@ -32,7 +32,7 @@ export const pulledTotal = new Counter({
 
 export const expiredTotal = new Counter({
   name: 'sixfold_expired_total',
-  help: 'Mailbox entries that expired, by what they were: message (its sender is told) or receipt',
+  help: 'Entries that expired, in a mailbox or on their way: message (its sender is told) or receipt',
   labelNames: ['what'],
 });
 for (const what of ['message', 'receipt']) expiredTotal.inc({ what }, 0);

@@ -58,7 +58,11 @@ export class ReturnedHandler {
     // Last step that may fail, so that nothing is counted twice.
     await storeOffline(
       this.#mailbox,
-      messages.map((item) => ({ ...item, maybeConfirmed: maybeConfirmed(item) })),
+      messages.map((item) => ({
+        ...item,
+        maybeConfirmed: maybeConfirmed(item),
+        expired: item.entry.returned === 'expired',
+      })),
     );
 
     for (const { entry, delivery } of [...messages, ...receipts])

@@ -5,6 +5,7 @@ import type { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import type { RelayContext } from '#libs/relay/receipts.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
+import { isExpired } from '#libs/store/expiry.ts';
 import type { SessionLocation } from '#libs/store/presence.ts';
 import { routedTotal } from './metrics.ts';
 import type { MailboxWorker } from './mailbox-worker.ts';
@@ -62,7 +63,8 @@ export async function routeMessages(
     items.map(({ entry }) => entry.to),
     generation,
   );
-  const away = (entry: RouteMessage) => !found.has(entry.to) || mailboxWorker.has(entry);
+  const away = (entry: RouteMessage) =>
+    !found.has(entry.to) || mailboxWorker.has(entry) || isExpired(entry, since);
   for (const { entry } of items)
     if (away(entry) && !isJson(entry.body))
       throw new TypeError('the body is not JSON: no client could read its mailbox');

@@ -1,12 +1,14 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import { messageKey } from '#libs/protocol/names.ts';
+import { receiptsTotal } from '#libs/relay/metrics.ts';
 import { relayReceipts, type RelayContext } from '#libs/relay/receipts.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
+import { isExpired, rejectExpired } from '#libs/store/expiry.ts';
 import { type Refused, storeMessages, type StoredMessage } from '#libs/store/messages.ts';
 import { findSessions } from '#libs/store/presence.ts';
 import type { QuotaCache } from '#libs/store/quota-cache.ts';
-import { mailboxFullTotal, routedTotal } from './metrics.ts';
+import { expiredTotal, mailboxFullTotal, routedTotal } from './metrics.ts';
 
 /** A message for an absent user, and the delivery that it came in. */
 export interface OfflineItem {
@@ -14,6 +16,8 @@ export interface OfflineItem {
   delivery: Delivery;
   /** The receiver may have confirmed it: it must not be rejected. */
   maybeConfirmed?: boolean;
+  /** A gateway found that its time is over; their clocks may differ. */
+  expired?: boolean;
 }
 
 export interface MailboxContext extends RelayContext {
@@ -21,14 +25,50 @@ export interface MailboxContext extends RelayContext {
 }
 
 /**
- * Stores messages in mailboxes, and sends the senders `stored`, or `rejected` when a mailbox is full. After the
- * insert has committed, it looks the receivers up again and hints to those present: in every interleaving with a
- * login, either the pull finds the message or this lookup finds the session.
+ * Stores messages in mailboxes, and sends the senders `stored`, or `rejected` when a mailbox is full or the message
+ * has expired. After the insert has committed, it looks the receivers up again and hints to those present: in every
+ * interleaving with a login, either the pull finds the message or this lookup finds the session.
  */
 export async function storeOffline(
   mailbox: MailboxContext,
   items: readonly OfflineItem[],
   now = Date.now(),
+): Promise<void> {
+  const overdue = items.filter((item) => isOverdue(item, now));
+  await rejectOverdue(mailbox, overdue, now);
+  await storeLiving(mailbox, overdue.length > 0 ? items.filter((item) => !isOverdue(item, now)) : items, now);
+}
+
+/** What may be confirmed is stored all the same: it expires there, when its confirmation has been dealt with. */
+const isOverdue = ({ entry, maybeConfirmed = false, expired = false }: OfflineItem, now: number) =>
+  !maybeConfirmed && (expired || isExpired(entry, now));
+
+/** Tells the senders of messages that expired on their way, through their mailboxes. */
+async function rejectOverdue(
+  { db, gatewaySender, leaseMs }: MailboxContext,
+  items: readonly OfflineItem[],
+  now: number,
+): Promise<void> {
+  if (items.length === 0) return;
+  const entries = items.map(({ entry }) => entry);
+  const told = await rejectExpired(db, entries, now);
+  const presence = await findSessions(
+    db,
+    entries.map(({ from }) => from),
+    leaseMs,
+  );
+  const causes = new Map(items.map(({ entry, delivery }) => [entry.from, delivery]));
+  for (const [sender, sessions] of presence) gatewaySender.hint(sessions, causes.get(sender));
+  for (const { from, id, to } of entries) trace('expired', from, id, { to });
+  receiptsTotal.inc({ outcome: 'stored' }, told);
+  expiredTotal.inc({ what: 'message' }, items.length);
+  routedTotal.inc({ outcome: 'rejected' }, items.length);
+}
+
+async function storeLiving(
+  mailbox: MailboxContext,
+  items: readonly OfflineItem[],
+  now: number,
 ): Promise<void> {
   if (items.length === 0) return;
   const { db, gatewaySender, leaseMs } = mailbox;

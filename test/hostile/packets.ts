@@ -107,10 +107,35 @@ function each(field: string, values: readonly string[], packet: (value: string) 
 const msg = (fields: string) => `{"type":"msg:R",${fields}}`;
 const body = (text: string) => msg(`"id":"m1","to":"nobody","body":${text}`);
 
+const NO_TTL = [...NO_SEQ, '0', '-0', '2592001'];
+const item = (fields: string) => `[{${fields}}]`;
+const ITEM = '"from":"alice","id":"m1","read":"x"';
+const NO_ITEMS = [
+  ...NO_STRING,
+  ...NO_STRING.filter((text) => text !== '[]').map((text) => `[${text}]`),
+  ...NO_USER.map((from) => item(`"from":${from},"id":"m1","read":"x"`)),
+  ...NO_ID.map((id) => item(`"from":"alice","id":${id},"read":"x"`)),
+  ...[...NO_STRING, quoted('x'.repeat(65)), quoted('x'.repeat(60_000))].map((proof) =>
+    item(`"from":"alice","id":"m1","read":${proof}`),
+  ),
+  item('"from":"alice","id":"m1"'),
+  item('"__proto__":{"from":"alice","id":"m1","read":"x"}'),
+  `[${Array<string>(101).fill(`{${ITEM}}`).join(',')}]`,
+  `[${Array<string>(1_000).fill(`{${ITEM}}`).join(',')}]`,
+];
+
 export const FIELDS: Record<string, readonly HostilePacket[]> = {
   'the id of msg:R': each('id', NO_ID, (id) => msg(`"id":${id},"to":"nobody","body":1`)),
   'the receivers of msg:R': each('to', NO_RECEIVERS, (to) => msg(`"id":"m1","to":${to},"body":1`)),
   'the seq of msg:R': each('seq', NO_SEQ, (seq) => msg(`"id":"m1","to":"nobody","body":1,"seq":${seq}`)),
+  'the thread of msg:R': each('thread', NO_USER, (thread) =>
+    msg(`"id":"m1","to":"nobody","body":1,"thread":${thread}`),
+  ),
+  'the ttl of msg:R': each('ttl', NO_TTL, (ttl) => msg(`"id":"m1","to":"nobody","body":1,"ttl":${ttl}`)),
+  'the read of msg:R': each('read', ['false', '1', '"true"', 'null', '[]', '{}'], (read) =>
+    msg(`"id":"m1","to":"nobody","body":1,"read":${read}`),
+  ),
+  'the items of read:R': each('items', NO_ITEMS, (items) => `{"type":"read:R","items":${items}}`),
   'the body of msg:R': each(
     'body',
     [
@@ -254,6 +279,14 @@ export const FINE: readonly HostilePacket[] = [
   ['a seq of 1e2', msg('"id":"m5","to":"nobody","body":1,"seq":1e2'), 'msg:A'],
   ['the largest seq', msg('"id":"m6","to":"nobody","body":1,"seq":9007199254740991'), 'msg:A'],
   ['ack:R for nothing', '{"type":"ack:R","id":"__proto__","from":"__proto__"}', 'ack:A'],
+  ['the longest ttl', msg('"id":"m7","to":"nobody","body":1,"ttl":2592000'), 'msg:A'],
+  ['the longest thread', msg(`"id":"m8","to":"nobody","body":1,"thread":"${'x'.repeat(128)}"`), 'msg:A'],
+  [
+    'read:R for nothing',
+    `{"type":"read:R","items":[{"from":"__proto__","id":"__proto__","read":""}]}`,
+    'read:A',
+  ],
+  ['a proof of NUL', `{"type":"read:R","items":[{"from":"a","id":"b","read":"\\u0000\\ud800"}]}`, 'read:A'],
   ['a limit of 500', '{"type":"offline:R","limit":500}', 'offline:N'],
   ['a limit of 5e0', '{"type":"offline:R","limit":5e0}', 'offline:N'],
 ];

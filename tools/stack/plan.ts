@@ -7,7 +7,13 @@ import { freePortFrom, isPortFree } from './ports.ts';
 import { acceptsQueries, postgres } from './postgres.ts';
 import { type Report, reported } from './progress.ts';
 import { acceptsConnections, rabbitMq } from './rabbitmq.ts';
-import { authSecretFile, readOrCreateSecret, secretFromEnvironment, usesPublicKey } from './secret.ts';
+import {
+  authSecretFile,
+  readOrCreateSecret,
+  receiptSecretFile,
+  secretFromEnvironment,
+  usesPublicKey,
+} from './secret.ts';
 import { service, type ServiceKind } from './service.ts';
 import type { Supervisor } from './supervisor.ts';
 import { until } from './until.ts';
@@ -99,7 +105,7 @@ async function planServices(
     const logFile = logFileOf(dataDir, name);
     specs.push(service({ kind, name, port, dataDir, logFile, env: { AMQP_URL, ...env } }));
   };
-  const secret = gatewaySecret(dataDir);
+  const secret = { ...gatewaySecret(dataDir), ...receiptSecret(dataDir) };
   for (let n = 1; n <= options.gateways; n += 1) {
     const env = { DATABASE_URL: undefined, GATEWAY_ID: `gateway-${n}`, ...secret };
     plan('gateway', n, options.port + n - 1, env);
@@ -119,4 +125,10 @@ export function gatewaySecret(dataDir: string): NodeJS.ProcessEnv {
   if (secretFromEnvironment() !== undefined)
     return { AUTH_SECRET_MIN_BYTES: setting('AUTH_SECRET_MIN_BYTES') ?? '1' };
   return { AUTH_SECRET: readOrCreateSecret(authSecretFile(dataDir)) };
+}
+
+/** The key of read receipts; nothing to add when the user's environment has one. */
+function receiptSecret(dataDir: string): NodeJS.ProcessEnv {
+  if (setting('RECEIPT_SECRET') !== undefined) return {};
+  return { RECEIPT_SECRET: readOrCreateSecret(receiptSecretFile(dataDir)) };
 }

@@ -6,6 +6,9 @@ import { readIfThere, writeWholeFile } from './whole-file.ts';
 /** File of the generated token secret in a stack's data directory. */
 export const authSecretFile = (dataDir: string): string => join(dataDir, 'secret');
 
+/** File of the generated key of read receipts. */
+export const receiptSecretFile = (dataDir: string): string => join(dataDir, 'receipt-secret');
+
 /** The secret in `path` (trimmed), or undefined when there is no such file. */
 export const readSecret = (path: string): string | undefined => readIfThere(path)?.trim();
 

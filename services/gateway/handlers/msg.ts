@@ -36,11 +36,13 @@ class PendingMessage implements Pending {
   }
 
   /** One entry for each receiver, all with one `at`. */
-  publish({ publishers }: MsgContext, { id, to, bodyText, seq }: ReadMsgR): void {
+  publish({ publishers }: MsgContext, { id, to, bodyText, seq, thread, ttl, read }: ReadMsgR): void {
     const from = this.#session.user;
     this.#at = this.#session.nextAt();
     const { traceparent } = this.#span ?? {};
-    const entry = { kind: 'message' as const, from, id, body: bodyText, at: this.#at, seq, traceparent };
+    const expires = ttl === undefined ? undefined : this.#at + ttl * 1_000;
+    const fields = { seq, thread, expires, read, traceparent };
+    const entry = { kind: 'message' as const, from, id, body: bodyText, at: this.#at, ...fields };
     if (typeof to === 'string') {
       publishers.route(to, { ...entry, to }, this);
       return;

@@ -10,6 +10,14 @@ const defaultId = () =>
     .replace(/[^A-Za-z0-9_-]/g, '-')
     .slice(0, 48)}-${process.pid}`;
 
+const receiptSecret = z
+  .string()
+  .trim()
+  .refine((secret) => Buffer.byteLength(secret) >= SHA256_BYTES, {
+    error: `must have at least ${SHA256_BYTES} bytes; \`openssl rand -base64 32\` makes one`,
+  })
+  .optional();
+
 /** Who the gateway is, and whose tokens it trusts. */
 export const accessConfig = {
   GATEWAY_ID: z
@@ -51,6 +59,15 @@ export const accessConfig = {
         'If set, `aud` of the token must contain this. Set it if your issuer also makes tokens for other services: ' +
         'without it, those tokens log in here.',
     }),
+  RECEIPT_SECRET: receiptSecret.meta({
+    description:
+      'Key of the proofs for read receipts, at least 32 bytes, the same for all gateways. Unset, it is derived from ' +
+      '`AUTH_SECRET`; without that, senders get no read receipts.',
+  }),
+  RECEIPT_SECRET_PREVIOUS: receiptSecret.meta({
+    description:
+      'The key before it, while it is changed: messages handed out with it can still be confirmed as read.',
+  }),
   ALLOW_PLAIN_HTTP: z
     .stringbool({ error: 'must be true or false' })
     .default(false)

@@ -1,0 +1,46 @@
+import type { Database } from './database.ts';
+import type { StoredMessage } from './messages.ts';
+import { FORWARD } from './receipts.ts';
+
+/** Messages whose time (`ttl`) is over. Their senders are told through their mailboxes: it may follow `stored`. */
+
+/** Whether a message is of no more use. */
+export const isExpired = ({ expires }: Pick<StoredMessage, 'expires'>, now: number): boolean =>
+  expires !== undefined && expires <= now;
+
+const REJECT = {
+  name: 'messages-reject-expired',
+  text: `
+    WITH input AS (
+      SELECT DISTINCT recipient, sender, id FROM unnest($1::text[], $2::text[], $3::text[]) AS i (recipient, sender, id)
+    ), gone AS (
+      -- Of a copy that came before: its time ended sooner.
+      DELETE FROM offline_messages m USING input i
+      WHERE m.recipient = i.recipient AND m.sender = i.sender AND m.id = i.id AND m.expires IS NOT NULL
+    ), told AS (
+      INSERT INTO offline_receipts (recipient, id, peer, state, reason, at)
+      SELECT sender, id, recipient, 'rejected', 'expired', $4::bigint FROM input
+      ${FORWARD}
+      RETURNING 1
+    )
+    SELECT count(*)::integer AS told FROM told`,
+};
+
+/**
+ * Rejects messages that expired on their way, together with their copies in the mailbox.
+ *
+ * @returns how many senders' mailboxes have a new receipt for it
+ */
+export async function rejectExpired(
+  db: Database,
+  messages: readonly Pick<StoredMessage, 'from' | 'id' | 'to'>[],
+  now: number,
+): Promise<number> {
+  const rows = await db.query<{ told: number }>(REJECT, [
+    messages.map(({ to }) => to),
+    messages.map(({ from }) => from),
+    messages.map(({ id }) => id),
+    now,
+  ]);
+  return rows[0]?.told ?? 0;
+}
