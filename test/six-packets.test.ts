@@ -168,6 +168,7 @@ describe('the six packets', () => {
         receiveWindow: 128,
         ackTimeoutMs: 10_000,
         ratePerS: 100,
+        maxReceivers: 100,
       },
     });
   });
