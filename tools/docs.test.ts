@@ -25,7 +25,7 @@ describe('settings', () => {
     expect(names.sort()).toEqual(all.map(({ name }) => name).sort());
   });
 
-  test('the tables are current; tools/docs-settings.ts writes them', async () => {
+  test('the tables are current; `npm run docs:settings` writes them', async () => {
     expect(configuration.text).toBe((await currentPage()).text);
   });
 
