@@ -127,6 +127,7 @@ describe('the first packet', () => {
         receiveWindow: 128,
         ackTimeoutMs: 10_000,
         ratePerS: 100,
+        maxReceivers: 100,
       },
     });
     expect(session).not.toBe('');
