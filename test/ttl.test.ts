@@ -197,14 +197,19 @@ test('an expired message of a route queue is neither handed out nor stored, and 
   await using alice = await connectAs(stack, stack.gateways[0], someone('alice'));
   await using bob = await connectAs(stack, stack.gateways[1], peer, { autoAck: true });
   const [routing] = stack.routing;
-  routing?.signal('SIGSTOP');
+  if (!routing) throw new Error('no routing instance');
+  const counted = async () =>
+    (await stack.metrics(routing)).value('sixfold_expired_total', { what: 'message' });
+  const before = await counted();
+  routing.signal('SIGSTOP');
   send(alice, peer, 'here', 1);
   send(alice, gone, 'away', 1);
   const at = Math.max(await accepted(alice, 'here'), await accepted(alice, 'away'));
   await untilOver(at, 1);
-  routing?.signal('SIGCONT');
+  routing.signal('SIGCONT');
   for (const id of ['here', 'away']) await expired(alice, id, at + 1_000);
   expect(bob.all('msg:N')).toEqual([]);
+  await until(async () => (await counted()) === before + 2, { what: 'both to be counted' });
   expect(await stack.sql('SELECT FROM offline_messages WHERE recipient = $1', [gone])).toEqual([]);
 });
 

@@ -37,6 +37,9 @@ export async function storeOffline(
   const overdue = items.filter((item) => isOverdue(item, now));
   await rejectOverdue(mailbox, overdue, now);
   await storeLiving(mailbox, overdue.length > 0 ? items.filter((item) => !isOverdue(item, now)) : items, now);
+  // At the end, since all of it is tried again if some of it fails.
+  expiredTotal.inc({ what: 'message' }, overdue.length);
+  routedTotal.inc({ outcome: 'rejected' }, overdue.length);
 }
 
 /** What may be confirmed is stored all the same: it expires there, when its confirmation has been dealt with. */
@@ -51,7 +54,7 @@ async function rejectOverdue(
 ): Promise<void> {
   if (items.length === 0) return;
   const entries = items.map(({ entry }) => entry);
-  const told = await rejectExpired(db, entries, now);
+  receiptsTotal.inc({ outcome: 'stored' }, await rejectExpired(db, entries, now));
   const presence = await findSessions(
     db,
     entries.map(({ from }) => from),
@@ -60,9 +63,6 @@ async function rejectOverdue(
   const causes = new Map(items.map(({ entry, delivery }) => [entry.from, delivery]));
   for (const [sender, sessions] of presence) gatewaySender.hint(sessions, causes.get(sender));
   for (const { from, id, to } of entries) trace('expired', from, id, { to });
-  receiptsTotal.inc({ outcome: 'stored' }, told);
-  expiredTotal.inc({ what: 'message' }, items.length);
-  routedTotal.inc({ outcome: 'rejected' }, items.length);
 }
 
 async function storeLiving(
