@@ -109,6 +109,30 @@ describe('a read receipt', () => {
     expect(receipts.map(({ id, state }) => [id, state])).toEqual([['m', 'read']]);
   });
 
+  test('does not follow `rejected`: a message that expired unanswered stays so', async () => {
+    const [name, peer] = [someone('alice'), someone('bob')];
+    await using alice = await connectAs(stack, stack.gateways[0], name);
+    const bob = await connectAs(stack, stack.gateways[1], peer);
+    for (const [id, ttl] of [
+      ['short', 1],
+      ['long', 600],
+    ] as const)
+      alice.send({ type: 'msg:R', id, to: peer, body: id, read: true, ttl });
+    const short = await bob.next('msg:N', { id: 'short' });
+    const long = await bob.next('msg:N', { id: 'long' });
+    await until(() => Date.now() > short.at + 1_000, { what: 'its time to be over' });
+    await bob.terminate();
+    await receiptInMailbox(alice, { id: 'short', state: 'rejected' });
+    await using back = await connectAs(stack, stack.gateways[1], peer);
+    await seen(back, { from: name, id: 'short', read: short.read ?? '' });
+    await seen(back, { from: name, id: 'long', read: long.read ?? '' });
+    await receiptInMailbox(alice, { id: 'long', state: 'read' });
+    expect((await rows(name)).map(({ id, state }) => [id, state])).toEqual([
+      ['short', 'rejected'],
+      ['long', 'read'],
+    ]);
+  });
+
   test('is answered each time that it is sent again, and comes once', async () => {
     const [name, peer] = [someone('alice'), someone('bob')];
     await using alice = await connectAs(stack, stack.gateways[0], name);
