@@ -54,6 +54,8 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
   readonly decisions = new DecisionQueue();
   /** msg:R without their msg:A. */
   pendingMessages = 0;
+  /** Text of lists among them, UTF-16 units: body times receivers. */
+  pendingListText = 0;
   /** A hint was sent, and no offline:R came since. */
   hinted = false;
   /** Messages that it was sent, and mailbox keys: answers to them are not rate limited. */

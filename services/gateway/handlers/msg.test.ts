@@ -5,7 +5,7 @@ import { GatewayFixture } from '../testing/gateway-fixture.ts';
 import { msgR } from './msg.ts';
 
 /** A session, and the entries of a list of three that wait for their confirms. */
-async function list() {
+async function list(bodyText = '1') {
   const fixture = new GatewayFixture();
   await fixture.connect();
   fixture.grant();
@@ -19,10 +19,12 @@ async function list() {
   };
   const { config } = fixture.gateway;
   if (!connection.session) throw new Error('no session');
-  const packet = { type: 'msg:R' as const, id: 'm', to: ['bob', 'carol', 'dave'], bodyText: '1' };
-  msgR({ config, authorizer: undefined, publishers }, connection.session, packet);
+  const { session: sender } = connection;
+  const send = (id: string, to: string | string[]) =>
+    msgR({ config, authorizer: undefined, publishers }, sender, { type: 'msg:R', id, to, bodyText });
+  send('m', ['bob', 'carol', 'dave']);
   const settle = (n: number, error?: Error) => routed[n]?.[1]?.settled(error);
-  return { routed, settle, session: connection.session, answers: () => packets.slice(1) };
+  return { routed, send, settle, session: connection.session, answers: () => packets.slice(1) };
 }
 
 test('a list becomes an entry for each receiver, all with one `at`; msg:A follows the last confirm', async () => {
@@ -46,4 +48,16 @@ test('one entry that is not confirmed makes it unavailable, when all are settled
   settle(2);
   expect(answers()).toEqual([{ type: 'error', code: 'unavailable' }]);
   expect(session.pendingMessages).toBe(0);
+});
+
+test('what large lists take is bounded: a further one is unavailable, a single message passes', async () => {
+  const { routed, send, settle, session, answers } = await list(JSON.stringify('x'.repeat(2 * 1024 * 1024)));
+  send('more', ['bob', 'carol']);
+  expect([routed.length, answers()]).toEqual([3, [{ type: 'error', code: 'unavailable' }]]);
+  send('single', 'bob');
+  expect(routed).toHaveLength(4);
+  for (let n = 0; n < 4; n++) settle(n);
+  expect(session.pendingListText).toBe(0);
+  send('again', ['bob', 'carol']);
+  expect(routed).toHaveLength(6);
 });

@@ -17,10 +17,25 @@ export interface MsgContext {
   readonly publishers: Pick<Publishers, 'route'>;
 }
 
+/**
+ * Most text of lists that one session may have pending, UTF-16 units: body times receivers. A list has an entry with the
+ * whole body for each receiver, and one user's must not fill the memory, nor the room for all that waits for the broker.
+ */
+const MAX_LIST_TEXT = 8 * 1024 * 1024;
+
+const listText = ({ to, bodyText }: ReadMsgR) => (typeof to === 'string' ? 0 : bodyText.length * to.length);
+
+/** A list that is alone may be larger: it could never be sent otherwise. */
+function tooMuchText({ pendingListText: pending }: Session, packet: ReadMsgR): boolean {
+  const text = listText(packet);
+  return text > 0 && pending > 0 && pending + text > MAX_LIST_TEXT;
+}
+
 /** A msg:R that is being published. Its msg:A goes out after the last publisher confirm, never before. */
 class PendingMessage implements Pending {
   readonly #session: Session;
   readonly #id: string;
+  readonly #listText: number;
   readonly #started = performance.now();
   readonly #span;
   #at = 0;
@@ -28,11 +43,13 @@ class PendingMessage implements Pending {
   #left = 1;
   #failed = false;
 
-  constructor(session: Session, id: string) {
+  constructor(session: Session, packet: ReadMsgR) {
     this.#session = session;
-    this.#id = id;
+    this.#id = packet.id;
+    this.#listText = listText(packet);
     session.pendingMessages++;
-    this.#span = firstSpan('accept', session.user, id);
+    session.pendingListText += this.#listText;
+    this.#span = firstSpan('accept', session.user, packet.id);
   }
 
   /** One entry for each receiver, all with one `at`. */
@@ -53,7 +70,7 @@ class PendingMessage implements Pending {
 
   /** The message is not published. A client that has disconnected sends it again on the next connection. */
   refused(decision: Decision, users?: string[]): void {
-    this.#session.pendingMessages--;
+    this.#over();
     if (decision === 'forbidden') {
       this.#span?.end('forbidden');
       forbid(this.#session, this.#id, users);
@@ -64,7 +81,7 @@ class PendingMessage implements Pending {
     if (error) this.#failed = true;
     if (--this.#left > 0) return;
     const { connection } = this.#session;
-    this.#session.pendingMessages--;
+    this.#over();
     if (this.#failed) {
       this.#unavailable('the message was not confirmed; send it again');
       return;
@@ -73,6 +90,11 @@ class PendingMessage implements Pending {
     this.#span?.end('accepted');
     trace('msg:A', this.#session.user, this.#id, { session: this.#session.id });
     connection.send('msg:A', msgA(this.#id, this.#at));
+  }
+
+  #over(): void {
+    this.#session.pendingMessages--;
+    this.#session.pendingListText -= this.#listText;
   }
 
   #unavailable(message: string): void {
@@ -103,8 +125,13 @@ export function msgR(gateway: MsgContext, session: Session, packet: ReadMsgR): v
     session.connection.error('bad_packet', message, { type: 'msg:R', id });
     return;
   }
+  if (tooMuchText(session, packet)) {
+    const message = 'large lists wait for the broker; send it again';
+    session.connection.error('unavailable', message, { type: 'msg:R', id });
+    return;
+  }
   trace('msg:R', session.user, id, { to, session: session.id });
-  const pending = new PendingMessage(session, id);
+  const pending = new PendingMessage(session, packet);
   askIfAllowed(gateway.authorizer, session, packet, (decision, refused) => {
     if (decision === 'allowed' && !session.closed) pending.publish(gateway, packet);
     else pending.refused(decision, refused);
