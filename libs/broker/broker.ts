@@ -26,6 +26,9 @@ export interface ConnectionSetup {
   close: () => void;
 }
 
+/** The connection that signals take. */
+export type SignalConnection = Pick<ReconnectingConnection, 'blocked' | 'reset' | 'stop'>;
+
 /**
  * A service's connections to RabbitMQ: one that publishes and one that consumes. A resource alarm blocks publishing
  * connections, including acknowledgements sent on them.
@@ -69,6 +72,14 @@ export class Broker {
       },
       close: consuming.close,
     });
+  }
+
+  /**
+   * Opens a connection for signals alone: a flood of them fills no socket that messages take. The service works
+   * without it.
+   */
+  connectSignals(setup: ConnectionSetup): SignalConnection {
+    return this.#connect('signal', setup);
   }
 
   /** The broker accepts publishes: connected, no resource alarm. */

@@ -24,7 +24,7 @@ export const GATEWAY_INCARNATION = /^[A-Za-z0-9_-]{1,64}\.[0-9a-z]{1,16}$/;
 const Gateway = z.string().regex(GATEWAY_INCARNATION);
 /** A session's id. */
 export const SESSION = /^[A-Za-z0-9-]{1,64}$/;
-const Session = z.string().regex(SESSION);
+export const Session = z.string().regex(SESSION);
 
 /** Names a mailbox entry. A gateway copies it into a packet unescaped. */
 const Key = z.string().regex(new RegExp(`^[A-Za-z0-9_-]{1,${MAX_KEY_LENGTH}}$`));

@@ -17,6 +17,16 @@ export const deadTotal = new Counter({
   help: 'Unreadable entries that went to sixfold.dead',
 });
 
+export const signalsTotal = new Counter({
+  name: 'sixfold_signals_total',
+  help: 'Signals by what became of them: live (signal:N to a session), away (the receiver has no session) or dropped',
+  labelNames: ['outcome'],
+});
+for (const outcome of ['live', 'away', 'dropped']) signalsTotal.inc({ outcome }, 0);
+
+/** The first thing to go under pressure (PROTOCOL: signal). */
+export const dropSignals = (count: number) => signalsTotal.inc({ outcome: 'dropped' }, count);
+
 export const channelsLost = new Counter({
   name: 'sixfold_channels_lost_total',
   help: 'Channels abandoned because RabbitMQ did not confirm a publish',

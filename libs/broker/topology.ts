@@ -15,6 +15,9 @@ export const RETURNED_QUEUE = 'sixfold.returned';
 export const DEAD_QUEUE = 'sixfold.dead';
 export const GATEWAY_EXCHANGE = 'sixfold.gateway';
 export const RETURNED_EXCHANGE = 'sixfold.returned';
+/** From gateways to routing, and from routing to the gateways, by gateway id. */
+export const SIGNAL_QUEUE = 'sixfold.signal';
+export const SIGNAL_EXCHANGE = 'sixfold.signal';
 
 export const routeQueue = (partition: number) => `sixfold.route.${partition}`;
 
@@ -83,4 +86,28 @@ export async function declareTopology(channel: Channel, { queueType, partitions 
 export async function declareGatewayQueue(channel: Channel, gateway: string, type: QueueType): Promise<void> {
   await channel.assertQueue(gatewayQueue(gateway), queueOptions(type, true));
   await channel.bindQueue(gatewayQueue(gateway), GATEWAY_EXCHANGE, gateway);
+}
+
+/** A signal is of no use later, and nobody may be late because of signals: few wait, and not for long. */
+const SIGNALS = {
+  'x-queue-type': 'classic',
+  'x-max-length': 10_000,
+  'x-max-length-bytes': 8 * 1024 * 1024,
+  'x-message-ttl': 5_000,
+};
+
+/** Declares what signals travel through. The queue goes with its last consumer: without routing, signals come back. */
+export async function declareSignalQueue(channel: Channel): Promise<string> {
+  await channel.assertExchange(SIGNAL_EXCHANGE, 'direct');
+  await channel.assertQueue(SIGNAL_QUEUE, { durable: true, autoDelete: true, arguments: SIGNALS });
+  return SIGNAL_QUEUE;
+}
+
+/** Declares a queue for the signals to one gateway, for as long as this connection lasts. @returns its name */
+export async function declareGatewaySignalQueue(channel: Channel, gatewayId: string): Promise<string> {
+  const queue = `${SIGNAL_QUEUE}.${gatewayId}.${Date.now().toString(36)}`;
+  await channel.assertExchange(SIGNAL_EXCHANGE, 'direct');
+  await channel.assertQueue(queue, { durable: false, exclusive: true, autoDelete: true, arguments: SIGNALS });
+  await channel.bindQueue(queue, SIGNAL_EXCHANGE, gatewayId);
+  return queue;
 }

@@ -15,11 +15,17 @@ export interface Re {
 
 type MsgR = z.output<(typeof SERVED_PACKETS)['msg:R']>;
 
-/** A msg:R whose body is kept as the text that the sender wrote; no service looks into it. */
-export type ReadMsgR = Omit<MsgR, 'body'> & { bodyText: string };
+/** With the body as the text that the sender wrote; no service looks into it. */
+type WithText<P> = Omit<P, 'body'> & { bodyText: string };
+export type ReadMsgR = WithText<MsgR>;
+export type ReadSignalR = WithText<z.output<(typeof SERVED_PACKETS)['signal:R']>>;
 
 type Read = {
-  [T in ServedType]: T extends 'msg:R' ? ReadMsgR : z.output<(typeof SERVED_PACKETS)[T]>;
+  [T in ServedType]: T extends 'msg:R'
+    ? ReadMsgR
+    : T extends 'signal:R'
+      ? ReadSignalR
+      : z.output<(typeof SERVED_PACKETS)[T]>;
 };
 /** A packet as a gateway reads it. */
 export type ReadPacket = Read[ServedType];
@@ -92,13 +98,13 @@ export function decode(text: string): Decoded {
   return readBody(read.data, fields, text);
 }
 
-/** Of a msg:R the body is looked through, and kept as it was written. */
+/** A body is looked through, and kept as it was written. */
 function readBody(
   packet: z.output<(typeof SERVED_PACKETS)[ServedType]>,
   fields: Record<string, unknown>,
   text: string,
 ): Decoded {
-  if (packet.type !== 'msg:R') return { packet };
+  if (packet.type !== 'msg:R' && packet.type !== 'signal:R') return { packet };
   const { body, ...rest } = packet;
   const why = bodyFault(body);
   if (why !== undefined) return fault(`body: ${why}`, 'body', readRe(fields));

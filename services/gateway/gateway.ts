@@ -15,6 +15,7 @@ import { reportOf } from './report.ts';
 import { type ClientConnection, Session } from './session.ts';
 import { createReceiptProofs, type ReceiptProofs } from './receipt-proofs.ts';
 import type { SessionBackend } from './session-backend.ts';
+import type { Signals } from './signals.ts';
 
 export interface GatewayParts {
   config: GatewayConfig;
@@ -22,6 +23,7 @@ export interface GatewayParts {
   /** Undefined: only `can_send` of the tokens restricts receivers. */
   authorizer: Authorizer | undefined;
   publishers: Publishers;
+  signals: Pick<Signals, 'send'>;
   incarnation: Incarnation;
   log: Logger;
 }
@@ -35,6 +37,7 @@ export class Gateway implements ConnectionOwner<Session> {
   readonly verify: Verify;
   readonly authorizer: Authorizer | undefined;
   readonly publishers: Publishers;
+  readonly signals: Pick<Signals, 'send'>;
   readonly incarnation: Incarnation;
   readonly proofs: ReceiptProofs;
   readonly log: Logger;
@@ -48,11 +51,12 @@ export class Gateway implements ConnectionOwner<Session> {
   /** Time of the latest login; each has its own. */
   #lastSince = 0;
 
-  constructor({ config, verify, authorizer, publishers, incarnation, log }: GatewayParts) {
+  constructor({ config, verify, authorizer, publishers, signals, incarnation, log }: GatewayParts) {
     this.config = config;
     this.verify = verify;
     this.authorizer = authorizer;
     this.publishers = publishers;
+    this.signals = signals;
     this.incarnation = incarnation;
     this.proofs = createReceiptProofs(config, log);
     this.log = log;

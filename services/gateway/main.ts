@@ -14,6 +14,7 @@ import { exportGauges } from './gauges.ts';
 import { Gateway } from './gateway.ts';
 import { GatewayConsumer } from './gateway-consumer.ts';
 import { Publishers } from './publishers.ts';
+import { Signals } from './signals.ts';
 import { startSweeping } from './sweeper.ts';
 import { WebSocketEndpoint } from './websocket-endpoint.ts';
 
@@ -33,16 +34,15 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   lifecycle.onStop('publishing', () => broker.stopPublishing());
   const publishers = new Publishers(broker.publisher, config);
   const incarnation = new Incarnation(config, publishers, log);
-  const gateway = new Gateway({ config, verify, authorizer, publishers, incarnation, log });
+  const signals = new Signals(broker, config.GATEWAY_ID);
+  const gateway = new Gateway({ config, verify, authorizer, publishers, signals, incarnation, log });
   const consumer = new GatewayConsumer(gateway, new DeadLetters(broker.publisher), broker);
   incarnation.ownedBy(consumer);
   const longestDrainMs = config.DRAIN_DELAY_MS + config.DRAIN_TIMEOUT_MS + config.CONFIRM_TIMEOUT_MS;
   lifecycle.onStop('consuming', async () => {
     // The heirs get unconfirmed entries: their deliveries are unacknowledged.
-    await lifecycle.inTime(
-      longestDrainMs,
-      incarnation.leave().then(() => publishers.drained()),
-    );
+    const left = incarnation.leave().then(() => publishers.drained());
+    await lifecycle.inTime(longestDrainMs, left);
     await broker.stopConsuming();
   });
 
@@ -64,6 +64,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
     port: config.PORT,
     onError: (error) => log.error({ err: error }, 'http'),
   });
+  lifecycle.onStop('signals', signals.start(gateway.sessions));
   broker.consume(incarnation); // only now: a gateway that cannot listen leaves no queue behind
   lifecycle.onStop('http', () => closeHttp(server));
   if (tls) lifecycle.onStop('certificate', followCredentials(server, config, tls, log));

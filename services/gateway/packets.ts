@@ -5,12 +5,18 @@ import { type LoginContext, loginR } from './handlers/login.ts';
 import { type MsgContext, msgR } from './handlers/msg.ts';
 import { type ReadContext, readR } from './handlers/read.ts';
 import { offlineA, type OfflineContext, offlineR } from './handlers/offline.ts';
+import { signalR, type SignalContext } from './handlers/signal.ts';
 import { packetsIn } from './metrics.ts';
 import { rateExceeded } from './rate-limit.ts';
 import type { ClientConnection, Session } from './session.ts';
 
 /** What the packet handlers need of the gateway. */
-export type PacketContext = LoginContext & MsgContext & AckContext & ReadContext & OfflineContext;
+export type PacketContext = LoginContext &
+  MsgContext &
+  AckContext &
+  ReadContext &
+  OfflineContext &
+  SignalContext;
 
 const PONG = encode({ type: 'pong' });
 
@@ -52,6 +58,9 @@ function dispatch(gateway: PacketContext, session: Session, packet: ReadPacket):
       return undefined;
     case 'read:R':
       readR(gateway, session, packet);
+      return undefined;
+    case 'signal:R':
+      signalR(gateway, session, packet);
       return undefined;
     case 'ping':
       session.connection.send('pong', PONG);

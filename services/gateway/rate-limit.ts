@@ -11,7 +11,7 @@ export function rateExceeded(session: Session, { packet }: Decoded): 'limited' |
     const expected = packet.keys.map((key) => session.expectedKeys.answered(key));
     if (expected.includes(true)) return undefined;
   }
-  const charged = session.charge(packet?.type === 'msg:R' ? tokensFor(packet.to) : 1);
+  const charged = session.charge(packet && 'to' in packet ? tokensFor(packet.to) : 1);
   return charged === 'ok' ? undefined : charged;
 }
 

@@ -7,6 +7,7 @@ import { RETURNED_QUEUE } from '#libs/broker/topology.ts';
 import type { Heirs } from './heirs.ts';
 import type { Partitions } from './partitions.ts';
 import type { MailboxWorker } from './mailbox-worker.ts';
+import type { Signals } from './signals.ts';
 
 export interface ConsumersParts {
   partitions: Partitions;
@@ -14,6 +15,7 @@ export interface ConsumersParts {
   router: DeliveryBatcher<RouteEntry>;
   returned: DeliveryBatcher<GatewayEntry>;
   mailboxWorker: MailboxWorker;
+  signals: Pick<Signals, 'consume'>;
   prefetch: number;
   onLost: () => void;
 }
@@ -38,9 +40,11 @@ export class Consumers implements SuspendableConsumers {
       onLost,
     });
     await partitions.open(connection);
+    this.#parts.signals.consume(true);
   };
 
   readonly close = (): void => {
+    this.#parts.signals.consume(false);
     this.#parts.partitions.lost();
     this.#parts.heirs.lost();
     this.#returned = undefined;
@@ -60,7 +64,8 @@ export class Consumers implements SuspendableConsumers {
   }
 
   async #close(finishWithinMs?: number): Promise<void> {
-    const { partitions, heirs } = this.#parts;
+    const { partitions, heirs, signals } = this.#parts;
+    signals.consume(false);
     const returned = this.#returned;
     this.#returned = undefined;
     await Promise.all([

@@ -12,6 +12,7 @@ import { isDatabaseHealthy } from '#libs/store/health-check.ts';
 import { Database, isTransient } from '#libs/store/database.ts';
 import { migrate } from '#libs/store/migrate.ts';
 import { findUserLocations } from '#libs/store/presence.ts';
+import { findSignalReceivers } from '#libs/store/signal-receivers.ts';
 import { QuotaCache } from '#libs/store/quota-cache.ts';
 import { PREFETCH, quotasOf, readRoutingConfig, type RoutingConfig } from './config.ts';
 import { Consumers } from './consumers.ts';
@@ -22,6 +23,7 @@ import { Partitions } from './partitions.ts';
 import { PresenceCache } from './presence-cache.ts';
 import { ReturnedHandler } from './returned.ts';
 import { Router } from './router.ts';
+import { Signals } from './signals.ts';
 
 /**
  * The routing service: decides where messages go, by presence in Postgres: live to the receiver's gateways, or into
@@ -42,7 +44,9 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   probes.require('the broker is not connected', () => broker.connected);
 
   const gatewaySender = new GatewaySender(publisher);
-  const { consumers, heirs, partitions } = consumersOf({ config, log, db, broker, gatewaySender });
+  const signals = new Signals(broker, (users) => findSignalReceivers(db, users, config.GATEWAY_LEASE_MS));
+  lifecycle.onStop('signals', signals.start());
+  const { consumers, heirs, partitions } = consumersOf({ config, log, db, broker, gatewaySender, signals });
   const isHealthy = async () => broker.publishingConnected && isDatabaseHealthy(db);
   const healthGate = new HealthGate({ consumers, isHealthy, onLost, log });
   probes.require(
@@ -69,13 +73,15 @@ interface Parts {
   db: Database;
   broker: Broker;
   gatewaySender: GatewaySender;
+  signals: Signals;
 }
 
 /** The consumers and their handlers. */
-function consumersOf({ config, log, db, broker, gatewaySender }: Parts) {
+function consumersOf({ config, log, db, broker, gatewaySender, signals }: Parts) {
   const { publisher, resetConsuming: onLost } = broker;
   const { GATEWAY_LEASE_MS: leaseMs } = config;
   const prefetch = PREFETCH;
+  const shared = { prefetch, log };
   const quotaCache = new QuotaCache(quotasOf(config));
   const mailbox = { db, gatewaySender, leaseMs, quotaCache };
   const presence = new PresenceCache(
@@ -94,25 +100,26 @@ function consumersOf({ config, log, db, broker, gatewaySender }: Parts) {
     handle: inherit.handle,
   });
   const { forgetAll } = presence;
-  const heirs = new Heirs({
-    db,
-    publisher,
-    prefetch,
-    receive: returned.receive,
-    onGatewayGone: forgetAll,
-    log,
-  });
+  const heirs = new Heirs({ ...shared, db, publisher, receive: returned.receive, onGatewayGone: forgetAll });
   const context = { ...mailbox, mailboxWorker, presence };
   const { handle } = new Router(context, config.MAX_SESSIONS_PER_USER, heirs.subscribe);
   const router = new DeliveryBatcher({ ...reading, stage: 'routing', format: ROUTE, handle });
   const partitions = new Partitions({
+    ...shared,
     partitions: config.ROUTE_PARTITIONS,
-    prefetch,
     receive: router.receive,
     onLost,
     onGivenUp: [forgetAll, quotaCache.forget],
-    log,
   });
-  const consumers = new Consumers({ partitions, heirs, router, returned, mailboxWorker, prefetch, onLost });
+  const consumers = new Consumers({
+    partitions,
+    heirs,
+    router,
+    returned,
+    mailboxWorker,
+    signals,
+    prefetch,
+    onLost,
+  });
   return { consumers, heirs, partitions };
 }

@@ -86,10 +86,11 @@ export async function quorumQueues(
   const wanted = `[<<"${virtualHost}">>, [name, leader, members, online]]`;
   const output = await erlang(
     addresses,
-    `lists:foreach(fun (Queue) ->
-      [{_, {resource, _, queue, Name}}, {_, Leader}, {_, Members}, {_, Online}] = Queue,
-      Text = fun (Nodes) -> lists:join(<<",">>, [atom_to_binary(Node) || Node <- Nodes]) end,
-      io:format("~s ~s ~s ~s~n", [Name, Leader, Text(Members), Text(Online)])
+    `lists:foreach(fun
+      ([_, _, {_, ''}, _]) -> ok; % classic
+      ([{_, {resource, _, queue, Name}}, {_, Leader}, {_, Members}, {_, Online}]) ->
+        Text = fun (Nodes) -> lists:join(<<",">>, [atom_to_binary(Node) || Node <- Nodes]) end,
+        io:format("~s ~s ~s ~s~n", [Name, Leader, Text(Members), Text(Online)])
     end, rpc:call('${ask}', rabbit_amqqueue, info_all, ${wanted}))`,
     ask,
   );

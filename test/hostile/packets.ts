@@ -105,6 +105,7 @@ function each(field: string, values: readonly string[], packet: (value: string) 
 }
 
 const msg = (fields: string) => `{"type":"msg:R",${fields}}`;
+const signal = (fields: string) => `{"type":"signal:R",${fields}}`;
 const body = (text: string) => msg(`"id":"m1","to":"nobody","body":${text}`);
 
 const NO_TTL = [...NO_SEQ, '0', '-0', '2592001'];
@@ -127,6 +128,15 @@ const NO_ITEMS = [
 export const FIELDS: Record<string, readonly HostilePacket[]> = {
   'the id of msg:R': each('id', NO_ID, (id) => msg(`"id":${id},"to":"nobody","body":1`)),
   'the receivers of msg:R': each('to', NO_RECEIVERS, (to) => msg(`"id":"m1","to":${to},"body":1`)),
+  'the receivers of signal:R': each('to', NO_RECEIVERS, (to) => signal(`"to":${to},"body":1`)),
+  'the body of signal:R': each(
+    'body',
+    [nested(101), nestedObjects(10_000), '1e400', quoted('x'.repeat(1_023)), quoted('é'.repeat(512))],
+    (text) => signal(`"to":"nobody","body":${text}`),
+  ),
+  'the thread of signal:R': each('thread', NO_NAME.map(quoted), (thread) =>
+    signal(`"to":"nobody","body":1,"thread":${thread}`),
+  ),
   'the seq of msg:R': each('seq', NO_SEQ, (seq) => msg(`"id":"m1","to":"nobody","body":1,"seq":${seq}`)),
   'the thread of msg:R': each('thread', NO_USER, (thread) =>
     msg(`"id":"m1","to":"nobody","body":1,"thread":${thread}`),

@@ -73,10 +73,14 @@ export class Authorizer {
     return this.#cache.size;
   }
 
-  /** @param onDecision called once: at once if the answer is known, else with the operator's */
+  /**
+   * @param onDecision called once: at once if the answer is known, else with the operator's
+   * @param yields to messages: `unknown` while half of the possible requests are under way
+   */
   decide(
     { from, to, bodyText }: { from: string; to: string; bodyText: string },
     onDecision: OnDecision,
+    yields = false,
   ): void {
     const pair = `${from} ${to}`;
     const known = this.#cache.get(pair);
@@ -84,7 +88,8 @@ export class Authorizer {
       onDecision(known ? 'allowed' : 'forbidden');
       return;
     }
-    const release = this.reserve(bodyText);
+    const busy = yields && this.#underWay >= this.#options.concurrency / 2;
+    const release = busy ? undefined : this.reserve(bodyText);
     if (!release) {
       onDecision('unknown');
       return;

@@ -20,6 +20,10 @@ export const sessionConfig = {
     unit: 'users',
     description: 'Most receivers of one `msg:R`; a longer list is `bad_packet`. Told as `maxReceivers`.',
   }),
+  MAX_SIGNAL_BYTES: integer(1_024, 1, 65_536).meta({
+    unit: 'bytes of UTF-8',
+    description: 'Largest `body` of a `signal:R`, as JSON; a larger one is `bad_packet`.',
+  }),
   SEND_WINDOW: integer(128).meta({
     unit: 'messages',
     description:

@@ -58,6 +58,7 @@ export class GatewayFixture {
       verify,
       authorizer: undefined,
       publishers,
+      signals: { send: () => undefined },
       incarnation: this.incarnation,
       log,
     });
