@@ -41,6 +41,8 @@ const VALUES: Record<string, (random: SeededRandom) => unknown> = {
   at: (random) => random.pick([Date.now(), 0, -1, 1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]),
   limit: (random) => random.pick([1, 500, 0, -5, 2 ** 31, Number.MAX_SAFE_INTEGER]),
   most: (random) => random.integer(1, 1_000),
+  thread: (random) => random.pick(['g:1', 'x'.repeat(128)]),
+  device: (random) => random.pick(['default', 'phone', 'd'.repeat(64)]),
   keys: () => ['m1', 'r1', 'm99999999999999999999', '\u0000', '$1'],
   /** Texts that are spliced into packets; some are no JSON. */
   body: (random) =>
@@ -63,6 +65,7 @@ for (const [name, like] of [
   ['from', 'user'],
   ['to', 'user'],
   ['since', 'at'],
+  ['expires', 'at'],
 ] as const)
   VALUES[name] = (random) => VALUES[like]?.(random);
 

@@ -12,6 +12,14 @@ const BODIES = [
   `"${'x'.repeat(2_000)}"`,
 ];
 
+/** A receiver, with and without the fields that a packet need not have. */
+const receiverFields = (to: string) => [
+  `"to":"${to}"`,
+  `"to":["${to}"]`,
+  `"to":"${to}","thread":"room:1","ttl":600,"read":true`,
+  `"to":["nobody","${to}"],"thread":"room:1"`,
+];
+
 /** On a busy machine the services may answer `unavailable`: then a client sends the message again. */
 const AGAIN_AFTER_MS = 500;
 
@@ -34,13 +42,13 @@ export class HonestPair {
       receiver.send(JSON.stringify({ type: 'ack:R', id: packet.id, from: packet.from }));
     });
     const sender = await this.#login(url, users.tokens[0], (packet) => {
-      if (packet.type === 'ack:N') states.set(packet.id, packet.state);
+      if (packet.type === 'ack:N' && packet.to === users.to) states.set(packet.id, packet.state);
     });
     try {
       for (let n = 0; !signal.aborted; n++) {
         const [id, body] = [`h${n}`, random.pick(BODIES)];
         const began = performance.now();
-        sender.send(`{"type":"msg:R","id":"${id}","to":"${users.to}","body":${body}}`);
+        sender.send(`{"type":"msg:R","id":"${id}",${random.pick(receiverFields(users.to))},"body":${body}}`);
         await until(() => signal.aborted || (this.#fault ?? states.get(id)), {
           ...{ what: `message ${id} to ${users.to}`, timeoutMs: DELIVERED_WITHIN_MS, intervalMs: 20 },
         });

@@ -26,6 +26,7 @@ export function scriptOf(random: SeededRandom, users: readonly HostileUser[]): S
     type: 'login:R',
     token: random.pick(users).token,
     device: random.pick(['default', 'phone', 'x']),
+    ...(random.chance(0.3) && { sync: true }),
   };
   const frames = [random.chance(0.85) ? frame(JSON.stringify(login)) : framed(random, login)].flat();
   for (let left = random.integer(0, 25); left > 0; left--)
@@ -73,6 +74,12 @@ const BODIES = [
   { __proto__: null, '': '' },
 ];
 
+/** As many receivers as there may be, and sometimes one more, or one of them twice. */
+const listOf = (random: SeededRandom, user: string): string[] => [
+  ...Array.from({ length: random.integer(98, 100) }, (_, n) => `listed-${n}`),
+  random.pick([user, 'listed-1']),
+];
+
 function packetOf(random: SeededRandom, users: readonly HostileUser[]): unknown {
   const { user, token } = random.pick(users);
   const id = random.pick(['m1', 'm2', '__proto__', `m${random.integer(0, 1e9)}`]);
@@ -82,13 +89,19 @@ function packetOf(random: SeededRandom, users: readonly HostileUser[]): unknown 
     { type: 'msg:R', id, to: user, body: random.pick(BODIES), seq: random.integer(0, 9) },
     { type: 'msg:R', id, to: 'nobody', body: random.pick(BODIES) },
     { type: 'msg:R', id, to: [user, 'nobody', 'm1'], body: random.pick(BODIES), thread: 'g:1', read: true },
+    { type: 'msg:R', id, to: listOf(random, user), body: 1, ttl: random.pick([1, 5, 2_592_000]), seq: 1 },
     { type: 'msg:R', id, to: user, body: random.pick(BODIES), ttl: random.integer(1, 5), read: true },
     { type: 'read:R', items: [{ from: user, id, read: 'A'.repeat(22) }] },
+    { type: 'read:R', items: Array(random.integer(1, 100)).fill({ from: user, id, read: '' }) },
+    { type: 'signal:R', to: random.pick([user, [user, 'nobody']]), body: random.pick(BODIES), thread: 'g:1' },
+    { type: 'signal:R', to: listOf(random, user), body: { typing: true } },
+    { type: 'logout:R' },
     { type: 'ack:R', id, from: user },
     { type: 'offline:R', limit: random.integer(1, 500) },
     { type: 'offline:R' },
     { type: 'offline:A', keys: [`m${random.integer(1, 2_000)}`, `r${random.integer(1, 2_000)}`] },
     { type: 'login:R', token, device: 'default' },
+    { type: 'login:R', token, device: 'phone', sync: true },
   ]);
 }
 
