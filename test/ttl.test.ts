@@ -200,7 +200,10 @@ test('an expired message of a route queue is neither handed out nor stored, and 
   if (!routing) throw new Error('no routing instance');
   const counted = async () =>
     (await stack.metrics(routing)).value('sixfold_expired_total', { what: 'message' });
+  const returned = async () =>
+    (await stack.metrics(routing)).value('sixfold_returned_total', { reason: 'expired' });
   const before = await counted();
+  const returnedBefore = await returned();
   routing.signal('SIGSTOP');
   send(alice, peer, 'here', 1);
   send(alice, gone, 'away', 1);
@@ -211,6 +214,7 @@ test('an expired message of a route queue is neither handed out nor stored, and 
   expect(bob.all('msg:N')).toEqual([]);
   await until(async () => (await counted()) === before + 2, { what: 'both to be counted' });
   expect(await stack.sql('SELECT FROM offline_messages WHERE recipient = $1', [gone])).toEqual([]);
+  expect(await returned()).toBe(returnedBefore); // it did not go to a gateway first
 });
 
 test('the time counts from the first `at`: a retransmission does not give a message more of it', async () => {
