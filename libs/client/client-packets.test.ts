@@ -36,6 +36,25 @@ describe('what a client sends', () => {
     );
   });
 
+  test('lists, threads and times are checked as the gateway checks them', () => {
+    const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+    const users = fc.array(fc.oneof(name, fc.constantFrom('bob', 'carol', 'dave')), { maxLength: 4 });
+    const ttls = fc.oneof(fc.nat(), fc.constantFrom(-1, 0, 0.5, 1, 2_592_000, 2_592_001));
+    fc.assert(
+      fc.property(users, maybe(fc.oneof(name, length)), maybe(ttls), (to, thread, ttl) => {
+        const fields = { id: 'm1', to, thread, ttl, read: true as const };
+        const refusedHere = refuses(() => checkNames(fields));
+        expect(decode(JSON.stringify({ type: 'msg:R', ...fields, body: 1 })).fault !== undefined).toBe(
+          refusedHere,
+        );
+        if (refusedHere) return;
+        const sent: unknown = JSON.parse(msgR({ ...fields, bodyText: '[1]' }));
+        expect(sent).toEqual(JSON.parse(JSON.stringify({ type: 'msg:R', ...fields, body: [1] })));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test('a device is checked as the gateway checks it', () => {
     fc.assert(
       fc.property(fc.oneof(name, length), (device) => {

@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import type { MessageHandler } from './incoming/message.ts';
 import { PacketRouter } from './packet-router.ts';
 import { type ConnectOptions, resolveOptions } from './options.ts';
-import type { OutgoingMessage } from './outgoing/outgoing.ts';
+import type { OutgoingMessage } from './outgoing/outgoing-message.ts';
 import type { ReceiptHandler } from './incoming/receipts.ts';
 import { CheckedStorage } from './storage/checked-storage.ts';
 import { WriteBatcher } from './storage/write-batcher.ts';
@@ -19,6 +19,12 @@ export interface SendOptions {
   id?: string;
   /** The application's own counter; receivers sort by it and see gaps. */
   seq?: number;
+  /** Names a conversation (a group, a topic): 1 to 128 of `A-Z a-z 0-9 . _ : @ -`. It comes with the message. */
+  thread?: string;
+  /** After as many seconds, 1 to 2,592,000, the message is of no use: who has not got it by then never does. */
+  ttl?: number;
+  /** Asks for a read receipt: the state `read`. */
+  read?: boolean;
   /** How long the message may be `sending` before it is `failed`, milliseconds; default: for ever. */
   deadlineMs?: number;
 }
@@ -125,19 +131,25 @@ export class Client {
    * storage's owner to be the user, so that a program without a network loses nothing. If the login proves otherwise,
    * the message becomes `failed` (`owner`), and is deleted from the storage.
    *
+   * @param to a user, or a list of 1 to `session.limits.maxReceivers` different users: each has a state of its own in
+   *   `receivers`, and what is sent again goes only to those that have no receipt. The server takes a list as a whole or
+   *   not at all
    * @param body any JSON value; later changes of it are not sent
-   * @throws TypeError for a `to`, `body`, `id` or `seq` that the protocol does not allow
+   * @throws TypeError for a `to`, `body` or option that the protocol does not allow
    * @throws ClientError `closed` after close(), and while the client is closed because the storage could not be opened
    *   (`storage`) or belongs to another user (`owner`)
    */
   send(
-    to: string,
+    to: string | readonly string[],
     body: unknown,
-    { id = this.#newId(), seq, deadlineMs }: SendOptions = {},
+    { id = this.#newId(), seq, thread, ttl, read, deadlineMs }: SendOptions = {},
   ): OutgoingMessage {
     if (this.#closing) throw closedError('by_caller');
-    checkNames({ to, id, seq });
-    return this.#router.outbox.add({ id, to, seq, deadlineMs, bodyText: bodyToText(body) });
+    checkNames({ to, id, seq, thread, ttl });
+    return this.#router.outbox.add({
+      ...{ id, seq, thread, ttl, deadlineMs, bodyText: bodyToText(body) },
+      ...{ to: typeof to === 'string' ? to : [...to], read: read === true ? true : undefined },
+    });
   }
 
   /** Messages without a final state, also those of earlier runs, oldest first. */

@@ -17,7 +17,7 @@ export { ClientError, type ClientErrorCode, SendError, Skip } from './errors.ts'
 export type { IncomingMessage, MessageHandler } from './incoming/message.ts';
 export { type ConnectOptions, DEFAULT_TUNING, type TokenSource, type Tuning } from './options.ts';
 export { byOrder } from './order.ts';
-export type { OutgoingMessage } from './outgoing/outgoing.ts';
+export type { OutgoingMessage, ReceiverState } from './outgoing/outgoing-message.ts';
 export type { OutgoingState } from './outgoing/outgoing-state.ts';
 export type { Receipt } from './outgoing/receipt.ts';
 export type { ReceiptHandler } from './incoming/receipts.ts';
@@ -30,5 +30,6 @@ export type {
   Stored,
   StoredIncoming,
   StoredOutgoing,
+  StoredReceipt,
 } from './storage.ts';
 export { MemoryStorage, type MemoryStorageOptions } from './storage/memory.ts';

@@ -8,7 +8,8 @@ import { MailboxSync } from './incoming/mailbox-sync.ts';
 import { type MessageHandler, toMessage } from './incoming/message.ts';
 import { PendingAcks } from './incoming/pending-acks.ts';
 import { Receipts } from './incoming/receipts.ts';
-import { Outbox, type OutboxPorts } from './outgoing/outbox.ts';
+import { Outbox } from './outgoing/outbox.ts';
+import type { OutboxPorts } from './outgoing/outgoing.ts';
 import type { Stored, StoredIncoming } from './storage.ts';
 import { OwnerCheck } from './storage/owner-check.ts';
 import { Alarm } from './timing/clock.ts';
@@ -218,11 +219,11 @@ export class PacketRouter {
       this.#context.report(new ClientError('server', `${code}: ${message}`, { serverCode: code }));
     }
     if (!re || OF_CONNECTION.includes(code)) return;
-    const { type, id = '', from = '' } = re;
+    const { type, id = '', from = '', to } = re;
     if (type === 'ack:R') this.#pendingAcks.answered(from, id);
     if (type === 'msg:R') {
       if (temporary) outbox.refused(id);
-      else outbox.refusedPermanently(id, code);
+      else outbox.refusedPermanently(id, code, to);
     }
     if (type === 'offline:R') {
       if (temporary) mailbox.refused();

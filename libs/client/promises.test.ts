@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { OutgoingMessage } from './outgoing/outgoing.ts';
+import type { OutgoingMessage } from './outgoing/outgoing-message.ts';
 import { MemoryStorage } from './storage/memory.ts';
 import { settle } from './testing/manual-clock.ts';
 import { comeOnline, online, setup, type TestSetup } from './testing/setup.ts';

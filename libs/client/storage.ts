@@ -52,24 +52,44 @@ export interface Stored {
   readonly inbox: readonly StoredIncoming[];
 }
 
-/** An outbox entry: a msg:R whose ack:N has not come. */
+/** An outbox entry: a msg:R that lacks an ack:N. */
 export interface StoredOutgoing {
   /** Position in the outbox; entries are sent in this order. */
   readonly n: number;
   /** Unique in the outbox. */
   readonly id: string;
-  /** The user that it is for. */
-  readonly to: string;
+  /** The user that it is for, or several. */
+  readonly to: string | readonly string[];
   /** The body as JSON text: the client sends the same text again, also after the object changed. */
   readonly bodyText: string;
   /** The application's own counter, where it gave one. */
-  readonly seq?: number;
+  readonly seq?: number | undefined;
+  /** The conversation, where it gave one. */
+  readonly thread?: string | undefined;
+  /** Of no use after as many seconds. */
+  readonly ttl?: number | undefined;
+  /** It asks for a read receipt. */
+  readonly read?: true | undefined;
   /** When the caller gives up, milliseconds since the epoch. */
-  readonly deadlineAt?: number;
+  readonly deadlineAt?: number | undefined;
   /** How long before that it was sent, milliseconds: the clock may have been wrong then. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
   /** The server's time of its msg:A, once that came. */
-  readonly acceptedAt?: number;
+  readonly acceptedAt?: number | undefined;
+  /** The newest receipt of each receiver that has one, while others have none. Only with several receivers. */
+  readonly receipts?: readonly StoredReceipt[] | undefined;
+}
+
+/** What became of an outbox entry at one of its receivers. */
+export interface StoredReceipt {
+  /** The receiver. */
+  readonly to: string;
+  /** As in ack:N. */
+  readonly state: 'stored' | 'delivered' | 'rejected' | 'read';
+  /** The server's time of it. */
+  readonly at: number;
+  /** Why it is `rejected`. */
+  readonly reason?: string | undefined;
 }
 
 /** A message that was received and has not been through the application's handler. */
@@ -82,6 +102,10 @@ export interface StoredIncoming extends MessageName {
   readonly at: number;
   /** The sender's own counter, where it gave one. */
   readonly seq?: number;
+  /** The conversation, where the sender named one. */
+  readonly thread?: string;
+  /** The proof for a read receipt, where the sender asked for one. */
+  readonly read?: string;
 }
 
 /** One step of a write. */
@@ -89,6 +113,8 @@ export type Change =
   | { readonly do: 'owner.set'; readonly user: string }
   | { readonly do: 'outbox.put'; readonly entry: StoredOutgoing }
   | { readonly do: 'outbox.accepted'; readonly n: number; readonly at: number }
+  /** Replaces an earlier receipt of the same receiver. Of an entry that is not there, it changes nothing. */
+  | { readonly do: 'outbox.receipt'; readonly n: number; readonly receipt: StoredReceipt }
   | { readonly do: 'outbox.delete'; readonly n: number }
   | { readonly do: 'inbox.put'; readonly entry: StoredIncoming }
   | { readonly do: 'inbox.delete'; readonly n: number }

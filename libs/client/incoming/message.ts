@@ -12,6 +12,10 @@ export interface IncomingMessage {
   readonly at: number;
   /** The sender's own counter, where it gave one. */
   readonly seq?: number;
+  /** The conversation, where the sender named one. */
+  readonly thread?: string;
+  /** The sender asks for a read receipt: give the message to `markRead` when the user has seen it. */
+  readonly read?: string;
   /**
    * The program ended while the handler may have been at work on this message: it may have been handled already.
    * Only messages with this mark can be second ones.
@@ -28,7 +32,12 @@ export interface IncomingMessage {
 export type MessageHandler = (message: IncomingMessage) => unknown;
 
 /** The message for the application in a msg:N, or in an entry of the mailbox. */
-export const toMessage = ({ from, id, body, at, seq }: Omit<MsgN, 'type'>): IncomingMessage => ({
-  ...{ from, id, body, at },
-  ...(seq !== undefined && { seq }),
-});
+export const toMessage = ({ from, id, body, at, ...rest }: Omit<MsgN, 'type'>): IncomingMessage => {
+  const { seq, thread, read } = rest;
+  return {
+    ...{ from, id, body, at },
+    ...(seq !== undefined && { seq }),
+    ...(thread !== undefined && { thread }),
+    ...(read !== undefined && { read }),
+  };
+};

@@ -1,5 +1,7 @@
 import type { StoredOutgoing } from '../storage.ts';
+import type { SteadyClock } from '../timing/steady-clock.ts';
 import type { Outgoing } from './outgoing.ts';
+import { costOf } from './rate.ts';
 import { type Sendable, UNSENT } from './sender.ts';
 
 /** A message in the outbox. */
@@ -10,16 +12,28 @@ export interface Entry extends Sendable {
 }
 
 export function newEntry(message: Outgoing, n: number, written: boolean): Entry {
-  return { message, n, written, ...UNSENT };
+  return { message, n, written, ...UNSENT, cost: costOf(message.receivers.length) };
+}
+
+/** An entry of the last run, and what came for it. */
+export function restoredEntry(message: Outgoing, { n, acceptedAt, receipts = [] }: StoredOutgoing): Entry {
+  for (const { state, ...details } of receipts) message.apply(state, details);
+  if (acceptedAt !== undefined) message.apply('accepted', { at: acceptedAt });
+  return { ...newEntry(message, n, true), accepted: acceptedAt !== undefined };
+}
+
+/** Once the message is accepted, its ttl runs, by the server's clock. */
+export function startExpiry(entry: Entry, clock: SteadyClock): void {
+  const { at, ttl } = entry.message;
+  if (ttl === undefined || at === undefined || entry.expiresAt !== Infinity) return;
+  const { server, latest } = clock.dates();
+  entry.expiresAt = clock.now() + Math.min(ttl * 1000, at + ttl * 1000 - (server ?? latest));
 }
 
 export function recordOf({ n, message }: Entry): StoredOutgoing {
-  const { id, to, bodyText, seq, deadlineAt, deadlineMs, at } = message;
+  const { id, to, bodyText, seq, thread, ttl, read, deadlineAt, deadlineMs, at, receipts } = message;
   return {
-    ...{ n, id, to, bodyText },
-    ...(seq !== undefined && { seq }),
-    ...(deadlineAt !== undefined && { deadlineAt }),
-    ...(deadlineMs !== undefined && { deadlineMs }),
-    ...(at !== undefined && { acceptedAt: at }),
+    ...{ n, id, to, bodyText, seq, thread, ttl, read, deadlineAt, deadlineMs, acceptedAt: at },
+    receipts: receipts.length > 0 ? receipts : undefined,
   };
 }

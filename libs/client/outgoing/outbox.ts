@@ -1,20 +1,16 @@
-import { fits, msgR } from '../client-packets.ts';
 import type { Session } from '../connection/connection.ts';
 import type { Context } from '../context.ts';
 import { Deadlines } from '../timing/deadlines.ts';
-import { type Entry, newEntry, recordOf } from './entry.ts';
+import { type Entry, newEntry, recordOf, restoredEntry, startExpiry } from './entry.ts';
+import { type MessageLimits, packetOf } from './message-packet.ts';
 import type { ClientError } from '../errors.ts';
 import { RecentMessages } from './recent-messages.ts';
-import { Outgoing, type OutgoingActions, type OutgoingFields, type OutgoingMessage } from './outgoing.ts';
+import { isSame, Outgoing, type OutboxPorts, type OutgoingActions, type OutgoingFields } from './outgoing.ts';
+import type { OutgoingMessage } from './outgoing-message.ts';
 import type { Receipt } from './receipt.ts';
 import { Sender } from './sender.ts';
 import type { StoredOutgoing } from '../storage.ts';
 import { Waiters } from './waiters.ts';
-
-export interface OutboxPorts extends Pick<OutgoingActions, 'changed' | 'listenerThrew'> {
-  /** Called before an entry is written. */
-  readonly writing: () => void;
-}
 
 /**
  * Every message from send() to its ack:N (PROTOCOL: what a client must do, 1 to 3): in storage before it is sent, and
@@ -35,7 +31,7 @@ export class Outbox {
   #ownUpTo = 0;
   /** Position of the newest entry. */
   #last = 0;
-  #maxPacketBytes = 0;
+  #limits: MessageLimits = { maxPacketBytes: 0 };
 
   constructor(context: Context, { changed, listenerThrew, writing }: OutboxPorts) {
     this.#context = context;
@@ -79,9 +75,8 @@ export class Outbox {
   /** Messages that were added in doubt do not belong here, though they may be written: takes them out. */
   disown(reason: string): void {
     const added = [...this.#entries.values()].filter(({ n }) => n > this.#ownUpTo);
-    for (const message of [...added.map((entry) => entry.message), ...(this.#unwritten?.values() ?? [])]) {
-      this.#giveUp(message, reason);
-    }
+    const held = this.#unwritten?.values() ?? [];
+    for (const message of [...added.map((entry) => entry.message), ...held]) this.#giveUp(message, reason);
     this.hold();
   }
 
@@ -93,17 +88,13 @@ export class Outbox {
     this.waiters.check();
     const known = this.#find(fields.id);
     if (known) return this.#again(known, fields);
-    const message = new Outgoing(fields, this.#actions);
-    this.#admit(message);
-    return message;
+    return this.#admit(new Outgoing(fields, this.#actions));
   }
 
   online(limits: Session['limits']): void {
-    this.#maxPacketBytes = limits.maxPacketBytes;
-    this.#sender.online(
-      limits,
-      [...this.#entries.values()].filter(({ written }) => written),
-    );
+    this.#limits = limits;
+    const written = [...this.#entries.values()].filter((entry) => entry.written);
+    this.#sender.online(limits, written);
   }
 
   offline(): void {
@@ -118,14 +109,16 @@ export class Outbox {
   /** msg:A. After the caller gave up, it puts the message back: the server is responsible for it now. */
   accepted(id: string, at: number): void {
     const entry = this.#entries.get(id);
-    if (!entry) {
-      this.#revive(id, at);
-      return;
-    }
+    if (!entry) this.#revive(id, at);
+    else this.#accepted(entry, at);
+  }
+
+  #accepted(entry: Entry, at: number): void {
     if (entry.message.apply('accepted', { at })) {
       this.#deadlines.delete(entry.message);
       this.#context.writes.write([{ do: 'outbox.accepted', n: entry.n, at }], 'relaxed');
     }
+    startExpiry(entry, this.#context.clock);
     this.#sender.accepted(entry);
   }
 
@@ -136,11 +129,19 @@ export class Outbox {
    */
   receipt({ id, to, state, at, reason }: Receipt): boolean {
     const message = this.#find(id);
-    if (message?.to !== to) return false;
-    this.#remove(id, 'relaxed');
-    message.bodyText = '';
-    message.apply(state === 'read' ? 'delivered' : state, { at, reason });
-    this.#recent.add(message);
+    if (!message?.receivers.some((receiver) => receiver.to === to)) return false;
+    const entry = this.#entries.get(id);
+    const last = message.missing.every((receiver) => receiver === to);
+    if (last) {
+      this.#remove(id, 'relaxed');
+      message.bodyText = '';
+    }
+    const changed = message.apply(state, { to, at, reason });
+    if (last) this.#recent.add(message);
+    else if (changed && entry) {
+      const receipt = { to, state, at, reason };
+      this.#context.writes.write([{ do: 'outbox.receipt', n: entry.n, receipt }], 'relaxed');
+    }
     return true;
   }
 
@@ -153,13 +154,15 @@ export class Outbox {
   /**
    * The server refused its msg:R permanently: the client does not send it again. A message that was accepted before stays
    * `sent`; only its retransmission ends.
+   *
+   * @param refused the receivers that the reason is about; default: all
    */
-  refusedPermanently(id: string, reason: string): void {
+  refusedPermanently(id: string, reason: string, refused?: readonly string[]): void {
     const message = this.#entries.get(id)?.message;
     if (!message) return;
     this.#remove(id, 'strict');
     this.#recent.add(message);
-    message.apply('given up', { reason });
+    message.apply('given up', { reason, refused });
   }
 
   /** No more timers. */
@@ -174,7 +177,7 @@ export class Outbox {
 
   /** send() with a known id: the same message again, not a second one. */
   #again(known: Outgoing, { id, to, bodyText }: OutgoingFields): OutgoingMessage {
-    if (known.to !== to || (known.bodyText !== '' && known.bodyText !== bodyText)) {
+    if (!isSame(known.to, to) || (known.bodyText !== '' && known.bodyText !== bodyText)) {
       throw new TypeError(`another message has the id ${id}`);
     }
     known.retry();
@@ -182,40 +185,42 @@ export class Outbox {
   }
 
   #restore(record: StoredOutgoing, held: Outgoing | undefined): void {
-    const same = held?.to === record.to && held.bodyText === record.bodyText;
+    const same = held?.bodyText === record.bodyText && isSame(held.to, record.to);
     if (held && !same) this.#giveUp(held, 'id_in_use');
     const message = held && same ? held : new Outgoing(record, this.#actions);
     this.#unwritten?.delete(record.id);
-    const accepted = record.acceptedAt !== undefined;
-    this.#entries.set(message.id, { ...newEntry(message, record.n, true), accepted });
+    const entry = restoredEntry(message, record);
+    this.#entries.set(message.id, entry);
     this.#last = record.n;
-    if (record.acceptedAt !== undefined) message.apply('accepted', { at: record.acceptedAt });
-    else if (record.deadlineAt !== undefined) this.#setDeadline(message, record.deadlineAt);
+    startExpiry(entry, this.#context.clock);
+    if (!entry.accepted && record.deadlineAt !== undefined) this.#setDeadline(message, record.deadlineAt);
   }
 
-  #admit(message: Outgoing): void {
+  #admit(message: Outgoing): Outgoing {
     if (this.#entries.size + (this.#unwritten?.size ?? 0) >= this.#context.tuning.maxOutbox) {
       this.#giveUp(message, 'outbox_full');
-      return;
+      return message;
     }
     if (message.deadlineMs !== undefined) {
       this.#setDeadline(message, this.#context.clock.date() + message.deadlineMs);
     }
     if (this.#unwritten) this.#unwritten.set(message.id, message);
     else this.#enter(message);
+    return message;
   }
 
   #setDeadline(message: Outgoing, deadlineAt: number): void {
     const { clock } = this.#context;
-    const left = Math.min(deadlineAt - clock.date(), message.deadlineMs ?? Infinity);
+    const { deadlineMs = Infinity } = message;
     message.deadlineAt = deadlineAt;
-    this.#deadlines.set(message, clock.now() + left);
+    this.#deadlines.set(message, clock.now() + Math.min(deadlineAt - clock.date(), deadlineMs));
   }
 
   /** PROTOCOL: the outbox is written to storage before the packet is sent. */
   #enter(message: Outgoing): void {
     const entry = newEntry(message, ++this.#last, false);
     this.#entries.set(message.id, entry);
+    startExpiry(entry, this.#context.clock);
     this.#writing();
     this.#context.writes.write([{ do: 'outbox.put', entry: recordOf(entry) }], 'strict', (error) =>
       this.#entered(entry, error),
@@ -269,10 +274,9 @@ export class Outbox {
   }
 
   #transmit({ message }: Entry): boolean {
-    const text = msgR(message);
-    const fit = fits(text, this.#maxPacketBytes);
-    if (fit) this.#context.send(text);
-    else this.refusedPermanently(message.id, 'too_large');
-    return fit;
+    const { text, problem } = packetOf(message, this.#limits);
+    if (problem) this.refusedPermanently(message.id, problem);
+    else this.#context.send(text);
+    return !problem;
   }
 }

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nextState, type OutgoingEvent, type OutgoingState, prospect } from './outgoing-state.ts';
 
-const STATES = ['sending', 'sent', 'stored', 'delivered', 'rejected', 'failed'] as const;
-const EVENTS = ['accepted', 'stored', 'delivered', 'rejected', 'given up', 'retried'] as const;
+const STATES = ['sending', 'sent', 'stored', 'delivered', 'read', 'rejected', 'failed'] as const;
+const EVENTS = ['accepted', 'stored', 'delivered', 'read', 'rejected', 'given up', 'retried'] as const;
 const history = fc.array(fc.constantFrom<OutgoingEvent>(...EVENTS), { maxLength: 12 });
 
 /** All states that a history leads through, the first included. */
@@ -19,6 +19,7 @@ const KNOWLEDGE: Record<OutgoingState, number> = {
   sent: 1,
   stored: 2,
   delivered: 3,
+  read: 4,
   rejected: 3,
 };
 
@@ -55,9 +56,11 @@ describe('the state of a message', () => {
   test('is the furthest that the server told, in whatever order it arrived', () => {
     fc.assert(
       fc.property(history, (events) => {
-        const final = events.find((event) => event === 'delivered' || event === 'rejected');
+        const final = events.find((event) => ['delivered', 'read', 'rejected'].includes(event));
+        const isRead = final !== 'rejected' && events.includes('read');
         const told =
-          final ?? (events.includes('stored') ? 'stored' : events.includes('accepted') ? 'sent' : undefined);
+          (isRead ? 'read' : final) ??
+          (events.includes('stored') ? 'stored' : events.includes('accepted') ? 'sent' : undefined);
         if (told !== undefined) expect(path(events).at(-1)).toBe(told);
       }),
     );
@@ -74,6 +77,12 @@ describe('the state of a message', () => {
     ['delivered', 'stored', 'delivered'],
     ['delivered', 'rejected', 'delivered'],
     ['rejected', 'delivered', 'rejected'],
+    ['sent', 'read', 'read'],
+    ['stored', 'read', 'read'],
+    ['delivered', 'read', 'read'],
+    ['read', 'delivered', 'read'],
+    ['read', 'rejected', 'read'],
+    ['rejected', 'read', 'rejected'],
     ['failed', 'accepted', 'sent'],
     ['failed', 'delivered', 'delivered'],
     ['failed', 'retried', 'sending'],
@@ -88,6 +97,7 @@ describe('what can still come', () => {
       'sent' as const,
       'stored' as const,
       'delivered' as const,
+      'read' as const,
       'settled' as const,
     );
     fc.assert(
@@ -109,6 +119,10 @@ describe('what can still come', () => {
     ['rejected', 'delivered', 'never'],
     ['rejected', 'settled', 'there'],
     ['stored', 'settled', 'maybe'],
+    ['delivered', 'read', 'maybe'],
+    ['read', 'settled', 'there'],
+    ['read', 'delivered', 'there'],
+    ['rejected', 'read', 'never'],
     ['failed', 'settled', 'never'],
     ['failed', 'sent', 'never'],
   ] as const)('%s, waiting for %s: %s', (state, wanted, outlook) => {

@@ -1,43 +1,16 @@
 import { Emitter, type Unsubscribe } from '../emitter.ts';
 import { SendError } from '../errors.ts';
-import { nextState, prospect, type OutgoingEvent, type OutgoingState } from './outgoing-state.ts';
+import type { StoredReceipt } from '../storage.ts';
+import type { OutgoingMessage, ReceiverState } from './outgoing-message.ts';
+import {
+  byProgress,
+  isTold,
+  nextState,
+  type OutgoingEvent,
+  type OutgoingState,
+  prospect,
+} from './outgoing-state.ts';
 import type { Waiters } from './waiters.ts';
-
-/** An outgoing message and its state. */
-export interface OutgoingMessage {
-  /** Unique among the messages of this user. */
-  readonly id: string;
-  /** The user that it is for. */
-  readonly to: string;
-  /** The application's own counter, where it gave one. */
-  readonly seq: number | undefined;
-  /** Its state as far as the client knows. */
-  readonly state: OutgoingState;
-  /** Why it is `failed` or `rejected`. */
-  readonly reason: string | undefined;
-  /** The server's time of its first msg:A seen here; receivers sort by it. */
-  readonly at: number | undefined;
-  /** The server's time of the last receipt. */
-  readonly receiptAt: number | undefined;
-  /** Called at every change of `state`. */
-  onState(listener: (message: OutgoingMessage) => void): Unsubscribe;
-  /**
-   * Resolves once the server is responsible for it (`sent` or further). This promise and the next two end in any case:
-   * once the client is closed, by the caller or for a reason of its own, they reject with `closed` unless the answer is
-   * known. The message itself may still go out: in the next run, or after reconnect().
-   *
-   * @throws SendError when it failed @throws ClientError `closed`
-   */
-  accepted(): Promise<OutgoingState>;
-  /** Resolves once it is in `state` or further. @throws SendError when it failed, or was rejected before that */
-  reached(state: 'sent' | 'stored' | 'delivered'): Promise<OutgoingState>;
-  /** Resolves once its state is final (`delivered` or `rejected`). @throws SendError when it failed */
-  settled(): Promise<OutgoingState>;
-  /** Gives up. Only a message that is still `sending` can be given up. @returns whether it is `failed` now */
-  cancel(): boolean;
-  /** Sends a `failed` message again under the same id. @returns whether it is `sending` again */
-  retry(): boolean;
-}
 
 /** What a message needs of the outbox. */
 export interface OutgoingActions {
@@ -48,21 +21,46 @@ export interface OutgoingActions {
   readonly waiters: Waiters;
 }
 
+/** What the outbox needs of the client. */
+export interface OutboxPorts extends Pick<OutgoingActions, 'changed' | 'listenerThrew'> {
+  /** Called before an entry is written. */
+  readonly writing: () => void;
+}
+
 export interface OutgoingFields {
   readonly id: string;
-  readonly to: string;
+  readonly to: string | readonly string[];
   readonly bodyText: string;
   readonly seq?: number | undefined;
+  readonly thread?: string | undefined;
+  readonly ttl?: number | undefined;
+  readonly read?: true | undefined;
   readonly deadlineMs?: number | undefined;
 }
 
+/** What an event says. */
+interface Details {
+  /** The receiver that it is about; default: all. */
+  readonly to?: string;
+  /** The server's time of it. */
+  readonly at?: number;
+  readonly reason?: string | undefined;
+  /** The receivers that the reason is about; default: all. */
+  readonly refused?: readonly string[] | undefined;
+}
+
 type Wanted = Parameters<typeof prospect>[1];
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The library's side of {@link OutgoingMessage}: the outbox applies events to it. */
 export class Outgoing implements OutgoingMessage {
   readonly id: string;
-  readonly to: string;
+  readonly to: string | readonly string[];
   readonly seq: number | undefined;
+  readonly thread: string | undefined;
+  readonly ttl: number | undefined;
+  readonly read: true | undefined;
+  readonly receivers: readonly Writable<ReceiverState>[];
   /** The body as JSON; empty once it need not be sent again. */
   bodyText: string;
   /** How long the caller waits for msg:A, milliseconds. */
@@ -80,6 +78,10 @@ export class Outgoing implements OutgoingMessage {
     this.id = fields.id;
     this.to = fields.to;
     this.seq = fields.seq;
+    this.thread = fields.thread;
+    this.ttl = fields.ttl;
+    this.read = fields.read;
+    this.receivers = [fields.to].flat().map((to: string) => ({ to, state: 'sending' }));
     this.bodyText = fields.bodyText;
     this.deadlineMs = fields.deadlineMs;
     this.#actions = actions;
@@ -94,7 +96,7 @@ export class Outgoing implements OutgoingMessage {
     return this.#until('sent');
   }
 
-  reached(state: 'sent' | 'stored' | 'delivered'): Promise<OutgoingState> {
+  reached(state: 'sent' | 'stored' | 'delivered' | 'read'): Promise<OutgoingState> {
     return this.#until(state);
   }
 
@@ -113,19 +115,36 @@ export class Outgoing implements OutgoingMessage {
     return !this.#hasFailed();
   }
 
-  /**
-   * Applies an event (see {@link nextState}).
-   *
-   * @param at the server's time of it
-   * @returns whether the state changed
-   */
-  apply(event: OutgoingEvent, { at, reason }: { at?: number; reason?: string | undefined } = {}): boolean {
+  /** The receivers that have no ack:N yet. */
+  get missing(): string[] {
+    return this.receivers.filter(({ state }) => !isTold(state)).map(({ to }) => to);
+  }
+
+  /** The receipts that came, while others have not come. */
+  get receipts(): StoredReceipt[] {
+    return this.receivers
+      .filter(({ state }) => isTold(state))
+      .map(({ to, state, receiptAt: at = 0, reason }) => ({
+        ...{ to, state: state as StoredReceipt['state'], at, reason },
+      }));
+  }
+
+  /** Applies an event (see {@link nextState}). @returns whether the state of a receiver changed */
+  apply(event: OutgoingEvent, { to, at, reason, refused }: Details = {}): boolean {
     if (event === 'accepted') this.at ??= at;
-    const state = nextState(this.state, event);
-    if (state === this.state) return false;
-    if (event !== 'accepted' && at !== undefined) this.receiptAt = at;
-    this.state = state;
-    this.reason = reason;
+    let changed = false;
+    for (const receiver of this.receivers) {
+      const state = nextState(receiver.state, event);
+      if ((to !== undefined && to !== receiver.to) || state === receiver.state) continue;
+      changed = true;
+      receiver.state = state;
+      receiver.reason = refused?.includes(receiver.to) === false ? undefined : reason;
+      if (event !== 'accepted' && at !== undefined) this.receiptAt = receiver.receiptAt = at;
+    }
+    if (!changed) return false;
+    const [least] = [...this.receivers].sort((a, b) => byProgress(a.state, b.state));
+    this.state = least?.state ?? this.state;
+    this.reason = event === 'given up' ? reason : least?.reason;
     this.#listeners?.emit(this);
     this.#actions.changed(this);
     return true;
@@ -157,3 +176,8 @@ export class Outgoing implements OutgoingMessage {
     });
   }
 }
+
+type Receivers = OutgoingFields['to'];
+
+/** The same receivers: no user id holds a comma. */
+export const isSame = (a: Receivers, b: Receivers): boolean => String(a) === String(b);

@@ -1,3 +1,9 @@
+/** PROTOCOL: a list counts as one packet for so many receivers. */
+const RECEIVERS_PER_PACKET = 10;
+
+/** What a packet for these receivers costs, in packets. */
+export const costOf = (receivers: number): number => Math.ceil(receivers / RECEIVERS_PER_PACKET);
+
 /** The gateway's clock and ours differ a little, and pings count too: stay this much below its rate. */
 const HEADROOM = 0.98;
 
@@ -20,13 +26,14 @@ export class RateLimit {
     this.#at = now;
   }
 
-  /** Takes a token for one packet. @returns 0, or in how many milliseconds to ask again */
-  take(now: number): number {
+  /** Takes tokens for one packet. @returns 0, or in how many milliseconds to ask again */
+  take(now: number, cost = 1): number {
     if (this.#burst === Infinity) return 0;
+    const tokens = Math.min(cost, this.#burst); // a costlier packet would wait for ever
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);
     this.#at = now;
-    if (this.#tokens < 1) return Math.max(1, (1 - this.#tokens) / this.#perMs);
-    this.#tokens -= 1;
+    if (this.#tokens < tokens) return Math.max(1, (tokens - this.#tokens) / this.#perMs);
+    this.#tokens -= tokens;
     return 0;
   }
 }

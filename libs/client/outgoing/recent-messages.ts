@@ -1,4 +1,5 @@
 import type { Outgoing } from './outgoing.ts';
+import { isSettled } from './outgoing-state.ts';
 
 /** How many of the newest messages of each kind are remembered at least; at most twice as many. */
 const REMEMBERED = 10_000;
@@ -40,7 +41,7 @@ export class RecentMessages {
   readonly #settled = new RecentMap();
 
   add(message: Outgoing): void {
-    const settled = message.state === 'delivered' || message.state === 'rejected';
+    const settled = isSettled(message.state);
     if (settled) this.#open.delete(message.id);
     (settled ? this.#settled : this.#open).set(message);
   }

@@ -78,7 +78,7 @@ describe('PROTOCOL, what a client must do, 1: the outbox', () => {
       ['m3', 'm3'],
       ['m4', 'm4'],
     ]);
-    const states = second.client.outbox().map(({ id, state, to }) => `${id} ${state} ${to}`);
+    const states = second.client.outbox().map(({ id, state, to }) => `${id} ${state} ${String(to)}`);
     expect(states).toEqual(['m2 sent bob', 'm3 sending bob', 'm4 sending bob']);
     expect(second.client.outbox()[2]).toBe(early);
     await acceptAll(connection, 'm3', 'm4');

@@ -17,6 +17,10 @@ export interface Sendable {
   awaiting: boolean;
   /** It has had its msg:A, on this connection or an earlier one. */
   accepted: boolean;
+  /** What it counts for the rate, in packets. */
+  readonly cost: number;
+  /** When its ttl is over, on the clock's `now()`, once it is accepted; Infinity without one. */
+  expiresAt: number;
   /** When it is sent again unless its receipt comes, on the clock's `now()`; outlives the connection. */
   dueAt: number | undefined;
   /** Its last try was refused; nothing newer is sent before it is accepted. */
@@ -25,12 +29,18 @@ export interface Sendable {
 
 /** A new entry, as the sender knows it. */
 export const UNSENT = {
-  ...{ tries: 0, dueAt: undefined },
+  ...{ tries: 0, dueAt: undefined, expiresAt: Infinity },
   ...{ queued: false, awaiting: false, accepted: false, refused: false },
 };
 
 /** How long after a login the mailbox may take, before accepted messages are sent again without it, milliseconds. */
 const MAILBOX_FIRST_MS = 10_000;
+
+/**
+ * How long the server may take to tell that a message expired, milliseconds (PROTOCOL: ttl, 60 s; and some for the way). A
+ * copy that is sent between might reach the receiver late, and bring no news.
+ */
+const EXPIRY_MS = 70_000;
 
 const byPosition = ({ n }: Sendable) => n;
 
@@ -167,7 +177,8 @@ export class Sender<E extends Sendable> {
 
   #expectReceipt(entry: E): void {
     const { random, tuning } = this.#context;
-    entry.dueAt = this.#now() + retransmitDelay(Math.max(1, entry.tries), tuning.retransmit, random);
+    const dueAt = this.#now() + retransmitDelay(Math.max(1, entry.tries), tuning.retransmit, random);
+    entry.dueAt = dueAt < entry.expiresAt ? dueAt : Math.max(dueAt, entry.expiresAt + EXPIRY_MS);
     this.#overdue.set(entry, entry.dueAt);
   }
 
@@ -193,7 +204,7 @@ export class Sender<E extends Sendable> {
     for (let entry = this.#head(); entry && this.#rate; entry = this.#head()) {
       if (entry.n > this.#barrier() || (this.#awaiting >= this.#window && !entry.awaiting)) return;
       const now = this.#now();
-      const wait = Math.max(0, this.#pausedUntil - now) || this.#rate.take(now);
+      const wait = Math.max(0, this.#pausedUntil - now) || this.#rate.take(now, entry.cost);
       if (wait > 0) {
         this.#resume.notLaterThan(now + wait);
         return;

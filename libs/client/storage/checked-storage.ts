@@ -87,6 +87,9 @@ const entries = (shape: Shape): Check => {
 
 const isStored = object({
   owner: optional(text),
-  outbox: entries({ id: text, to: text, bodyText: text }),
+  outbox: entries({
+    ...{ id: text, bodyText: text, receipts: optional(list(object({ to: text, state: text }))) },
+    to: (value) => text(value) || list(text)(value),
+  }),
   inbox: entries({ id: text, from: text }),
 });

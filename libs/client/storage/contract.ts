@@ -1,6 +1,6 @@
 /* eslint-disable max-lines-per-function -- a suite of tests, to be read one by one */
 import { describe, expect, test } from 'vitest';
-import type { Change, Storage, StoredIncoming, StoredOutgoing } from '../storage.ts';
+import type { Change, Storage, StoredIncoming, StoredOutgoing, StoredReceipt } from '../storage.ts';
 
 /** What the contract needs of an adapter's test. */
 export interface StorageUnderTest {
@@ -36,10 +36,16 @@ export function describeStorage(name: string, open: () => Promise<StorageUnderTe
         deadlineAt: 5,
         deadlineMs: 4,
         acceptedAt: 6,
+        ...{ thread: 'group:1', ttl: 7, read: true },
         to: 'a.b_c:d@e-f',
         bodyText: '"\\u0000\\ud800"',
       });
-      const message = incoming(3, { seq: 7, body: [null, { 'a/b': 'ä\u0000' }] });
+      const message = incoming(3, {
+        seq: 7,
+        thread: 'group:1',
+        read: 'proof',
+        body: [null, { 'a/b': 'ä\u0000' }],
+      });
       await storage.write(
         [
           { do: 'owner.set', user: 'alice' },
@@ -109,6 +115,51 @@ export function describeStorage(name: string, open: () => Promise<StorageUnderTe
       await storage.write([put(outgoing(2)), put(outgoing(3))], 'strict');
       const { outbox } = await (await reopen()).load();
       expect(outbox).toEqual([outgoing(1, { acceptedAt: 77 }), outgoing(2), outgoing(3)]);
+    });
+
+    test('keeps a list of receivers, and the newest receipt of each', async () => {
+      const { storage, reopen } = await open();
+      const receipt = (n: number, to: string, state: StoredReceipt['state'], at: number): Change => ({
+        ...{ do: 'outbox.receipt', n },
+        receipt: { to, state, at, ...(state === 'rejected' && { reason: 'expired' }) },
+      });
+      const to = ['bob', 'carol', 'dave'];
+      const kept = [{ to: 'dave', state: 'stored' as const, at: 5 }];
+      await storage.write(
+        [put(outgoing(1, { to })), put(outgoing(2, { to })), put(outgoing(4, { to, receipts: kept }))],
+        'strict',
+      );
+      await storage.write(
+        [
+          receipt(1, 'bob', 'stored', 1),
+          receipt(2, 'bob', 'stored', 1),
+          { do: 'outbox.accepted', n: 1, at: 2 },
+          receipt(1, 'bob', 'delivered', 3),
+          receipt(1, 'carol', 'rejected', 4),
+          receipt(3, 'bob', 'stored', 1), // there is no such entry
+          receipt(4, 'dave', 'read', 6),
+        ],
+        'relaxed',
+      );
+      const again = await reopen();
+      const { outbox } = await again.load();
+      expect(outbox).toMatchObject([{ n: 1, to, acceptedAt: 2 }, { n: 2 }, { n: 4 }]);
+      const byReceiver = ({ receipts = [] }: StoredOutgoing) =>
+        [...receipts].sort((a, b) => (a.to < b.to ? -1 : 1));
+      expect(outbox.map(byReceiver)).toEqual([
+        [
+          { to: 'bob', state: 'delivered', at: 3 },
+          { to: 'carol', state: 'rejected', at: 4, reason: 'expired' },
+        ],
+        [{ to: 'bob', state: 'stored', at: 1 }],
+        [{ to: 'dave', state: 'read', at: 6 }],
+      ]);
+      // The same number in a later run is another message.
+      await again.write([{ do: 'outbox.delete', n: 1 }, put(outgoing(2)), put(outgoing(3))], 'strict');
+      await again.write([put(outgoing(1))], 'strict');
+      await again.close();
+      const last = await (await reopen()).load();
+      expect(last.outbox.map(byReceiver)).toEqual([[], [], [], [{ to: 'dave', state: 'read', at: 6 }]]);
     });
 
     test('knows what was seen, by sender and id', async () => {

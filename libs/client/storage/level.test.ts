@@ -1,3 +1,4 @@
+import { ClassicLevel } from 'classic-level';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -39,6 +40,39 @@ describeStorage('LevelStorage', async () => {
       return again;
     },
   };
+});
+
+test('reads what a client of version 0.2 left, and goes on with it', async () => {
+  const path = await directory();
+  const level = new ClassicLevel(path);
+  const old: Record<string, string> = {
+    owner: 'alice',
+    'out/0000000000000007': '{"n":7,"id":"m7","to":"bob","bodyText":"1","seq":2}',
+    'out/0000000000000008': '{"n":8,"id":"m8","to":"carol","bodyText":"2"}',
+    'acc/0000000000000007': '1800000000000',
+    'in/0000000000000003': '{"from":"bob","id":"i3","body":[1],"at":5,"n":3}',
+    'seen/bob/i1': '1',
+    'ord/0000000000000001': '["bob","i1",4]',
+  };
+  await level.batch(Object.entries(old).map(([key, value]) => ({ type: 'put', key, value })));
+  await level.close();
+  const storage = new LevelStorage(path);
+  expect(await storage.load()).toMatchObject({
+    owner: 'alice',
+    outbox: [
+      { n: 7, id: 'm7', to: 'bob', bodyText: '1', seq: 2, acceptedAt: 1_800_000_000_000 },
+      { n: 8, id: 'm8', to: 'carol', bodyText: '2' },
+    ],
+    inbox: [{ n: 3, from: 'bob', id: 'i3', body: [1], at: 5 }],
+  });
+  expect(await storage.seen([{ from: 'bob', id: 'i1' }])).toEqual([true]);
+  await storage.close();
+  const made = setup({ storage: new LevelStorage(path), user: 'alice' });
+  await vi.waitUntil(() => made.client.outbox().length === 2, PATIENCE);
+  expect(made.client.outbox()).toMatchObject([
+    { id: 'm7', state: 'sent', receivers: [{ to: 'bob', state: 'sent' }] },
+    { id: 'm8', state: 'sending' },
+  ]);
 });
 
 test('a second client cannot open the same directory', async () => {

@@ -7,20 +7,25 @@ import type {
   Stored,
   StoredIncoming,
   StoredOutgoing,
+  StoredReceipt,
 } from '../storage.ts';
 import { LevelStore, type Operation } from './level-store.ts';
+import { withReceipt } from './with-receipt.ts';
 
 /**
  * Keys, by prefix. Numbers are padded so that their order is the order of the keys; users and ids hold no slash.
  *
  *     owner              user
  *     out/<n>            outbox entry           acc/<n>   server's time of its msg:A
+ *     rcp/<n>/<to>       receipt of one of its receivers
  *     in/<n>             inbox entry
  *     seen/<from>/<id>   ordinal                ord/<ordinal>   [from, id, seenAt]: the seen set in order
  *     run                see LevelStore
  */
 const DIGITS = 16;
 const numbered = (prefix: string, n: number) => `${prefix}/${String(n).padStart(DIGITS, '0')}`;
+const numberIn = (key: string) => Number(key.split('/')[1]);
+const receiptKey = (n: number, to: string) => `${numbered('rcp', n)}/${to}`;
 const seenKey = ({ from, id }: MessageName) => `seen/${from}/${id}`;
 /** All keys of one prefix: '0' is the character after '/'. */
 const under = (prefix: string) => ({ gt: `${prefix}/`, lt: `${prefix}0` });
@@ -40,6 +45,8 @@ const TRIM_BATCH = 1000;
 export class LevelStorage implements Storage {
   readonly #store: LevelStore;
   #ordinal = 0;
+  /** Keys of the receipts of each outbox entry, by its number. */
+  readonly #receipts = new Map<number, Set<string>>();
 
   /** @param directory is created when it does not exist */
   constructor(directory: string) {
@@ -54,7 +61,7 @@ export class LevelStorage implements Storage {
       const owner = await level.get('owner');
       return {
         ...(owner !== undefined && { owner }),
-        outbox: await readOutbox(level),
+        outbox: await this.#readOutbox(level),
         inbox: (await level.values(under('in')).all()).map((text) => JSON.parse(text) as StoredIncoming),
       };
     });
@@ -99,17 +106,21 @@ export class LevelStorage implements Storage {
         into.push({ type: 'put', key: 'owner', value: change.user });
         return;
       case 'outbox.put':
+        this.#deleteNotes(change.entry.n, into);
         into.push({ type: 'put', key: numbered('out', change.entry.n), value: JSON.stringify(change.entry) });
-        into.push({ type: 'del', key: numbered('acc', change.entry.n) });
         return;
       case 'outbox.accepted':
         into.push({ type: 'put', key: numbered('acc', change.n), value: String(change.at) });
         return;
+      case 'outbox.receipt': {
+        const key = receiptKey(change.n, change.receipt.to);
+        this.#hasReceipt(change.n, key);
+        into.push({ type: 'put', key, value: JSON.stringify(change.receipt) });
+        return;
+      }
       case 'outbox.delete':
-        into.push(
-          { type: 'del', key: numbered('out', change.n) },
-          { type: 'del', key: numbered('acc', change.n) },
-        );
+        this.#deleteNotes(change.n, into);
+        into.push({ type: 'del', key: numbered('out', change.n) });
         return;
       case 'inbox.put':
         into.push({ type: 'put', key: numbered('in', change.entry.n), value: JSON.stringify(change.entry) });
@@ -126,18 +137,39 @@ export class LevelStorage implements Storage {
       }
     }
   }
-}
 
-async function readOutbox(level: ClassicLevel): Promise<StoredOutgoing[]> {
-  const accepted = new Map<string, number>();
-  for await (const [key, at] of level.iterator(under('acc'))) accepted.set(key.slice(4), Number(at));
-  const entries: StoredOutgoing[] = [];
-  for await (const [key, text] of level.iterator(under('out'))) {
-    const acceptedAt = accepted.get(key.slice(4));
-    const entry = JSON.parse(text) as StoredOutgoing;
-    entries.push(acceptedAt === undefined ? entry : { ...entry, acceptedAt });
+  #hasReceipt(n: number, key: string): void {
+    const keys = this.#receipts.get(n);
+    if (keys) keys.add(key);
+    else this.#receipts.set(n, new Set([key]));
   }
-  return entries;
+
+  /** What came for an outbox entry. */
+  #deleteNotes(n: number, into: Operation[]): void {
+    const keys = [numbered('acc', n), ...(this.#receipts.get(n) ?? [])];
+    this.#receipts.delete(n);
+    into.push(...keys.map((key) => ({ type: 'del' as const, key })));
+  }
+
+  async #readOutbox(level: ClassicLevel): Promise<StoredOutgoing[]> {
+    const entries = new Map<number, StoredOutgoing>();
+    for await (const text of level.values(under('out'))) {
+      const entry = JSON.parse(text) as StoredOutgoing;
+      entries.set(entry.n, entry);
+    }
+    for await (const [key, at] of level.iterator(under('acc'))) {
+      const n = numberIn(key);
+      const entry = entries.get(n);
+      if (entry) entries.set(n, { ...entry, acceptedAt: Number(at) });
+    }
+    for await (const [key, text] of level.iterator(under('rcp'))) {
+      const n = numberIn(key);
+      const entry = entries.get(n);
+      this.#hasReceipt(n, key);
+      if (entry) entries.set(n, withReceipt(entry, JSON.parse(text) as StoredReceipt));
+    }
+    return [...entries.values()];
+  }
 }
 
 /** The keys of the names that these changes add to the seen set and that are not in it. */

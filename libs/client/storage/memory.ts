@@ -1,4 +1,5 @@
 import type { Change, MessageName, Storage, Stored, StoredIncoming, StoredOutgoing } from '../storage.ts';
+import { withReceipt } from './with-receipt.ts';
 
 interface SeenName {
   readonly ordinal: number;
@@ -87,6 +88,11 @@ export class MemoryStorage implements Storage {
       case 'outbox.accepted': {
         const entry = this.#outbox.get(change.n);
         if (entry) this.#outbox.set(change.n, { ...entry, acceptedAt: change.at });
+        return;
+      }
+      case 'outbox.receipt': {
+        const entry = this.#outbox.get(change.n);
+        if (entry) this.#outbox.set(change.n, withReceipt(entry, change.receipt));
         return;
       }
       case 'outbox.delete':

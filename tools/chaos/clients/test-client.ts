@@ -121,9 +121,10 @@ export class TestClient {
       if (status.state === 'closed' && status.reason === 'storage')
         setTimeout(() => client.reconnect(), REOPEN_MS).unref();
     });
-    client.onOutgoing(({ id, to, state, reason }) => {
-      if (state === 'stored' || state === 'delivered' || state === 'rejected')
-        this.#note({ is: 'told', id, to, state, ...(reason !== undefined && { reason }) });
+    client.onOutgoing(({ id, receivers }) => {
+      for (const { to, state, reason } of receivers)
+        if (state === 'stored' || state === 'delivered' || state === 'rejected')
+          this.#note({ is: 'told', id, to, state, ...(reason !== undefined && { reason }) });
     });
     client.onReceipt(({ id, to, state }) => this.#note({ is: 'told', id, to, state }));
   }
