@@ -28,8 +28,6 @@ export default defineConfig({
           maxWorkers: 3,
           testTimeout: 240_000,
           hookTimeout: 300_000,
-          // A shared machine stalls for seconds at a time, now and then; what is wrong fails twice.
-          retry: 1,
           // Tests of a file that run side by side have processes of their own.
           maxConcurrency: 2,
         },
