@@ -129,7 +129,7 @@ const PLANTED: {
       },
       {
         file: 'services/routing/store-offline.ts',
-        find: 'gatewaySender.hint(presence.get(to) ?? [], delivery);',
+        find: 'gatewaySender.hint(location ? mailboxSessions(location) : [], delivery);',
         replace: '',
         shows: /G1 .* in mailboxes of users who are connected|G1 left lying in the mailbox/,
       },

@@ -55,9 +55,18 @@ async function spent() {
   };
 }
 
+/** SQL statements of that name of all services, so far. */
+async function statements(statement: string): Promise<number> {
+  const services = [...stack.routing, ...stack.ack];
+  const metrics = await Promise.all(services.map((service) => stack.metrics(service)));
+  return metrics.reduce((all, one) => all + one.value('sixfold_database_statements_total', { statement }), 0);
+}
+
 /** A sender keeps `outstanding` messages under way until `count` are confirmed. */
 async function confirmed(sender: RawClient, to: string, count: number, outstanding: number): Promise<void> {
-  const before = sender.all('ack:N').length;
+  // Two devices may both confirm one message.
+  const delivered = () => new Set(sender.all('ack:N', { state: 'delivered' }).map(({ id }) => id)).size;
+  const before = delivered();
   let sent = 0;
   const send = () => sender.msg(to, `${before}-${++sent}`);
   const next = (data: Buffer) => {
@@ -65,7 +74,7 @@ async function confirmed(sender: RawClient, to: string, count: number, outstandi
   };
   sender.ws.on('message', next);
   for (let n = 0; n < outstanding; n++) send();
-  await until(() => sender.all('ack:N', { state: 'delivered' }).length === before + count, {
+  await until(() => delivered() === before + count, {
     what: 'all to be confirmed',
     timeoutMs: 90_000,
   });
@@ -124,4 +133,44 @@ test('a list of 100: AMQP messages for partitions and gateways, not for receiver
   expect(cost.amqp).toBeLessThanOrEqual(PARTITIONS + 2 * stack.gateways.length + 4);
   expect(cost.sql).toBeLessThanOrEqual(PARTITIONS + 1);
   for (const client of [...receivers, sender]) await client[Symbol.asyncDispose]();
+});
+
+/** What each message costs for a user with two devices, of which the second may be away. */
+async function costOfDevices(user: string, sync: boolean, both: boolean) {
+  const open = (device: string, gateway: number) =>
+    connectAs(stack, stack.gateways[gateway], user, { device, sync, autoAck: true });
+  const devices = [await open('phone', 0), await open('laptop', 1)];
+  if (!both) {
+    await devices.pop()?.close();
+    await until(
+      async () => (await stack.sql('SELECT FROM sessions WHERE user_id = $1', [user])).length === 1,
+      {
+        what: 'presence to forget it',
+      },
+    );
+  }
+  const sender = await connectAs(stack, stack.gateways[0], `sender-to-${user}`);
+  const [before, inserts] = [await spent(), await statements('copies-store')];
+  await confirmed(sender, user, EACH, OUTSTANDING);
+  const [after, insertsAfter] = [await spent(), await statements('copies-store')];
+  for (const client of [sender, ...devices]) await client[Symbol.asyncDispose]();
+  const share = (key: 'amqp' | 'sql') => (after[key] - before[key]) / EACH;
+  return { amqp: share('amqp'), sql: share('sql'), inserts: (insertsAfter - inserts) / EACH };
+}
+
+test('a user with two synced devices online: no more statements than with two others, and nothing is stored', async () => {
+  const others = await costOfDevices('two-others', false, true);
+  const synced = await costOfDevices('two-synced', true, true);
+  console.log('two devices', { others, synced });
+  expect(synced.inserts).toBe(0);
+  expect(synced.sql).toBeLessThanOrEqual(1.2 * others.sql + 0.05);
+  expect(others.sql).toBeLessThanOrEqual(1);
+});
+
+test('one synced device online and one away: one insert for a batch', async () => {
+  const cost = await costOfDevices('one-away', true, false);
+  console.log('one away', cost);
+  expect(await stack.sql("SELECT FROM device_copies WHERE recipient = 'one-away'")).toHaveLength(EACH);
+  expect(cost.inserts).toBeGreaterThan(0);
+  expect(cost.inserts).toBeLessThanOrEqual(0.5);
 });

@@ -17,7 +17,7 @@ import { until } from './harness/wait.ts';
 /** A later version runs beside this one: what it adds to entries does no harm here, and what it invents is set aside. */
 
 /** Fields that no entry of this version has. */
-const ADDED = { ttl: 5, trace: { id: 'x', hops: [1, 2] }, device: null, v: '2' };
+const ADDED = { ttl: 5, trace: { id: 'x', hops: [1, 2] }, place: null, v: '2' };
 
 let stack: Stack;
 let services: ServiceHandle[];

@@ -7,6 +7,7 @@ import {
   DeliveryState,
   DeviceId,
   MessageId,
+  Receivers,
   RejectReason,
   Seq,
   Thread,
@@ -60,7 +61,13 @@ const message = {
   expires: At.optional(),
   /** Its sender asked for a read receipt. */
   read: z.literal(true).optional(),
+  /** The sender's synced device: receipts go there live, and to the user's other ones through their mailboxes. */
+  origin: DeviceId.optional(),
 };
+/** What another device of this user sent: whom to, as sent. Nobody is told of its fate. */
+const sent = { sentTo: Receivers.optional() };
+/** Of a user with synced devices: the synced device that a live copy is for; '' for another session of the user. */
+const copy = { copy: z.union([DeviceId, z.literal('')]).optional() };
 /** On the last hop: the gateway copies the body into a packet unescaped, so it must be valid JSON. */
 const checked = { ...message, body: z.string().refine(isJson, { error: 'is not JSON' }) };
 const receipt = { id: MessageId, to: UserId, state: DeliveryState, at: At, reason: RejectReason.optional() };
@@ -89,6 +96,8 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     since: Since,
     /** Not a login, but a session announced again: its client will not pull its mailbox unasked. */
     again: z.boolean(),
+    /** Makes the device a synced one. */
+    sync: z.literal(true).optional(),
   }),
   z.object({ kind: z.literal('session-down'), user: UserId, session: Session }),
   z.object({
@@ -97,9 +106,38 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     session: Session,
     gateway: Gateway,
     limit: z.int(),
+    /** The synced device that the session is on. */
+    device: DeviceId.optional(),
     ...question,
   }),
-  z.object({ kind: z.literal('confirm'), user: UserId, keys: z.array(z.string()).max(MAX_PULL) }),
+  z.object({
+    kind: z.literal('confirm'),
+    user: UserId,
+    keys: z.array(z.string()).max(MAX_PULL),
+    device: DeviceId.optional(),
+  }),
+  /** What a synced device sent, in the partition of its own user: for the user's other synced devices. */
+  z.object({
+    kind: z.literal('sent'),
+    user: UserId,
+    device: DeviceId,
+    id: MessageId,
+    to: Receivers,
+    body: z.string(),
+    at: At,
+    seq: Seq.optional(),
+    thread: Thread.optional(),
+    expires: At.optional(),
+  }),
+  /** The device is no longer a synced one. */
+  z.object({
+    kind: z.literal('logout'),
+    user: UserId,
+    device: DeviceId,
+    /** Who asks; the device's session is told in any case. */
+    session: Session.optional(),
+    gateway: Gateway.optional(),
+  }),
   /**
    * A gateway's heartbeat; `first` registers a new incarnation. `asked`: time on the gateway's clock, echoed in the
    * answer. `check`: some of its sessions; the answer names those missing from presence.
@@ -126,6 +164,8 @@ export const AckEntry = z.discriminatedUnion('kind', [
     to: UserId,
     at: At,
     others: z.array(Target).optional(),
+    ...copy,
+    origin: DeviceId.optional(),
     ...traced,
   }),
   /** `to` has seen the message (`from`, `id`); the gateway has checked the proof. */
@@ -160,6 +200,10 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     others: z.array(Target).optional(),
     /** Returned though the user confirmed it: the confirmation's publisher confirm is missing. */
     answered: z.literal(true).optional().catch(undefined),
+    ...copy,
+    ...sent,
+    /** Returned though another device of the user has confirmed it, so that the sender knows. */
+    told: z.literal(true).optional(),
     ...traced,
     ...returned,
   }),
@@ -168,11 +212,22 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     session: Session,
     user: UserId,
     ...receipt,
+    ...copy,
     ...traced,
     ...returned,
   }),
   /** Answer to session-up. `mail`: the mailbox holds something. */
-  z.object({ kind: z.literal('registered'), session: Session, mail: z.boolean() }),
+  z.object({
+    kind: z.literal('registered'),
+    session: Session,
+    mail: z.boolean(),
+    /** The device is a synced one. */
+    sync: z.literal(true).optional(),
+  }),
+  /** Answer to session-up: the user has as many synced devices as may be. */
+  z.object({ kind: z.literal('too-many-devices'), session: Session }),
+  /** The device of this session is no longer a synced one. */
+  z.object({ kind: z.literal('logged-out'), session: Session }),
   /** Another session took this one's place. */
   z.object({ kind: z.literal('replaced'), session: Session }),
   /**
@@ -181,7 +236,14 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
    */
   z.object({ kind: z.literal('late'), session: Session, since: Since, full: z.literal(true).optional() }),
   /** Another device of the user confirmed the message. */
-  z.object({ kind: z.literal('settled'), session: Session, from: UserId, id: MessageId }),
+  z.object({
+    kind: z.literal('settled'),
+    session: Session,
+    from: UserId,
+    id: MessageId,
+    /** The user, where that one has synced devices: then only the sender's truth is settled, not this session's copy. */
+    to: UserId.optional(),
+  }),
   /** Something was stored for the user of this session. */
   z.object({ kind: z.literal('hint'), session: Session }),
   /** Answer to pull. */
@@ -189,9 +251,10 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     kind: z.literal('mailbox'),
     session: Session,
     ...question,
-    messages: z.array(z.object({ key: Key, ...checked })),
+    messages: z.array(z.object({ key: Key, ...checked, ...sent })),
     receipts: z.array(z.object({ key: Key, ...receipt })),
     more: z.boolean(),
+    missed: z.object({ key: Key, count: z.int() }).optional(),
   }),
   /**
    * Answer to lease. `presence` names an uninterrupted period of presence. When it changes, sessions were lost or had
@@ -221,6 +284,9 @@ type Kind<E, K> = Extract<E, { kind: K }>;
 export type RouteMessage = Kind<RouteEntry, 'message'>;
 export type SessionUp = Kind<RouteEntry, 'session-up'>;
 export type SessionDown = Kind<RouteEntry, 'session-down'>;
+export type Sent = Kind<RouteEntry, 'sent'>;
+export type Logout = Kind<RouteEntry, 'logout'>;
+export type Settled = Kind<GatewayEntry, 'settled'>;
 export type Pull = Kind<RouteEntry, 'pull'>;
 export type Confirm = Kind<RouteEntry, 'confirm'>;
 export type LeaseGranted = Kind<GatewayEntry, 'lease-granted'>;

@@ -34,7 +34,7 @@ const odd = fc.oneof(
 );
 const more = fc.constantFrom(
   ...['seq', 'traceparent', 'others', 'returned', 'reason', 'new', '__proto__'],
-  ...['thread', 'expires', 'read'],
+  ...['thread', 'expires', 'read', 'copy', 'origin', 'sentTo', 'device'],
 );
 
 test.each(USUAL)('%s needs no schema', (_what, { schema, fastPath }, entry) => {

@@ -25,25 +25,38 @@ function fastRoute(fields: Fields): RouteMessage | undefined {
   return fields['kind'] === 'message' ? stored(fields) : undefined;
 }
 
-function fastAck({ kind, from, id, to, at, others, traceparent }: Fields): AckEntry | undefined {
+function fastAck({
+  kind,
+  from,
+  id,
+  to,
+  at,
+  others,
+  copy,
+  origin,
+  traceparent,
+}: Fields): AckEntry | undefined {
   if (kind !== 'ack' || others !== undefined || traceparent !== undefined) return undefined;
+  if (copy !== undefined || origin !== undefined) return undefined;
   return isUserId(from) && isMessageId(id) && isUserId(to) && isAt(at)
     ? { kind, from, id, to, at }
     : undefined;
 }
 
 function fastLive(fields: Fields): LiveMessage | LiveReceipt | undefined {
-  const { kind, session, others, returned } = fields;
+  const { kind, session, others, returned, copy, sentTo } = fields;
   if (typeof session !== 'string' || !SESSION.test(session)) return undefined;
-  if (others !== undefined || returned !== undefined) return undefined;
+  if (others !== undefined || returned !== undefined || copy !== undefined || sentTo !== undefined)
+    return undefined;
   if (kind === 'receipt') return receipt(session, fields);
   const message = kind === 'message' ? stored(fields) : undefined;
   return message && isJson(message.body) ? { ...message, session } : undefined;
 }
 
 function stored(fields: Fields): RouteMessage | undefined {
-  const { from, id, to, body, at, seq, traceparent, thread, expires, read } = fields;
+  const { from, id, to, body, at, seq, traceparent, thread, expires, read, origin } = fields;
   if (thread !== undefined || expires !== undefined || read !== undefined) return undefined;
+  if (origin !== undefined) return undefined;
   if (!isUserId(from) || !isMessageId(id) || !isUserId(to) || typeof body !== 'string') return undefined;
   if (!isAt(at) || traceparent !== undefined) return undefined;
   if (seq === undefined) return { kind: 'message', from, id, to, body, at };

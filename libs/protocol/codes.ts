@@ -78,6 +78,7 @@ export type Code = keyof typeof CODES;
 export type ErrorCode = { [C in Code]: (typeof CODES)[C]['as'] extends 'error' ? C : never }[Code];
 
 /** Close codes of the WebSocket protocol itself that a gateway uses. */
+export const CLOSE_NORMAL = 1000;
 export const CLOSE_PROTOCOL_ERROR = 1002;
 export const CLOSE_UNSUPPORTED_DATA = 1003;
 export const CLOSE_NOT_UTF8 = 1007;

@@ -2,7 +2,12 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Database } from '#libs/store/database.ts';
-import { findSessions, type SessionLocation } from '#libs/store/presence.ts';
+import {
+  findSessions,
+  findUserLocations,
+  type SessionLocation,
+  type UserLocation,
+} from '#libs/store/presence.ts';
 import { storeReceipts, type StoredReceipt } from '#libs/store/receipts.ts';
 import type { GatewaySender } from './gateway-sender.ts';
 import { receiptsTotal } from './metrics.ts';
@@ -19,47 +24,64 @@ export interface ReceiptItem {
   delivery: Delivery;
   /** The step that it follows, if the message is traced. */
   traceparent?: string | undefined;
+  /** The synced device that sent the message, if it was one. */
+  origin?: string | undefined;
 }
 
 /**
- * Sends receipts to senders: live if connected, else to their mailbox.
+ * Sends receipts to senders: live if connected, else to their mailbox. Of a sender with synced devices: live to the one
+ * that sent and to sessions that are not synced, to the other devices through their mailboxes.
  *
  * @param presence locations of the senders, if already known
  */
 export async function relayReceipts(
   relay: RelayContext,
   items: readonly ReceiptItem[],
-  presence?: Map<string, SessionLocation[]>,
+  presence?: Map<string, UserLocation>,
 ): Promise<void> {
-  const { db, gatewaySender, leaseMs } = relay;
+  const { db, leaseMs } = relay;
   const since = Date.now();
-  const found =
-    presence ??
-    (await findSessions(
-      db,
-      items.map(({ receipt }) => receipt.user),
-      leaseMs,
-    ));
+  const users = items.map(({ receipt }) => receipt.user);
+  const found = presence ?? (await findUserLocations(db, users, leaseMs));
   const away: ReceiptItem[] = [];
   for (const item of items) {
-    const sessions = found.get(item.receipt.user);
-    if (!sessions) away.push(item);
-    else {
-      const { user, id, state } = item.receipt;
-      trace('receipt live', user, id, { state, sessions });
-      const span = nextSpan('receipt', item.traceparent, user, id, since);
-      const traceparent = span?.traceparent ?? item.traceparent;
-      for (const { gateway, session } of sessions)
-        gatewaySender.send(
-          gateway,
-          { kind: 'receipt', session, ...item.receipt, traceparent },
-          item.delivery,
-        );
-      span?.end('live');
+    const location = found.get(item.receipt.user);
+    const sessions = location ? liveSessions(location, item) : [];
+    if (sessions.length > 0) sendLive(relay, item, sessions, since);
+    if (!location?.devices) {
+      if (sessions.length === 0) away.push(item);
+      continue;
     }
+    const except = sessions.find(({ copy }) => copy !== '')?.copy;
+    if (location.devices.some((device) => device !== except))
+      away.push({ ...item, receipt: { ...item.receipt, except } });
   }
   await storeAndHintReceipts(relay, away);
-  receiptsTotal.inc({ outcome: 'live' }, items.length - away.length); // once, also if the mailbox took several tries
+  const stored = away.filter(({ receipt }) => receipt.except === undefined).length;
+  receiptsTotal.inc({ outcome: 'live' }, items.length - stored); // once, also if the mailbox took several tries
+}
+
+/** The sessions that get a receipt live. */
+const liveSessions = ({ sessions, devices }: UserLocation, { origin }: ReceiptItem) =>
+  devices ? sessions.filter(({ copy }) => copy === '' || copy === origin) : sessions;
+
+function sendLive(
+  { gatewaySender }: RelayContext,
+  item: ReceiptItem,
+  sessions: UserLocation['sessions'],
+  since: number,
+): void {
+  const { user, id, state } = item.receipt;
+  trace('receipt live', user, id, { state, sessions });
+  const span = nextSpan('receipt', item.traceparent, user, id, since);
+  const traceparent = span?.traceparent ?? item.traceparent;
+  for (const { gateway, session, copy } of sessions)
+    gatewaySender.send(
+      gateway,
+      { kind: 'receipt', session, ...item.receipt, ...(copy !== undefined && { copy }), traceparent },
+      item.delivery,
+    );
+  span?.end('live');
 }
 
 /**
@@ -86,6 +108,12 @@ export async function storeAndHintReceipts(
     items.map(({ receipt }) => receipt.user),
     leaseMs,
   );
-  const first = new Map(items.map((item) => [item.receipt.user, item.delivery]));
-  for (const [user, sessions] of back) gatewaySender.hint(sessions, first.get(user));
+  for (const [user, of] of Map.groupBy(items, ({ receipt }) => receipt.user)) {
+    const isNews = ({ copy }: SessionLocation) => of.some(({ receipt }) => isFor(receipt, copy));
+    gatewaySender.hint((back.get(user) ?? []).filter(isNews), of[0]?.delivery);
+  }
 }
+
+/** Whether a receipt is in the mailbox that a session reads. @param copy its synced device, if it is on one */
+const isFor = ({ device, except }: StoredReceipt, copy: string | undefined) =>
+  copy === undefined || (copy !== except && (device === undefined || copy === device));

@@ -1,5 +1,5 @@
 import type { Database } from './database.ts';
-import { FORWARD } from './receipts.ts';
+import { tell } from './tell.ts';
 
 /**
  * Deletes what a client confirmed: the exact keys, and only in its own mailbox. (Keys do not become visible in
@@ -13,14 +13,12 @@ const CONFIRM_MESSAGES = {
       DELETE FROM offline_messages m USING unnest($1::text[], $2::bigint[]) AS i (recipient, key)
       WHERE m.recipient = i.recipient AND m.key = i.key
       RETURNING m.sender, m.id, m.recipient
-    ), told AS (
-      INSERT INTO offline_receipts (recipient, id, peer, state, at)
-      SELECT sender, id, recipient, 'delivered', $3::bigint FROM gone
-      ${FORWARD}
-      RETURNING recipient AS sender, peer AS by
-    )
+    ), news AS (
+      SELECT sender, id, recipient, 'delivered' AS state, NULL AS reason, $3::bigint AS at FROM gone
+    ), ${tell('news')}
     SELECT sender, by, count(told)::integer AS receipts
-    FROM (SELECT DISTINCT sender, recipient AS by FROM gone) AS named LEFT JOIN told USING (sender, by)
+    FROM (SELECT DISTINCT sender, recipient AS by FROM gone) AS named
+      LEFT JOIN (SELECT sender, recipient AS by, id FROM told) AS told USING (sender, by)
     GROUP BY sender, by`,
 };
 
@@ -36,6 +34,10 @@ const WAITING = {
   text: `
     SELECT DISTINCT r.recipient AS sender, r.peer AS by, 0 AS receipts
     FROM offline_receipts r JOIN sessions s ON s.user_id = r.recipient
+    WHERE r.peer = ANY ($1::text[])
+    UNION
+    SELECT r.recipient, r.peer, 0
+    FROM device_receipts r JOIN sessions s ON s.user_id = r.recipient AND s.device = r.device
     WHERE r.peer = ANY ($1::text[])`,
 };
 
@@ -47,8 +49,11 @@ export interface Told {
   receipts: number;
 }
 
-/** A key as handed out: kind and number. Anything else names nothing. */
-const KEY = /^([mr])(\d{1,18})$/;
+/**
+ * A key as handed out: kind and number. Anything else names nothing. Of the user's mailbox: message, receipt. Of a
+ * device's: copy, receipt (d), missed (x).
+ */
+export const KEY = /^([mrcdx])(\d{1,18})$/;
 
 function select(confirms: readonly { user: string; keys: readonly string[] }[], kind: 'm' | 'r') {
   const users: string[] = [];
@@ -97,12 +102,9 @@ const CONFIRM_COPIES = {
       USING unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i (recipient, sender, id, at)
       WHERE m.recipient = i.recipient AND m.sender = i.sender AND m.id = i.id
       RETURNING m.sender, m.id, m.recipient, i.at
-    ), told AS (
-      INSERT INTO offline_receipts (recipient, id, peer, state, at)
-      SELECT sender, id, recipient, 'delivered', at FROM gone
-      ${FORWARD}
-      RETURNING recipient AS sender, id, peer AS recipient
-    )
+    ), news AS (
+      SELECT sender, id, recipient, 'delivered' AS state, NULL AS reason, at FROM gone
+    ), ${tell('news')}
     SELECT sender AS "from", id, recipient AS "to", told IS NOT NULL AS receipt
     FROM gone LEFT JOIN told USING (sender, id, recipient)`,
 };

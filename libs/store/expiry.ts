@@ -1,6 +1,6 @@
 import type { Database } from './database.ts';
 import type { StoredMessage } from './messages.ts';
-import { FORWARD } from './receipts.ts';
+import { tell } from './tell.ts';
 
 /** Messages whose time (`ttl`) is over. Their senders are told through their mailboxes: it may follow `stored`. */
 
@@ -17,12 +17,9 @@ const REJECT = {
       -- Of a copy that came before: its time ended sooner.
       DELETE FROM offline_messages m USING input i
       WHERE m.recipient = i.recipient AND m.sender = i.sender AND m.id = i.id AND m.expires IS NOT NULL
-    ), told AS (
-      INSERT INTO offline_receipts (recipient, id, peer, state, reason, at)
-      SELECT sender, id, recipient, 'rejected', 'expired', $4::bigint FROM input
-      ${FORWARD}
-      RETURNING 1
-    )
+    ), news AS (
+      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $4::bigint AS at FROM input
+    ), ${tell('news')}
     SELECT count(*)::integer AS told FROM told`,
 };
 

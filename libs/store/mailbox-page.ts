@@ -1,5 +1,5 @@
 import { MAX_OFFLINE_BYTES } from '#libs/protocol/limits.ts';
-import type { DeliveryState, RejectReason } from '#libs/protocol/names.ts';
+import type { DeliveryState, Receivers, RejectReason } from '#libs/protocol/names.ts';
 import type { Database } from './database.ts';
 import type { StoredMessage } from './messages.ts';
 import type { StoredReceipt } from './receipts.ts';
@@ -7,16 +7,18 @@ import type { StoredReceipt } from './receipts.ts';
 /** Reading a mailbox, page by page. */
 
 export interface Page {
-  messages: (StoredMessage & { key: string })[];
+  messages: (StoredMessage & { key: string; sentTo?: Receivers })[];
   receipts: (Omit<StoredReceipt, 'user'> & { key: string })[];
   /** The mailbox holds more than this. */
   more: boolean;
+  missed?: { key: string; count: number };
 }
 
-interface Row {
+/** An entry as read. `kind`: message or receipt of the user's mailbox, copy or receipt (d) of a device's. */
+export interface EntryRow {
   n: number;
   key: string;
-  kind: 'm' | 'r';
+  kind: 'm' | 'r' | 'c' | 'd';
   peer: string;
   id: string;
   body: string | null;
@@ -27,17 +29,22 @@ interface Row {
   state: DeliveryState | null;
   reason: RejectReason | null;
   fits: boolean;
+  sentTo?: string | null;
 }
 
 /** Bytes of an entry in an offline:N beside its names and body: field names, key, numbers, punctuation. */
-const ENVELOPE_BYTES = 200;
+export const ENVELOPE_BYTES = 200;
 
 const PULL = {
   name: 'mailbox-pull',
   text: `
     SELECT p.n::integer, e.key, e.kind, e.peer, e.id, e.at, e.seq, e.thread, e.read, e.state, e.reason, e.fits,
            CASE WHEN e.fits THEN e.body END AS body
-    FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS p (recipient, most, n)
+    FROM (
+      -- Sessions that are not synced find nothing, where their user has synced devices.
+      SELECT * FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS i (recipient, most, n)
+      WHERE NOT EXISTS (SELECT FROM devices d WHERE d.user_id = i.recipient)
+    ) AS p
     CROSS JOIN LATERAL (
       SELECT *, sum(octet_length(coalesce(body, '')) + octet_length(peer) + octet_length(id)
                     + coalesce(octet_length(thread), 0) + ${ENVELOPE_BYTES})
@@ -72,36 +79,41 @@ export async function readMailboxPages(
   pulls: readonly { user: string; limit: number }[],
   now = Date.now(),
 ): Promise<Page[]> {
-  const rows = await db.query<Row>(PULL, [pulls.map((p) => p.user), pulls.map((p) => p.limit), now]);
+  const rows = await db.query<EntryRow>(PULL, [pulls.map((p) => p.user), pulls.map((p) => p.limit), now]);
   const byPull = Map.groupBy(rows, (row) => row.n - 1);
-  return Promise.all(pulls.map(({ user, limit }, n) => toPage(db, user, limit, byPull.get(n) ?? [])));
+  const readBody = async (user: string, { key }: EntryRow) =>
+    (await db.query<{ body: string }>(BODY, [user, key]))[0]?.body;
+  return Promise.all(pulls.map(({ user, limit }, n) => toPage(user, limit, byPull.get(n) ?? [], readBody)));
 }
 
-async function toPage(db: Database, user: string, limit: number, rows: Row[]): Promise<Page> {
+/** @param readBody reads a body that the query left out; undefined: the entry is gone meanwhile */
+export async function toPage(
+  user: string,
+  limit: number,
+  rows: EntryRow[],
+  readBody: (user: string, row: EntryRow) => Promise<string | undefined>,
+): Promise<Page> {
   const taken = rows.filter((row, n) => n < limit && (row.fits || n === 0));
   const page: Page = { messages: [], receipts: [], more: taken.length < rows.length };
   for (const row of taken) {
-    const { id, peer } = row;
-    const [key, at] = [row.kind + row.key, Number(row.at)];
-    if (row.kind === 'r') {
+    const { id, peer, kind } = row;
+    const [key, at] = [kind + row.key, Number(row.at)];
+    if (kind === 'r' || kind === 'd') {
       // The columns that a receipt always has are null in the union's other half only.
       const state = row.state ?? 'stored';
       page.receipts.push({ key, id, to: peer, state, at, ...(row.reason && { reason: row.reason }) });
       continue;
     }
-    const body = row.body ?? (await db.query<{ body: string }>(BODY, [user, row.key]))[0]?.body;
-    if (body === undefined) continue; // confirmed by another device meanwhile
-    page.messages.push({
-      key,
-      id,
-      from: peer,
-      to: user,
-      body,
-      at,
-      ...(row.seq !== null && { seq: Number(row.seq) }),
-      ...(row.thread !== null && { thread: row.thread }),
-      ...(row.read === true && { read: true }),
-    });
+    const body = row.body ?? (await readBody(user, row));
+    if (body === undefined) continue; // confirmed meanwhile
+    page.messages.push({ key, id, from: peer, to: user, body, at, ...optionalFields(row) });
   }
   return page;
 }
+
+const optionalFields = ({ seq, thread, read, sentTo }: EntryRow) => ({
+  ...(seq !== null && { seq: Number(seq) }),
+  ...(thread !== null && { thread }),
+  ...(read === true && { read: true as const }),
+  ...(typeof sentTo === 'string' && { sentTo: JSON.parse(sentTo) as Receivers }),
+});

@@ -133,13 +133,23 @@ async function storeSome(
 const HOLDS = {
   name: 'mailbox-holds',
   text: `
-    SELECT u AS user FROM unnest($1::text[]) AS u
-    WHERE EXISTS (SELECT FROM offline_messages m WHERE m.recipient = u)
-       OR EXISTS (SELECT FROM offline_receipts r WHERE r.recipient = u)`,
+    SELECT u AS user, d AS device FROM unnest($1::text[], $2::text[]) AS i (u, d)
+    WHERE CASE WHEN EXISTS (SELECT FROM devices WHERE user_id = u) THEN
+        EXISTS (SELECT FROM device_copies c WHERE c.recipient = u AND c.device = d)
+        OR EXISTS (SELECT FROM device_receipts r WHERE r.recipient = u AND r.device = d)
+        OR EXISTS (SELECT FROM device_missed m WHERE m.recipient = u AND m.device = d)
+        OR EXISTS (SELECT FROM devices WHERE user_id = u AND device = d) AND (
+          EXISTS (SELECT FROM offline_messages m WHERE m.recipient = u)
+          OR EXISTS (SELECT FROM offline_receipts r WHERE r.recipient = u))
+      ELSE EXISTS (SELECT FROM offline_messages m WHERE m.recipient = u)
+        OR EXISTS (SELECT FROM offline_receipts r WHERE r.recipient = u) END`,
 };
 
-/** Those of the users whose mailbox holds something. */
-export async function withMail(db: Database, users: readonly string[]): Promise<Set<string>> {
-  if (users.length === 0) return new Set();
-  return new Set((await db.query<{ user: string }>(HOLDS, [users])).map(({ user }) => user));
+/** Those of the users' devices that would find something in their mailbox. */
+export async function withMail(
+  db: Database,
+  devices: readonly { user: string; device: string }[],
+): Promise<{ user: string; device: string }[]> {
+  if (devices.length === 0) return [];
+  return db.query(HOLDS, [devices.map(({ user }) => user), devices.map(({ device }) => device)]);
 }

@@ -12,7 +12,10 @@ export interface Session {
   since: number;
 }
 
-export type SessionLocation = Pick<Session, 'session' | 'gateway'>;
+export interface SessionLocation extends Pick<Session, 'session' | 'gateway'> {
+  /** Of a user with synced devices: the synced device that it is on; '' for another one. */
+  copy?: string;
+}
 
 const REGISTER = {
   name: 'sessions-register',
@@ -45,14 +48,26 @@ const REGISTER = {
     UNION ALL
     SELECT i.session, i.gateway, coalesce(h.since, i.since), coalesce(f.nth > $6, false)
     FROM input i LEFT JOIN held h USING (user_id, device) LEFT JOIN fresh f USING (user_id, device)
-    WHERE i.session NOT IN (SELECT session FROM written)`,
+    WHERE i.session NOT IN (SELECT session FROM written)
+    UNION ALL
+    SELECT i.session, NULL, NULL, NULL FROM input i JOIN devices USING (user_id, device)`,
 };
+
+/** A session that was replaced, one that was refused, or (without a gateway) one on a synced device. */
+interface RegisterRow {
+  session: string;
+  gateway: string | null;
+  since: string | null;
+  full: boolean;
+}
 
 /** Result of a registration: replaced sessions, and refused ones. */
 export interface Registered {
   replaced: SessionLocation[];
   /** `since`: when the session that has the place logged in. `full`: the user has as many sessions as may be. */
   late: (Pick<Session, 'session' | 'since'> & { full: boolean })[];
+  /** Sessions on synced devices, whatever became of them. */
+  synced: Set<string>;
 }
 
 /**
@@ -66,9 +81,9 @@ export async function registerSessions(
   sessions: readonly Session[],
   most: number,
 ): Promise<Registered> {
-  const outcome: Registered = { replaced: [], late: [] };
+  const outcome: Registered = { replaced: [], late: [], synced: new Set() };
   if (sessions.length === 0) return outcome;
-  const rows = await db.query<SessionLocation & { since: string | null; full: boolean }>(REGISTER, [
+  const rows = await db.query<RegisterRow>(REGISTER, [
     sessions.map((s) => s.user),
     sessions.map((s) => s.device),
     sessions.map((s) => s.session),
@@ -77,7 +92,8 @@ export async function registerSessions(
     most,
   ]);
   for (const { session, gateway, since, full } of rows)
-    if (since === null) outcome.replaced.push({ session, gateway });
+    if (gateway === null) outcome.synced.add(session);
+    else if (since === null) outcome.replaced.push({ session, gateway });
     else outcome.late.push({ session, since: Number(since), full });
   return outcome;
 }
@@ -119,20 +135,29 @@ export async function findMissing(
 const FIND = {
   name: 'sessions-find',
   text: `
-    SELECT s.user_id AS user, s.session, s.gateway,
+    SELECT s.user_id AS user, s.device, s.session, s.gateway,
       $2::integer - (extract(epoch FROM now() - g.last_seen) * 1000)::integer AS "leaseMs"
     FROM sessions s JOIN gateways g USING (gateway)
     WHERE s.user_id = ANY ($1::text[])
-      AND NOT g.removed AND g.last_seen > now() - $2::integer * interval '1 millisecond'`,
+      AND NOT g.removed AND g.last_seen > now() - $2::integer * interval '1 millisecond'
+    UNION ALL
+    SELECT user_id, device, NULL, NULL, NULL FROM devices WHERE user_id = ANY ($1::text[])`,
 };
 
 /** A user's sessions, and how long they are valid if none changes: until the first lease ends, milliseconds. */
 export interface UserLocation {
   sessions: SessionLocation[];
+  /** The synced devices, where there are any. */
+  devices?: string[];
   validMs: number;
 }
 
-/** Where each of these users is now; users who are away are not in the map. */
+/** A session, or (without one) a synced device. */
+type FindRow = { user: string; device: string } & (
+  { session: string; gateway: string; leaseMs: number } | { session: null; gateway: null; leaseMs: null }
+);
+
+/** Where each of these users is now; users who are away and have no synced devices are not in the map. */
 export async function findUserLocations(
   db: Database,
   users: Iterable<string>,
@@ -141,24 +166,39 @@ export async function findUserLocations(
   const wanted = [...new Set(users)];
   const found = new Map<string, UserLocation>();
   if (wanted.length === 0) return found;
-  const rows = await db.query<SessionLocation & { user: string; leaseMs: number }>(FIND, [wanted, leaseMs]);
-  for (const { user, session, gateway, leaseMs: validMs } of rows) {
+  const rows = await db.query<FindRow>(FIND, [wanted, leaseMs]);
+  const synced = new Map<string, string[]>();
+  for (const { user, device, session } of rows)
+    if (session === null) synced.set(user, [...(synced.get(user) ?? []), device]);
+  for (const [user, devices] of synced) found.set(user, { sessions: [], devices, validMs: Infinity });
+  for (const { user, device, session, gateway, leaseMs: validMs } of rows) {
+    if (session === null) continue;
     const known = found.get(user);
-    if (!known) found.set(user, { sessions: [{ session, gateway }], validMs });
+    const { devices } = known ?? {};
+    const at = { session, gateway, ...(devices && { copy: devices.includes(device) ? device : '' }) };
+    if (!known) found.set(user, { sessions: [at], validMs });
     else {
-      known.sessions.push({ session, gateway });
+      known.sessions.push(at);
       known.validMs = Math.min(known.validMs, validMs);
     }
   }
   return found;
 }
 
-/** The sessions of each of these users; users who are away are not in the map. */
+/** The sessions that read a mailbox: all, or those of synced devices where the user has any. */
+export const mailboxSessions = ({ sessions, devices }: UserLocation): SessionLocation[] =>
+  devices ? sessions.filter(({ copy }) => copy !== '') : sessions;
+
+/** The sessions of each of these users that read a mailbox; users without one are not in the map. */
 export async function findSessions(
   db: Database,
   users: Iterable<string>,
   leaseMs: number,
 ): Promise<Map<string, SessionLocation[]>> {
-  const found = await findUserLocations(db, users, leaseMs);
-  return new Map([...found].map(([user, { sessions }]) => [user, sessions]));
+  const sessions = new Map<string, SessionLocation[]>();
+  for (const [user, location] of await findUserLocations(db, users, leaseMs)) {
+    const reading = mailboxSessions(location);
+    if (reading.length > 0) sessions.set(user, reading);
+  }
+  return sessions;
 }

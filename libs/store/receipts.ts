@@ -1,5 +1,6 @@
 import type { DeliveryState, RejectReason } from '#libs/protocol/names.ts';
 import type { Database } from './database.ts';
+import { tell } from './tell.ts';
 
 /** The receipts of the mailbox: what became of messages whose sender was away. */
 
@@ -12,31 +13,26 @@ export interface StoredReceipt {
   state: DeliveryState;
   reason?: RejectReason | undefined;
   at: number;
+  /** Of a sender with synced devices: the only device that it is for. */
+  device?: string | undefined;
+  /** Of a sender with synced devices: the device that has it already. */
+  except?: string | undefined;
 }
 
-/**
- * A state only moves forward, and a new state gets a new key: a client that confirms the old one does not delete
- * what it has not seen.
- */
-export const FORWARD = `
-  ON CONFLICT (recipient, peer, id) DO UPDATE
-  SET state = excluded.state, reason = excluded.reason, at = excluded.at, key = excluded.key, stored_at = now()
-  WHERE offline_receipts.state = 'stored' AND excluded.state <> 'stored'
-     OR offline_receipts.state = 'delivered' AND excluded.state = 'read'`;
+/** One device, or all but the one that has it already. */
+const FOR_DEVICE = 'd.device = coalesce(r.device, d.device) AND r.but IS DISTINCT FROM d.device';
 
 const STORE = {
   name: 'receipts-store',
   text: `
-    INSERT INTO offline_receipts (recipient, id, peer, state, reason, at)
-    SELECT recipient, id, peer, state, reason, at
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
-      WITH ORDINALITY AS i (recipient, id, peer, state, reason, at, n)
-    ORDER BY n
-    ${FORWARD}
-    RETURNING 1`,
+    WITH input AS (
+      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[])
+        WITH ORDINALITY AS i (sender, id, recipient, state, reason, at, device, but, n)
+    ), ${tell('input', { order: 'n', which: FOR_DEVICE })}
+    SELECT 1 FROM told`,
 };
 
-/** As FORWARD: whether a state may follow another one. */
+/** As in `tell`: whether a state may follow another one. */
 const follows = (state: DeliveryState, other: DeliveryState) =>
   (other === 'stored' && state !== 'stored') || (other === 'delivered' && state === 'read');
 
@@ -47,10 +43,13 @@ const follows = (state: DeliveryState, other: DeliveryState) =>
  */
 export async function storeReceipts(db: Database, receipts: readonly StoredReceipt[]): Promise<number> {
   const furthest = new Map<string, StoredReceipt>();
+  /** About a message that is in the statement already, for other devices. */
+  const others: StoredReceipt[] = [];
   for (const receipt of receipts) {
     const name = `${receipt.user} ${receipt.to} ${receipt.id}`;
     const other = furthest.get(name);
-    if (!other || follows(receipt.state, other.state)) furthest.set(name, receipt);
+    if (other && (other.device !== receipt.device || other.except !== receipt.except)) others.push(receipt);
+    else if (!other || follows(receipt.state, other.state)) furthest.set(name, receipt);
   }
   if (furthest.size === 0) return 0;
   const rows = [...furthest.values()];
@@ -61,6 +60,8 @@ export async function storeReceipts(db: Database, receipts: readonly StoredRecei
     rows.map((r) => r.state),
     rows.map((r) => r.reason ?? null),
     rows.map((r) => r.at),
+    rows.map((r) => r.device ?? null),
+    rows.map((r) => r.except ?? null),
   ]);
-  return stored.length;
+  return stored.length + (await storeReceipts(db, others));
 }

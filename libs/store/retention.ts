@@ -1,5 +1,5 @@
 import type { Database } from './database.ts';
-import { FORWARD } from './receipts.ts';
+import { tell } from './tell.ts';
 
 /** What has waited too long leaves the mailbox, and its sender is told. */
 
@@ -12,12 +12,9 @@ const expireMessages = (condition: string, order: string) => `
     ), gone AS (
       DELETE FROM offline_messages m USING old WHERE m.recipient = old.recipient AND m.key = old.key
       RETURNING m.sender, m.id, m.recipient
-    ), told AS (
-      INSERT INTO offline_receipts (recipient, id, peer, state, reason, at)
-      SELECT sender, id, recipient, 'rejected', 'expired', $3::bigint FROM gone
-      ${FORWARD}
-      RETURNING recipient AS sender, id, peer AS recipient
-    )
+    ), news AS (
+      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at FROM gone
+    ), ${tell('news')}
     SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`;
 
 const EXPIRE_MESSAGES = {

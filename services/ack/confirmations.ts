@@ -4,6 +4,7 @@ import { receiptsTotal } from '#libs/relay/metrics.ts';
 import { messageKey } from '#libs/protocol/names.ts';
 import { relayReceipts, type RelayContext, storeAndHintReceipts } from '#libs/relay/receipts.ts';
 import { confirmCopies } from '#libs/store/confirm.ts';
+import { confirmLiveCopies } from '#libs/store/device-confirm.ts';
 import { findSessions } from '#libs/store/presence.ts';
 
 type AckItem = BatchItem<Confirmation>;
@@ -42,35 +43,51 @@ async function relayConfirmations(relay: RelayContext, items: readonly AckItem[]
     for (const { gateway, session } of entry.others ?? [])
       relay.gatewaySender.send(
         gateway,
-        { kind: 'settled', session, from: entry.from, id: entry.id },
+        {
+          kind: 'settled',
+          session,
+          from: entry.from,
+          id: entry.id,
+          ...(entry.copy !== undefined && { to: entry.to }),
+        },
         delivery,
       );
   const settled = await settleCopies(relay, items);
   const receipts = items
     .filter(({ entry }) => !settled.has(messageKey(entry)))
-    .map(({ entry: { from, id, to, at, traceparent }, delivery }) => ({
+    .map(({ entry: { from, id, to, at, traceparent, origin }, delivery }) => ({
       receipt: { user: from, id, to, state: 'delivered' as const, at },
       delivery,
       traceparent,
+      origin,
     }));
   await relayReceipts(relay, receipts);
 }
 
 /**
  * The copy of another device may be in the mailbox, and the sender has got `stored`. Then `delivered` follows through
- * the sender's mailbox (PROTOCOL: ack:N), and the copy is deleted.
+ * the sender's mailbox (PROTOCOL: ack:N), and the copy is deleted, unless it is a synced device's.
  *
- * @returns keys of the messages that had a copy
+ * @returns keys of the messages whose senders have got `stored`
  */
 async function settleCopies(
   { db, gatewaySender, leaseMs }: RelayContext,
   items: readonly AckItem[],
 ): Promise<Set<string>> {
-  const shared = items.filter(({ entry: { others } }) => others !== undefined && others.length > 0);
-  const copies = await confirmCopies(
-    db,
-    shared.map(({ entry }) => entry),
+  const synced = items.filter(({ entry }) => entry.copy !== undefined);
+  const shared = items.filter(
+    ({ entry: { others, copy } }) => copy === undefined && others && others.length > 0,
   );
+  const copies = [
+    ...(await confirmCopies(
+      db,
+      shared.map(({ entry }) => entry),
+    )),
+    ...(await confirmLiveCopies(
+      db,
+      synced.map(({ entry }) => entry),
+    )),
+  ];
   receiptsTotal.inc({ outcome: 'stored' }, copies.filter(({ receipt }) => receipt).length);
   const senders = await findSessions(
     db,
@@ -79,7 +96,7 @@ async function settleCopies(
   );
   const settled = new Set(copies.map(messageKey));
   // A hint holds its confirmation: when redelivered, it finds no copy and goes live.
-  for (const { entry, delivery } of shared)
+  for (const { entry, delivery } of [...shared, ...synced])
     if (settled.has(messageKey(entry))) gatewaySender.hint(senders.get(entry.from) ?? [], delivery);
   return settled;
 }

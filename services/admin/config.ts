@@ -2,10 +2,17 @@ import { brokerConfig } from '#libs/broker/config.ts';
 import { readConfig } from '#libs/runtime/config.ts';
 import { storeConfig } from '#libs/store/config.ts';
 
-const { AMQP_URL, AMQP_CA, AMQP_HEARTBEAT_S, GATEWAY_LEASE_MS } = brokerConfig;
+const { AMQP_URL, AMQP_CA, AMQP_HEARTBEAT_S, GATEWAY_LEASE_MS, ROUTE_PARTITIONS } = brokerConfig;
 
-/** The settings of the services that say where broker and database are. */
-const adminConfig = { AMQP_URL, AMQP_CA, AMQP_HEARTBEAT_S, GATEWAY_LEASE_MS, ...storeConfig };
+/** The settings of the services that say where broker and database are, and in which queue a user is. */
+const adminConfig = {
+  AMQP_URL,
+  AMQP_CA,
+  AMQP_HEARTBEAT_S,
+  GATEWAY_LEASE_MS,
+  ROUTE_PARTITIONS,
+  ...storeConfig,
+};
 
 /** @throws ConfigError */
 export const readAdminConfig = (env: NodeJS.ProcessEnv = process.env) => readConfig(adminConfig, env);

@@ -1,5 +1,6 @@
 import type { Look, Outcome } from './dead/commands.ts';
 import type { KnownSession, MailboxCounts } from '#libs/store/admin-queries.ts';
+import type { KnownDevice } from '#libs/store/devices.ts';
 import type { Slow } from './slow.ts';
 
 /** What commands say to people; programs take `--json`. */
@@ -51,6 +52,18 @@ export function sessionsText(sessions: readonly KnownSession[]): string {
     present ? 'yes' : 'no: its gateway is silent',
   ]);
   return table(['device', 'session', 'gateway', 'since', 'counts'], rows);
+}
+
+export function devicesText(devices: readonly KnownDevice[]): string {
+  if (devices.length === 0) return 'no synced device';
+  const rows = devices.map(({ device, since, lastSeen, messages, receipts }) => [
+    device,
+    age(since),
+    age(lastSeen),
+    String(messages),
+    String(receipts),
+  ]);
+  return table(['device', 'since', 'last seen', 'messages', 'receipts'], rows);
 }
 
 export function slowText({ sessions, total, unsettled, silent }: Slow): string {

@@ -3,12 +3,14 @@ import { MAX_REPORTED } from '#libs/broker/slow-sessions-report.ts';
 import { DeviceId, UserId } from '#libs/protocol/names.ts';
 import { ConfigError } from '#libs/runtime/config.ts';
 import { countMailbox, listAlive, listSessions } from '#libs/store/admin-queries.ts';
+import { listDevices } from '#libs/store/devices.ts';
 import { withBroker } from './broker.ts';
 import { readAdminConfig } from './config.ts';
 import { withDatabase } from './database.ts';
 import { discard, look, type Outcome, requeue } from './dead/commands.ts';
+import { removeDevice } from './devices.ts';
 import { AdminError } from './errors.ts';
-import { lookText, mailboxText, outcomeText, sessionsText, slowText } from './output.ts';
+import { devicesText, lookText, mailboxText, outcomeText, sessionsText, slowText } from './output.ts';
 import { disconnect } from './sessions.ts';
 import { askForSlow } from './slow.ts';
 
@@ -47,6 +49,7 @@ export async function admin(args: readonly string[], { env, out, err }: Surround
       writeErr: (text) => json || err(text.trimEnd()),
     });
   addUserCommands(program, context);
+  addDevices(program, context);
   addSlow(program, context);
   addDead(program.command('dead').description('what no service could read: sixfold.dead'), context);
   try {
@@ -85,6 +88,26 @@ function addUserCommands(program: Command, { config, say }: Context): void {
         withBroker(config(), (broker) => disconnect(db, broker, which)),
       );
       say({ user, ...gone }, `disconnected\n${sessionsText(gone.sessions)}`);
+    });
+}
+
+function addDevices(program: Command, { config, say }: Context): void {
+  const ofUser = (command: string, description: string) =>
+    program.command(command).description(description).argument('<user>', 'user id', name(UserId));
+
+  ofUser('devices', 'the synced devices of a user, and what waits for them').action(async (user: string) => {
+    const devices = await withDatabase(config(), (db) => listDevices(db, user));
+    say({ user, devices }, devicesText(devices));
+  });
+
+  ofUser('remove-device', 'remove a synced device with its mailbox; a connected client is logged out')
+    .argument('<device>', 'device id', name(DeviceId))
+    .action(async (user: string, device: string) => {
+      const which = { user, device, partitions: config().ROUTE_PARTITIONS };
+      const removed = await withDatabase(config(), (db) =>
+        withBroker(config(), (broker) => removeDevice(db, broker, which)),
+      );
+      say({ user, removed }, `removed\n${devicesText([removed])}`);
     });
 }
 

@@ -1,6 +1,12 @@
 import type { Socket } from 'node:net';
 import { WebSocket, type RawData } from 'ws';
-import { CLOSE_UNSUPPORTED_DATA, CODES, type Code, type ErrorCode } from '#libs/protocol/codes.ts';
+import {
+  CLOSE_NORMAL,
+  CLOSE_UNSUPPORTED_DATA,
+  CODES,
+  type Code,
+  type ErrorCode,
+} from '#libs/protocol/codes.ts';
 import type { Re } from '#libs/protocol/decode.ts';
 import { encode } from '#libs/protocol/encode.ts';
 import { MAX_BAD_PACKETS } from '#libs/protocol/limits.ts';
@@ -137,7 +143,11 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
   }
 
   /** Refuses a packet, and the client with it. */
-  reject(code: 'not_logged_in' | 'unauthorized' | 'rate_limited', message: string, re?: Re): void {
+  reject(
+    code: 'not_logged_in' | 'unauthorized' | 'rate_limited' | 'too_many_devices',
+    message: string,
+    re?: Re,
+  ): void {
     this.error(code, message, re);
     this.#close(CODES[code].close, code);
   }
@@ -161,6 +171,11 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
     this.#close(CODES[reason].close, reason);
   }
 
+  /** The client has what it asked for, and leaves. */
+  finish(): void {
+    this.#close(CLOSE_NORMAL, 'logged out');
+  }
+
   /** One ping interval is over. @returns false if the client was silent for two of them, and is gone */
   ping(): boolean {
     if (!this.#controlFrames.intervalOver()) {
@@ -171,7 +186,7 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
     return true;
   }
 
-  #close(code: number, reason: Code | 'binary'): void {
+  #close(code: number, reason: Code | 'binary' | 'logged out'): void {
     if (!this.open) return;
     if (this.#frames.bytes > 0) this.#socket.write(this.#frames.take());
     this.#ws.close(code, reason);

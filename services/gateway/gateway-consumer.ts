@@ -102,6 +102,14 @@ export class GatewayConsumer implements IncarnationOwner {
       return; // not settled: the tombstone is for them
     } else {
       const session = this.#gateway.sessions.get(entry.session);
+      if (entry.kind === 'settled' && entry.to !== undefined) {
+        if (!session || session.window.markTold(entry.from, entry.id)) {
+          this.#gateway.returnSettled(entry, delivery);
+          return;
+        }
+        delivery.settled();
+        return;
+      }
       if (entry.kind === 'message') {
         if (session) session.window.offer(entry, delivery);
         else this.#gateway.returnToMailbox(entry, 'no_session', delivery);
@@ -148,8 +156,16 @@ export class GatewayConsumer implements IncarnationOwner {
         session.notify(entry);
         return;
       case 'registered':
+        if (entry.sync) session.synced = true;
+        else if (session.registered && session.sync) return; // the answer to an announcement before the renewal
         if (session.onRegistered) session.onRegistered('registered');
         else if (entry.mail) hint(session);
+        return;
+      case 'too-many-devices':
+        session.onRegistered?.('too_many_devices');
+        return;
+      case 'logged-out':
+        this.#gateway.loggedOut(session);
         return;
       case 'replaced':
         session.connection.bye('replaced');
@@ -186,9 +202,10 @@ function hint(session: Session): void {
   session.connection.send('offline:N', offlineN([], [], true));
 }
 
-function page(session: Session, { ask, messages, receipts, more }: Mailbox): void {
+function page(session: Session, { ask, messages, receipts, more, missed }: Mailbox): void {
   if (!session.registered || !session.mailboxRequests.answered(ask)) return;
-  for (const { key } of [...messages, ...receipts]) session.expectedKeys.sent(key);
+  for (const { key } of [...messages, ...receipts, ...(missed ? [missed] : [])])
+    session.expectedKeys.sent(key);
   for (const { from, id, key } of messages) trace('offline:N', from, id, { session: session.id, key });
   for (const { id, state, key } of receipts)
     trace('offline:N', session.user, id, { session: session.id, state, key });
@@ -197,5 +214,5 @@ function page(session: Session, { ask, messages, receipts, more }: Mailbox): voi
     bodyText: message.body,
     read: session.proofOf(message),
   }));
-  session.connection.send('offline:N', offlineN(texts, receipts, more));
+  session.connection.send('offline:N', offlineN(texts, receipts, more, missed));
 }

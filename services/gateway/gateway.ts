@@ -1,4 +1,5 @@
-import type { LiveMessage, LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
+import type { LiveMessage, LiveReceipt, ReturnReason, Settled } from '#libs/broker/entries.ts';
+import { encode } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { trace } from '#libs/runtime/trace.ts';
@@ -27,6 +28,8 @@ export interface GatewayParts {
   incarnation: Incarnation;
   log: Logger;
 }
+
+const LOGOUT_A = encode({ type: 'logout:A' });
 
 /** A failed announcement to presence is repeated after this long, milliseconds. */
 const ANNOUNCE_RETRY_MS = 500;
@@ -109,11 +112,12 @@ export class Gateway implements ConnectionOwner<Session> {
   announce(session: Session, again: boolean): void {
     if (again && this.draining) return;
     const { user, device, id, since } = session;
+    const sync = session.sync && !again;
     const { name: gateway } = this.incarnation;
     session.announcedAt = performance.now();
     this.publishers.route(
       user,
-      { kind: 'session-up', user, device, session: id, gateway, since, again },
+      { kind: 'session-up', user, device, session: id, gateway, since, again, ...(sync && { sync }) },
       {
         settled: (error) => {
           if (!error) return;
@@ -143,6 +147,14 @@ export class Gateway implements ConnectionOwner<Session> {
     connection.leave('draining');
   }
 
+  /** The session's device is no longer a synced one. */
+  loggedOut(session: Session): void {
+    const { connection } = session;
+    connection.send('logout:A', LOGOUT_A);
+    this.closeSession(session, 'disconnected');
+    connection.finish();
+  }
+
   /** Reports slow sessions to an operator. The report is dropped when the operator no longer waits for it. */
   report(to: string, most: number): void {
     this.publishers.report(to, reportOf(this.incarnation.name, this.sessions.values(), most));
@@ -153,6 +165,11 @@ export class Gateway implements ConnectionOwner<Session> {
     this.admission.release(connection);
     if (connection.session) this.closeSession(connection.session, 'disconnected');
   }
+
+  /** A copy that is not here any more was confirmed elsewhere: whoever stores it must know. */
+  readonly returnSettled = (entry: Settled, pending: Pending): void => {
+    this.publishers.returned.add(JSON.stringify(entry), pending);
+  };
 
   /** Publishes an undeliverable entry to `sixfold.returned`; the broker's delivery waits for the confirm. */
   readonly returnToMailbox = (

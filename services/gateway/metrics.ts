@@ -48,6 +48,7 @@ const REFUSALS = [
   'connections_per_address',
   'logins_per_address',
   'sessions_per_user',
+  'devices_per_user',
   'http_connections',
   'idle',
   'header_bytes',

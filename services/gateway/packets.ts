@@ -2,6 +2,7 @@ import { decode, type Decoded, type ReadPacket } from '#libs/protocol/decode.ts'
 import { encode } from '#libs/protocol/encode.ts';
 import { type AckContext, ackR } from './handlers/ack.ts';
 import { type LoginContext, loginR } from './handlers/login.ts';
+import { type LogoutContext, logoutR } from './handlers/logout.ts';
 import { type MsgContext, msgR } from './handlers/msg.ts';
 import { type ReadContext, readR } from './handlers/read.ts';
 import { offlineA, type OfflineContext, offlineR } from './handlers/offline.ts';
@@ -16,6 +17,7 @@ export type PacketContext = LoginContext &
   AckContext &
   ReadContext &
   OfflineContext &
+  LogoutContext &
   SignalContext;
 
 const PONG = encode({ type: 'pong' });
@@ -62,6 +64,9 @@ function dispatch(gateway: PacketContext, session: Session, packet: ReadPacket):
     case 'signal:R':
       signalR(gateway, session, packet);
       return undefined;
+    case 'logout:R':
+      logoutR(gateway, session);
+      return undefined;
     case 'ping':
       session.connection.send('pong', PONG);
       return undefined;
@@ -70,7 +75,7 @@ function dispatch(gateway: PacketContext, session: Session, packet: ReadPacket):
   }
 }
 
-/** Accepts only a readable login:R. A bad `device` leaves the client time to correct it (PROTOCOL: not_logged_in). */
+/** Accepts only a readable login:R. A bad `device` or `sync` leaves the client time to correct it (PROTOCOL: not_logged_in). */
 function beforeLogin(
   gateway: PacketContext,
   connection: ClientConnection,
@@ -87,7 +92,8 @@ function beforeLogin(
       'the first packet must be login:R',
       fault?.re ?? reOf({ packet, fault }),
     );
-  else if (fault.field === 'device') connection.error('bad_packet', fault.message, fault.re);
+  else if (fault.field === 'device' || fault.field === 'sync')
+    connection.error('bad_packet', fault.message, fault.re);
   else connection.reject('unauthorized', fault.message, fault.re);
   return undefined;
 }

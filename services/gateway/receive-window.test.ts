@@ -48,6 +48,19 @@ function answer(window: ReceiveWindow, id: string): InFlight {
 }
 
 describe('ReceiveWindow', () => {
+  test('a copy for a synced device stays when another device confirmed; going back, it says so, or has gone without', () => {
+    const { owner, window } = open();
+    const copies = ['1', '2', '3'].map((id): LiveMessage => ({ ...message(id), copy: 'phone' }));
+    for (const copy of copies) window.offer(copy, delivery());
+    expect(window.markTold('alice', '1')).toBe(false);
+    expect(window.markTold('alice', '3')).toBe(false);
+    expect(owner.delivered).toEqual(['1', '2']);
+    window.returnToMailbox('disconnected');
+    expect(copies.map(({ told }) => told)).toEqual([true, undefined, true]);
+    expect(window.markTold('alice', '2')).toBe(true);
+    expect(window.markTold('alice', 'other')).toBe(false);
+  });
+
   test('sends up to the window, keeps the next in order, gives back what does not fit', () => {
     const { owner, window } = open();
     for (const id of ['1', '2', '3', '4', '5']) window.offer(message(id), delivery());

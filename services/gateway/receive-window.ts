@@ -3,6 +3,7 @@ import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { InFlight, messageKey } from './in-flight.ts';
+import { ReturnedCopies } from './returned-copies.ts';
 
 export interface WindowLimits {
   /** Most messages sent and unanswered. */
@@ -39,6 +40,7 @@ export class ReceiveWindow {
   readonly #expiring = new Set<InFlight>();
   #unanswered = 0;
   #waitingBytes = 0;
+  readonly #returned = new ReturnedCopies();
 
   constructor(limits: WindowLimits, owner: WindowOwner) {
     this.#limits = limits;
@@ -78,7 +80,7 @@ export class ReceiveWindow {
       this.#waiting.set(key, inFlight);
       this.#watch(inFlight);
       this.#waitingBytes += message.body.length;
-    } else this.#owner.returnToMailbox(message, 'session_full', inFlight);
+    } else this.#return(inFlight, 'session_full');
   }
 
   /** The client answered. @returns what it answered, or undefined if nothing of that name is with it */
@@ -121,6 +123,18 @@ export class ReceiveWindow {
     }
   }
 
+  /**
+   * Another device confirmed a message whose copy for this synced device stays: its sender knows.
+   *
+   * @returns whether the copy may have gone back without that knowledge
+   */
+  markTold(from: string, id: string): boolean {
+    const key = messageKey(from, id);
+    const inFlight = this.#sent.get(key) ?? this.#waiting.get(key);
+    if (inFlight) inFlight.message.told = true;
+    return !inFlight && this.#returned.mayHave(key);
+  }
+
   /** When the oldest unanswered message was handed over; undefined when there is none. */
   get oldestSentAt(): number | undefined {
     for (const inFlight of this.#sent.values()) if (inFlight.answers === 0) return inFlight.sentAt;
@@ -134,7 +148,7 @@ export class ReceiveWindow {
         if (inFlight.answers > 0 || !which(inFlight)) continue;
         this.#remove(key, inFlight);
         inFlight.span?.end(reason);
-        this.#owner.returnToMailbox(inFlight.message, reason, inFlight);
+        this.#return(inFlight, reason);
       }
     this.pump();
   }
@@ -178,7 +192,12 @@ export class ReceiveWindow {
   #expire(inFlight: InFlight): void {
     this.#remove(inFlight.key, inFlight);
     inFlight.span?.end('expired');
-    this.#owner.returnToMailbox(inFlight.message, 'expired', inFlight);
+    this.#return(inFlight, 'expired');
+  }
+
+  #return(inFlight: InFlight, reason: ReturnReason): void {
+    if (inFlight.message.copy !== undefined) this.#returned.add(inFlight.key);
+    this.#owner.returnToMailbox(inFlight.message, reason, inFlight);
   }
 
   #remove(key: string, inFlight: InFlight): void {

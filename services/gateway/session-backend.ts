@@ -11,7 +11,7 @@ export type ReturnToMailbox = (
 
 /** Asks routing for a page of the session's mailbox; `ask` numbers the question. */
 export type RequestPage = (
-  session: { readonly user: string; readonly id: string },
+  session: { readonly user: string; readonly id: string; readonly device: string; readonly synced: boolean },
   limit: number,
   ask: number,
   pending: Pending,

@@ -22,7 +22,7 @@ import type { SessionBackend } from './session-backend.ts';
  * What came of announcing a session: in presence; somebody logged in later; the user has too many sessions; not known, or
  * its connection is gone.
  */
-export type Registration = 'registered' | 'late' | 'full' | 'failed';
+export type Registration = 'registered' | 'late' | 'full' | 'too_many_devices' | 'failed';
 
 /** Length of the message bodies that may wait in one session, UTF-16 units: one user's share of what a gateway holds. */
 const QUEUE_BYTES = 8 * 1024 * 1024;
@@ -56,6 +56,9 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
   pendingMessages = 0;
   /** Text of lists among them, UTF-16 units: body times receivers. */
   pendingListText = 0;
+  /** The device is a synced one, or is to become one with this login. */
+  synced = false;
+  sync = false;
   /** A hint was sent, and no offline:R came since. */
   hinted = false;
   /** Messages that it was sent, and mailbox keys: answers to them are not rate limited. */
@@ -151,13 +154,11 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
   }
 
   deliver(message: LiveMessage, key: string): void {
-    const { id, from, body, at, seq, thread } = message;
+    const { id, from, body, at, seq, thread, sentTo } = message;
     trace('msg:N', from, id, { to: this.user, session: this.id });
     this.expectedAcks.sent(key);
-    this.connection.send(
-      'msg:N',
-      msgN({ id, from, bodyText: body, at, seq, thread, read: this.proofOf(message) }),
-    );
+    const read = this.proofOf(message);
+    this.connection.send('msg:N', msgN({ id, from, bodyText: body, at, seq, thread, read, sentTo }));
   }
 
   /** What the client sends in read:R, if the sender asked for it. */
@@ -200,6 +201,9 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
 const REFUSED_WINDOW_MS = 10_000;
 
 /** The request or its answer was lost; the client may ask again. */
-export function mailboxUnavailable({ connection }: Session, type: 'offline:R' | 'offline:A'): void {
+export function mailboxUnavailable(
+  { connection }: Session,
+  type: 'offline:R' | 'offline:A' | 'logout:R',
+): void {
   connection.error('unavailable', 'the mailbox cannot be reached now', { type });
 }

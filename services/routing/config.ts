@@ -11,7 +11,7 @@ export const mailboxConfig = {
   MAILBOX_QUOTA: integer(10_000).meta({
     unit: 'messages',
     description:
-      'Most messages in one mailbox; receipts do not count. A further message is `rejected` with `mailbox_full`. A ' +
+      'Most messages in one mailbox, of a user or of a synced device; receipts do not count. A further message is `rejected` with `mailbox_full`. A ' +
       'mailbox with room is counted every 5 s, a full one each time: two instances that store for it within 5 s may ' +
       'exceed it, and so may messages that were in flight at a gateway that died.',
   }),
@@ -43,6 +43,18 @@ export const mailboxConfig = {
       'Sessions of one user on all gateways. The login of a further device is closed with 1013 (`overloaded`), counted as ' +
       '`sessions_per_user`; a device that connects again takes its own place. The cost of a message grows with the square ' +
       'of the devices of its receiver: an entry for each, which names the others.',
+  }),
+  MAX_DEVICES: integer(10, 1, 100).meta({
+    unit: 'devices',
+    description:
+      'Synced devices of one user. The login of a further one with `sync` gets `too_many_devices` (close 4403), counted as ' +
+      '`devices_per_user`. A message for a user has a copy for each device.',
+  }),
+  DEVICE_DAYS: decimal(30).meta({
+    unit: 'days',
+    description:
+      'Days (also a fraction) without a session after which a synced device, and its mailbox, are removed. At most a day ' +
+      'late, or a tenth of it.',
   }),
   PRESENCE_CACHE_MS: integer(10_000, 0).meta({
     unit: 'ms',

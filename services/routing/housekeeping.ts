@@ -9,6 +9,7 @@ import { findSessionsToRemind } from '#libs/store/reminders.ts';
 import { expireEntries, type ExpiredMessages, expireOverdue } from '#libs/store/retention.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
 import type { RoutingConfig } from './config.ts';
+import { expireDeviceMailboxes, sweepOverdueCopies } from './device-housekeeping.ts';
 import type { Heirs } from './heirs.ts';
 import { expiredTotal, mailboxBytes, mailboxEntries, remindersTotal } from './metrics.ts';
 import type { Partitions } from './partitions.ts';
@@ -60,10 +61,12 @@ export class Housekeeping {
       if (now - this.#sweptAt >= SWEEP_MS) {
         this.#sweptAt = now;
         await sweepOverdue(db, gatewaySender, config);
+        await sweepOverdueCopies(this.#parts);
       }
       if (now - this.#expiredAt >= config.RETENTION_SWEEP_MS) {
         this.#expiredAt = now;
         await expireMailboxes(db, gatewaySender, config);
+        await expireDeviceMailboxes(this.#parts);
         await remind(db, gatewaySender, config);
         await measureMailboxes(db);
       }

@@ -4,14 +4,17 @@ import {
   type BatchProcessorOptions,
   type BatchItem,
 } from '#libs/broker/batch-processor.ts';
-import type { Confirm, Pull, RouteMessage } from '#libs/broker/entries.ts';
+import type { Confirm, Logout, Pull, RouteMessage, Sent } from '#libs/broker/entries.ts';
 import { messageKey } from '#libs/protocol/names.ts';
+import { logOut } from './remove-devices.ts';
+import { storeSynced } from './store-copies.ts';
 import { storeOffline, type MailboxContext } from './store-offline.ts';
+import type { SyncedLocation } from './synced-location.ts';
 import { confirm, pull } from './offline.ts';
 import { select } from './select.ts';
 
-/** An operation on a mailbox: store a message, delete entries, read a page. */
-export type MailboxEntry = RouteMessage | Confirm | Pull;
+/** An operation on a mailbox: store a message, delete entries, read a page, remove it. */
+export type MailboxEntry = RouteMessage | Sent | Confirm | Pull | Logout;
 
 /** Most entries of a batch: the next ones must not wait long. */
 const MAX_BATCH = 500;
@@ -25,6 +28,9 @@ export class MailboxWorker {
   #waiting: BatchItem<MailboxEntry>[] = [];
   /** Number of copies of a message that wait or are being stored, by message key. */
   readonly #storing = new Map<string, number>();
+  /** Messages for users with synced devices that wait or are being stored: where the user was; and how many, by user. */
+  readonly #synced = new WeakMap<MailboxEntry, SyncedLocation>();
+  readonly #syncedUsers = new Map<string, number>();
   #running: Promise<void> | undefined;
 
   constructor(
@@ -34,10 +40,18 @@ export class MailboxWorker {
     const stored = new WeakSet<MailboxEntry>(); // a retried batch stores and counts no message twice
     const handle = async (items: readonly BatchItem<MailboxEntry>[], again: boolean) => {
       await confirm(mailbox, select(items, 'confirm'), again); // before the pulls that may follow them
-      const messages = select(items, 'message').filter(({ entry }) => !stored.has(entry));
-      await storeOffline(mailbox, messages);
-      for (const { entry } of messages) stored.add(entry);
+      const messages = select(items, 'message', 'sent').filter(({ entry }) => !stored.has(entry));
+      const synced = messages.flatMap((item) => {
+        const location = this.#synced.get(item.entry);
+        return location ? [{ ...item, location }] : [];
+      });
+      const plain = select(messages, 'message').filter(({ entry }) => !this.#synced.has(entry));
+      await storeOffline(mailbox, plain);
+      for (const { entry } of plain) stored.add(entry);
+      await storeSynced(mailbox, synced);
+      for (const { entry } of synced) stored.add(entry);
       await pull(mailbox, select(items, 'pull'));
+      await logOut(mailbox, select(items, 'logout'));
     };
     this.#batches = new BatchProcessor({ ...options, stage: 'mailbox', handle });
   }
@@ -52,11 +66,21 @@ export class MailboxWorker {
     return this.#storing.size > 0 && this.#storing.has(messageKey(message));
   }
 
-  /** Holds the deliveries until the operation is done. */
-  add(items: readonly BatchItem<MailboxEntry>[]): void {
+  /** Messages for this user are being stored, which go live then: what is newer must not overtake them. */
+  storesFor(user: string): boolean {
+    return this.#syncedUsers.has(user);
+  }
+
+  /**
+   * Holds the deliveries until the operation is done.
+   *
+   * @param location of the user that messages are for, if that one has synced devices
+   */
+  add(items: readonly BatchItem<MailboxEntry>[], location?: SyncedLocation): void {
     for (const { entry, delivery } of items) {
       delivery.hold();
-      if (entry.kind === 'message') this.#count(entry, 1);
+      if (location) this.#synced.set(entry, location);
+      this.#count(entry, 1);
     }
     this.#waiting.push(...items);
     if (this.#batches.stopped) this.#returnToBroker();
@@ -74,7 +98,7 @@ export class MailboxWorker {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MAX_BATCH);
       await this.#batches.process(batch);
-      for (const { entry } of batch) if (entry.kind === 'message') this.#count(entry, -1);
+      for (const { entry } of batch) this.#count(entry, -1);
     }
     this.#running = undefined;
   }
@@ -83,10 +107,15 @@ export class MailboxWorker {
     returnToBroker(this.#waiting.splice(0));
   }
 
-  #count(message: RouteMessage, change: 1 | -1): void {
-    const name = messageKey(message);
-    const copies = (this.#storing.get(name) ?? 0) + change;
-    if (copies > 0) this.#storing.set(name, copies);
-    else this.#storing.delete(name);
+  #count(entry: MailboxEntry, change: 1 | -1): void {
+    if (entry.kind === 'message') add(this.#storing, messageKey(entry), change);
+    if (this.#synced.has(entry))
+      add(this.#syncedUsers, entry.kind === 'message' ? entry.to : entry.user, change);
   }
+}
+
+function add(counts: Map<string, number>, name: string, change: 1 | -1): void {
+  const count = (counts.get(name) ?? 0) + change;
+  if (count > 0) counts.set(name, count);
+  else counts.delete(name);
 }

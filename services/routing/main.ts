@@ -83,7 +83,8 @@ function consumersOf({ config, log, db, broker, gatewaySender, signals }: Parts)
   const prefetch = PREFETCH;
   const shared = { prefetch, log };
   const quotaCache = new QuotaCache(quotasOf(config));
-  const mailbox = { db, gatewaySender, leaseMs, quotaCache };
+  const deviceQuotaCache = new QuotaCache(quotasOf(config));
+  const mailbox = { db, gatewaySender, leaseMs, quotaCache, deviceQuotaCache };
   const presence = new PresenceCache(
     (users) => findUserLocations(db, users, leaseMs),
     config.PRESENCE_CACHE_MS,
@@ -102,14 +103,15 @@ function consumersOf({ config, log, db, broker, gatewaySender, signals }: Parts)
   const { forgetAll } = presence;
   const heirs = new Heirs({ ...shared, db, publisher, receive: returned.receive, onGatewayGone: forgetAll });
   const context = { ...mailbox, mailboxWorker, presence };
-  const { handle } = new Router(context, config.MAX_SESSIONS_PER_USER, heirs.subscribe);
+  const limits = { maxSessions: config.MAX_SESSIONS_PER_USER, maxDevices: config.MAX_DEVICES };
+  const { handle } = new Router(context, limits, heirs.subscribe);
   const router = new DeliveryBatcher({ ...reading, stage: 'routing', format: ROUTE, handle });
   const partitions = new Partitions({
     ...shared,
     partitions: config.ROUTE_PARTITIONS,
     receive: router.receive,
     onLost,
-    onGivenUp: [forgetAll, quotaCache.forget],
+    onGivenUp: [forgetAll, quotaCache.forget, deviceQuotaCache.forget],
   });
   const consumers = new Consumers({
     partitions,

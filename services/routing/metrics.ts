@@ -65,3 +65,10 @@ export const presenceLookups = new Counter({
   labelNames: ['answered'],
 });
 for (const answered of ['cache', 'database']) presenceLookups.inc({ answered }, 0);
+
+export const devicesRemoved = new Counter({
+  name: 'sixfold_devices_removed_total',
+  help: 'Synced devices removed, by why: logout (of the client, or by an operator) or forgotten (no session for DEVICE_DAYS)',
+  labelNames: ['reason'],
+});
+for (const reason of ['logout', 'forgotten']) devicesRemoved.inc({ reason }, 0);

@@ -4,7 +4,10 @@ import type { RelayContext } from '#libs/relay/receipts.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
 import { confirmEntries } from '#libs/store/confirm.ts';
 import { findSessions } from '#libs/store/presence.ts';
-import { readMailboxPages } from '#libs/store/mailbox-page.ts';
+import type { Database } from '#libs/store/database.ts';
+import { confirmDeviceEntries } from '#libs/store/device-confirm.ts';
+import { readDevicePages } from '#libs/store/device-page.ts';
+import { type Page, readMailboxPages } from '#libs/store/mailbox-page.ts';
 import { pulledTotal } from './metrics.ts';
 
 /** Mailboxes read by one query: limits the pages in memory. */
@@ -17,12 +20,12 @@ export async function pull(
 ): Promise<void> {
   for (let from = 0; from < items.length; from += PULLS_AT_A_TIME) {
     const some = items.slice(from, from + PULLS_AT_A_TIME);
-    const pages = await readMailboxPages(
+    const pages = await readPages(
       db,
       some.map(({ entry }) => entry),
     );
-    for (const [n, { entry, delivery }] of some.entries()) {
-      const page = pages[n];
+    for (const { entry, delivery } of some) {
+      const page = pages.get(entry);
       if (!page) continue; // there is one for each
       pulledTotal.inc(page.messages.length + page.receipts.length);
       const { gateway, session, ask } = entry;
@@ -32,6 +35,20 @@ export async function pull(
   }
 }
 
+/** A page for each: of its user's mailbox, or of its synced device's. */
+async function readPages(db: Database, pulls: readonly Pull[]): Promise<Map<Pull, Page>> {
+  const pages = new Map<Pull, Page>();
+  const plain = pulls.filter(({ device }) => device === undefined);
+  const synced = pulls.filter((pull): pull is Pull & { device: string } => pull.device !== undefined);
+  if (plain.length > 0)
+    for (const [n, page] of (await readMailboxPages(db, plain)).entries()) set(pages, plain[n], page);
+  if (synced.length > 0)
+    for (const [n, page] of (await readDevicePages(db, synced)).entries()) set(pages, synced[n], page);
+  return pages;
+}
+
+const set = (pages: Map<Pull, Page>, pull: Pull | undefined, page: Page) => pull && pages.set(pull, page);
+
 /** offline:A: exactly these entries are deleted, and the senders of the messages among them learn `delivered`. */
 export async function confirm(
   { db, gatewaySender, leaseMs }: RelayContext,
@@ -39,11 +56,9 @@ export async function confirm(
   again: boolean,
 ): Promise<void> {
   if (items.length === 0) return;
-  const told = await confirmEntries(
-    db,
-    items.map(({ entry }) => entry),
-    again,
-  );
+  const entries = items.map(({ entry }) => entry);
+  const synced = entries.filter((one): one is Confirm & { device: string } => one.device !== undefined);
+  const told = [...(await confirmDeviceEntries(db, synced)), ...(await confirmEntries(db, entries, again))];
   receiptsTotal.inc(
     { outcome: 'stored' },
     told.reduce((sum, { receipts }) => sum + receipts, 0),

@@ -35,8 +35,8 @@ afterEach(() => vi.useRealTimers());
 
 test('a user is looked up once, however often the messages come', async () => {
   const cache = new PresenceCache(lookUp, KEEP_MS);
-  expect(await cache.find(['bob', 'bob'])).toEqual(new Map([['bob', [at('g1')]]]));
-  expect(await cache.find(['bob'])).toEqual(new Map([['bob', [at('g1')]]]));
+  expect(await cache.find(['bob', 'bob'])).toEqual(new Map([['bob', { sessions: [at('g1')], validMs }]]));
+  expect(await cache.find(['bob'])).toEqual(new Map([['bob', { sessions: [at('g1')], validMs }]]));
   expect(asked).toEqual([['bob']]);
 });
 
@@ -46,7 +46,7 @@ test('a user whose sessions change is looked up again, the others are not', asyn
   await cache.find(['bob', 'carol']);
   sessions.set('bob', [at('g1'), at('g2')]);
   cache.forget('bob');
-  expect((await cache.find(['bob', 'carol'])).get('bob')).toEqual([at('g1'), at('g2')]);
+  expect((await cache.find(['bob', 'carol'])).get('bob')?.sessions).toEqual([at('g1'), at('g2')]);
   expect(asked).toEqual([['bob', 'carol'], ['bob']]);
 });
 
@@ -64,8 +64,8 @@ test('when everything is forgotten, an answer that is still under way is not kep
   const first = cache.find(['bob']);
   cache.forgetAll();
   answer.resolve(bobAt('g1'));
-  expect((await first).get('bob')).toEqual([at('g1')]);
-  expect((await cache.find(['bob'])).get('bob')).toEqual([at('g2')]);
+  expect((await first).get('bob')?.sessions).toEqual([at('g1')]);
+  expect((await cache.find(['bob'])).get('bob')?.sessions).toEqual([at('g2')]);
 });
 
 test('work that began before everything was forgotten neither adds to what is known since, nor reads it', async () => {
@@ -74,9 +74,9 @@ test('work that began before everything was forgotten neither adds to what is kn
   cache.forgetAll();
   await cache.find(['bob'], generation);
   sessions.set('bob', [at('g2')]);
-  expect((await cache.find(['bob'])).get('bob')).toEqual([at('g2')]);
+  expect((await cache.find(['bob'])).get('bob')?.sessions).toEqual([at('g2')]);
   sessions.set('bob', [at('g3')]);
-  expect((await cache.find(['bob'], generation)).get('bob')).toEqual([at('g3')]);
+  expect((await cache.find(['bob'], generation)).get('bob')?.sessions).toEqual([at('g3')]);
 });
 
 test.each([

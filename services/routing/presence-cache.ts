@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { SessionLocation, UserLocation } from '#libs/store/presence.ts';
+import type { UserLocation } from '#libs/store/presence.ts';
 import { presenceLookups } from './metrics.ts';
 
 /** Most cached users, about 300 bytes each; the least recently used are evicted. */
@@ -22,7 +22,7 @@ export type LookUp = (users: Iterable<string>) => Promise<Map<string, UserLocati
 export class PresenceCache {
   readonly #lookUp: LookUp;
   readonly #keepMs: number;
-  readonly #known: LRUCache<string, SessionLocation[]>;
+  readonly #known: LRUCache<string, UserLocation>;
   #generation = 0;
 
   /** @param keepMs longest life of an entry, milliseconds; 0: no cache */
@@ -42,15 +42,12 @@ export class PresenceCache {
   }
 
   /**
-   * The sessions of each of these users; absent users are not in the map.
+   * The sessions and synced devices of each of these users; those who have neither are not in the map.
    *
    * @param generation in which the work began that asks
    */
-  async find(
-    users: Iterable<string>,
-    generation = this.#generation,
-  ): Promise<Map<string, SessionLocation[]>> {
-    const found = new Map<string, SessionLocation[]>();
+  async find(users: Iterable<string>, generation = this.#generation): Promise<Map<string, UserLocation>> {
+    const found = new Map<string, UserLocation>();
     const unknown = new Set<string>();
     for (const user of new Set(users)) {
       const where = generation === this.#generation ? this.#known.get(user) : undefined;
@@ -60,10 +57,11 @@ export class PresenceCache {
     presenceLookups.inc({ answered: 'cache' }, found.size);
     if (unknown.size === 0) return found;
     presenceLookups.inc({ answered: 'database' }, unknown.size);
-    for (const [user, { sessions, validMs }] of await this.#lookUp(unknown)) {
-      found.set(user, sessions);
-      const ttl = Math.min(validMs, this.#keepMs);
-      if (ttl > 0 && generation === this.#generation) this.#known.set(user, sessions, { ttl });
+    for (const [user, location] of await this.#lookUp(unknown)) {
+      found.set(user, location);
+      const ttl = Math.min(location.validMs, this.#keepMs);
+      if (ttl > 0 && location.sessions.length > 0 && generation === this.#generation)
+        this.#known.set(user, location, { ttl });
     }
     return found;
   }

@@ -9,7 +9,9 @@ import type { BatchItem } from '#libs/broker/batch-processor.ts';
 import { GATEWAY_EXCHANGE, gatewayOfQueue } from '#libs/broker/topology.ts';
 import { storeAndHintReceipts } from '#libs/relay/receipts.ts';
 import { removeGateways } from '#libs/store/gateways.ts';
+import { markConfirmed } from '#libs/store/device-confirm.ts';
 import { removeSessions } from '#libs/store/presence.ts';
+import { storeReturned } from './store-copies.ts';
 import { storeOffline, type MailboxContext } from './store-offline.ts';
 import { countReturned } from './metrics.ts';
 
@@ -53,17 +55,21 @@ export class ReturnedHandler {
       );
     await storeAndHintReceipts(
       this.#mailbox,
-      receipts.map(({ entry, delivery }) => ({ receipt: entry, delivery, traceparent: entry.traceparent })),
+      // A session that is not synced gets receipts only while it is connected.
+      receipts
+        .filter(({ entry }) => entry.copy !== '')
+        .map(({ entry, delivery }) => ({
+          receipt: { ...entry, device: entry.copy },
+          delivery,
+          traceparent: entry.traceparent,
+        })),
+    );
+    await markConfirmed(
+      db,
+      items.flatMap(({ entry }) => confirmedElsewhere(entry)),
     );
     // Last step that may fail, so that nothing is counted twice.
-    await storeOffline(
-      this.#mailbox,
-      messages.map((item) => ({
-        ...item,
-        maybeConfirmed: maybeConfirmed(item),
-        expired: item.entry.returned === 'expired',
-      })),
-    );
+    await this.#storeMessages(messages);
 
     for (const { entry, delivery } of [...messages, ...receipts])
       countReturned(
@@ -75,7 +81,27 @@ export class ReturnedHandler {
         this.#queues.deleteQueue(gateway, delivery.source);
     }
   };
+
+  async #storeMessages(messages: readonly BatchItem<LiveMessage>[]): Promise<void> {
+    const back = messages.map((item) => ({
+      ...item,
+      maybeConfirmed: maybeConfirmed(item),
+      expired: item.entry.returned === 'expired',
+    }));
+    await storeReturned(
+      this.#mailbox,
+      back.filter(({ entry }) => entry.copy !== undefined),
+    );
+    await storeOffline(
+      this.#mailbox,
+      back.filter(({ entry }) => entry.copy === undefined),
+    );
+  }
 }
+
+/** A session that has returned its copy, or is gone, was told that another device of its user confirmed the message. */
+const confirmedElsewhere = (entry: GatewayEntry) =>
+  entry.kind === 'settled' && entry.to !== undefined ? [{ ...entry, to: entry.to }] : [];
 
 /**
  * The gateway that this was published for, if it took the alternate exchange: its queue is unbound or deleted. A live

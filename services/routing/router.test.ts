@@ -37,7 +37,7 @@ function routerWith(removal: Promise<unknown>) {
   );
   const mailboxWorker = { has: () => false, add: () => undefined } as unknown as MailboxWorker;
   const context = { db, gatewaySender, leaseMs: 15_000, mailboxWorker, presence };
-  const { handle } = new Router(context, 32, () => Promise.resolve(true));
+  const { handle } = new Router(context, { maxSessions: 32, maxDevices: 10 }, () => Promise.resolve(true));
   return { handle, presence, database, sent };
 }
 

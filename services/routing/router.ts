@@ -16,20 +16,20 @@ const SUBSCRIBE_TIMEOUT_MS = 2_000;
  */
 export class Router {
   readonly #context: RoutingContext;
-  readonly #maxSessions: number;
+  readonly #limits: { maxSessions: number; maxDevices: number };
   readonly #subscribe: (gateway: string) => Promise<boolean>;
 
   /**
-   * @param maxSessions of one user
+   * @param limits of one user
    * @param subscribe makes this instance an heir of a gateway's queue
    */
   constructor(
     context: RoutingContext,
-    maxSessions: number,
+    limits: { maxSessions: number; maxDevices: number },
     subscribe: (gateway: string) => Promise<boolean>,
   ) {
     this.#context = context;
-    this.#maxSessions = maxSessions;
+    this.#limits = limits;
     this.#subscribe = subscribe;
   }
 
@@ -40,10 +40,10 @@ export class Router {
     const left = [...new Set(select(items, 'leave').map(({ entry }) => entry.gateway))];
     if (left.length > 0) await removeGateways(db, left);
     const changes = select(items, 'session-up', 'session-down');
-    for (const { entry } of changes) presence.forget(entry.user);
-    await changeSessions({ ...this.#context, maxSessions: this.#maxSessions }, changes);
-    await routeMessages(this.#context, select(items, 'message'), generation);
-    this.#context.mailboxWorker.add(select(items, 'confirm', 'pull'));
+    for (const { entry } of [...changes, ...select(items, 'logout')]) presence.forget(entry.user);
+    await changeSessions({ ...this.#context, ...this.#limits }, changes);
+    await routeMessages(this.#context, select(items, 'message', 'sent'), generation);
+    this.#context.mailboxWorker.add(select(items, 'confirm', 'pull', 'logout'));
   };
 
   /** A new gateway gets an heir before its lease is granted. */

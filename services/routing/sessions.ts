@@ -2,6 +2,7 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import type { SessionDown, SessionUp } from '#libs/broker/entries.ts';
 import type { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import type { Database } from '#libs/store/database.ts';
+import { registerDevices, removeDevices } from '#libs/store/devices.ts';
 import { withMail } from '#libs/store/messages.ts';
 import { registerSessions, removeSessions } from '#libs/store/presence.ts';
 
@@ -27,6 +28,7 @@ export interface PresenceContext {
   gatewaySender: GatewaySender;
   /** Most of one user. */
   maxSessions: number;
+  maxDevices: number;
 }
 
 /** The net effect of a batch of session changes. */
@@ -67,15 +69,24 @@ export function summarize(items: readonly SessionItem[]): SessionChanges {
 
 /** Brings presence up to date. Sends `registered` only after the commit: login:A promises that. */
 export async function changeSessions(
-  { db, gatewaySender, maxSessions }: PresenceContext,
+  { db, gatewaySender, maxSessions, maxDevices }: PresenceContext,
   items: readonly SessionItem[],
 ): Promise<void> {
-  const { ups, replaced, late, downs } = summarize(items);
+  const changes = summarize(items);
+  const { replaced, late, downs } = changes;
   if (downs.length > 0) await removeSessions(db, downs);
+  const devices = await syncDevices(db, changes.ups, maxDevices);
+  const ups = changes.ups.filter(({ entry }) => !devices.refused.has(deviceKey(entry)));
   const outcome = await registerSessions(
     db,
     ups.map(({ entry }) => entry),
     maxSessions,
+  );
+  const lost = new Map(outcome.late.map((one) => [one.session, one]));
+  // What was refused had no effect: nor did it make the device a synced one.
+  await removeDevices(
+    db,
+    ups.map(({ entry }) => entry).filter((up) => lost.has(up.session) && devices.fresh.has(deviceKey(up))),
   );
   const [first] = ups;
   for (const { gateway, session } of outcome.replaced)
@@ -83,15 +94,35 @@ export async function changeSessions(
   for (const { entry, delivery } of replaced)
     gatewaySender.send(entry.gateway, { kind: 'replaced', session: entry.session }, delivery);
   for (const item of late) tellLate(gatewaySender, item);
-  const again = ups.filter(({ entry }) => entry.again).map(({ entry }) => entry.user);
-  const mail = await withMail(db, again);
-  const lost = new Map(outcome.late.map((one) => [one.session, one]));
+  for (const { entry, delivery } of changes.ups)
+    if (devices.refused.has(deviceKey(entry)))
+      gatewaySender.send(entry.gateway, { kind: 'too-many-devices', session: entry.session }, delivery);
+  const again = ups.filter(({ entry }) => entry.again).map(({ entry }) => entry);
+  const mail = new Set((await withMail(db, again)).map(deviceKey));
   for (const { entry, delivery } of ups) {
-    const { session, gateway, user } = entry;
+    const { session, gateway } = entry;
     const late = lost.get(session);
+    const sync = outcome.synced.has(session);
     if (late) tellLate(gatewaySender, { entry, delivery, than: late.since, full: late.full });
-    else gatewaySender.send(gateway, { kind: 'registered', session, mail: mail.has(user) }, delivery);
+    else
+      gatewaySender.send(
+        gateway,
+        { kind: 'registered', session, mail: mail.has(deviceKey(entry)), ...(sync && { sync }) },
+        delivery,
+      );
   }
+}
+
+const deviceKey = ({ user, device }: { user: string; device: string }) => `${user} ${device}`;
+
+/** Makes the devices of logins with `sync` synced ones, before their sessions are registered. */
+async function syncDevices(db: Database, ups: readonly UpItem[], most: number) {
+  const logins = ups.map(({ entry }) => entry).filter(({ sync }) => sync);
+  const fresh = await registerDevices(db, logins, most);
+  return {
+    fresh: new Set(fresh.map(deviceKey)),
+    refused: new Set(fresh.filter(({ refused }) => refused).map(deviceKey)),
+  };
 }
 
 /**

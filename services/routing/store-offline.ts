@@ -6,13 +6,13 @@ import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import { isExpired, rejectExpired } from '#libs/store/expiry.ts';
 import { type Refused, storeMessages, type StoredMessage } from '#libs/store/messages.ts';
-import { findSessions } from '#libs/store/presence.ts';
+import { findSessions, findUserLocations, mailboxSessions } from '#libs/store/presence.ts';
 import type { QuotaCache } from '#libs/store/quota-cache.ts';
 import { expiredTotal, mailboxFullTotal, routedTotal } from './metrics.ts';
 
 /** A message for an absent user, and the delivery that it came in. */
 export interface OfflineItem {
-  entry: StoredMessage & { traceparent?: string | undefined };
+  entry: StoredMessage & { traceparent?: string | undefined; origin?: string | undefined };
   delivery: Delivery;
   /** The receiver may have confirmed it: it must not be rejected. */
   maybeConfirmed?: boolean;
@@ -22,6 +22,8 @@ export interface OfflineItem {
 
 export interface MailboxContext extends RelayContext {
   quotaCache: QuotaCache;
+  /** Of the mailboxes of synced devices. */
+  deviceQuotaCache: QuotaCache;
 }
 
 /**
@@ -75,7 +77,7 @@ async function storeLiving(
   const entries = items.map(({ entry }) => entry);
   const refusals = await store(mailbox, items);
   const refused = new Set(refusals.map(messageKey));
-  const presence = await findSessions(
+  const presence = await findUserLocations(
     db,
     entries.flatMap(({ to, from }) => [to, from]),
     leaseMs,
@@ -89,13 +91,14 @@ async function storeLiving(
     span?.end(full ? 'rejected' : 'stored');
     const traceparent = span?.traceparent ?? entry.traceparent;
     if (!full && !hinted.has(to)) {
-      gatewaySender.hint(presence.get(to) ?? [], delivery);
+      const location = presence.get(to);
+      gatewaySender.hint(location ? mailboxSessions(location) : [], delivery);
       hinted.add(to);
     }
     const outcome = full
       ? ({ state: 'rejected', reason: 'mailbox_full' } as const)
       : ({ state: 'stored' } as const);
-    return { receipt: { user, id, to, at: now, ...outcome }, delivery, traceparent };
+    return { receipt: { user, id, to, at: now, ...outcome }, delivery, traceparent, origin: entry.origin };
   });
   await relayReceipts(mailbox, receipts, presence);
   // Count last: a failure above repeats the whole batch.

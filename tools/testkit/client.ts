@@ -13,6 +13,8 @@ export interface RawOptions {
   /** For {@link RawClient.login}. */
   token?: string;
   device?: string;
+  /** Makes the device a synced one. */
+  sync?: boolean;
   /** Answers every msg:N at once. */
   autoAck?: boolean;
   /** Subprotocols to offer; default: ours. */
@@ -96,14 +98,19 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** Sends a msg:R. */
-  msg(to: string, id: string, body: Json = id, seq?: number): void {
+  msg(to: string | string[], id: string, body: Json = id, seq?: number): void {
     this.send({ type: 'msg:R', id, to, body, ...(seq !== undefined && { seq }) });
   }
 
   /** Sends the login:R, and waits for its login:A. */
   async login(timeoutMs?: number): Promise<LoginA> {
-    const { token = '', device } = this.#options;
-    this.send({ type: 'login:R', token, ...(device !== undefined && { device }) });
+    const { token = '', device, sync } = this.#options;
+    this.send({
+      type: 'login:R',
+      token,
+      ...(device !== undefined && { device }),
+      ...(sync !== undefined && { sync }),
+    });
     return this.next('login:A', {}, timeoutMs);
   }
 

@@ -62,14 +62,30 @@ export function ackR({ publishers }: AckContext, session: Session, { id, from }:
     return;
   }
   if (inFlight.answers > 1) return; // answered with the first one
-  const { at, others } = inFlight.message;
+  const { at, others, told, sentTo, copy, origin } = inFlight.message;
   const now = Date.now();
   confirmSeconds.observe(Math.max(0, now - at) / 1_000);
   inFlight.span?.end('answered');
+  if (told === true || sentTo !== undefined) {
+    // The sender knows already, or there is none to tell: only this device's copy is settled.
+    for (let n = session.window.confirmed(inFlight); n > 0; n--)
+      session.connection.send('ack:A', ackA(id, from));
+    return;
+  }
   const pendingAck = new PendingAck(session, inFlight);
   const { traceparent } = pendingAck;
   publishers.ack(
-    { kind: 'ack', from, id, to: session.user, at: now, ...(others && { others }), traceparent },
+    {
+      kind: 'ack',
+      from,
+      id,
+      to: session.user,
+      at: now,
+      ...(others && { others }),
+      ...(copy !== undefined && { copy }),
+      ...(origin !== undefined && { origin }),
+      traceparent,
+    },
     pendingAck,
   );
 }

@@ -58,7 +58,7 @@ export async function loginR(
 async function login(
   gateway: LoginContext,
   connection: ClientConnection,
-  { token, device }: LoginR,
+  { token, device, sync = false }: LoginR,
 ): Promise<void> {
   const identity = await verified(gateway, connection, token);
   if (!identity || !connection.open) return;
@@ -70,15 +70,20 @@ async function login(
   }
   if (session) {
     session.renew(identity);
-    answer(gateway, session);
+    if (sync && !session.synced) await makeSynced(gateway, session);
+    else answer(gateway, session);
     return;
   }
   connection.login.pendingSince = Date.now(); // what the token took is not the registration's time
-  const outcome = await openSession(gateway, connection, identity, device);
+  const outcome = await openSession(gateway, connection, { identity, device, sync });
   if (outcome === 'registered' || outcome === 'gone') return;
   if (outcome === 'full') {
     countRefusal('sessions_per_user');
     connection.close('overloaded');
+    return;
+  }
+  if (outcome === 'too_many_devices') {
+    refuseDevice(connection);
     return;
   }
   connection.error('unavailable', 'the login could not be registered; send it again', RE);
@@ -93,8 +98,7 @@ async function login(
 async function openSession(
   gateway: LoginContext,
   connection: ClientConnection,
-  identity: Identity,
-  device: string,
+  { identity, device, sync }: { identity: Identity; device: string; sync: boolean },
 ): Promise<Registration | 'gone'> {
   const start = performance.now();
   const leftMs = () => start + gateway.config.LOGIN_TIMEOUT_MS - performance.now();
@@ -102,13 +106,14 @@ async function openSession(
   while (await gateway.incarnation.lease.waitUntilHeld(leftMs())) {
     if (!connection.open) return 'gone';
     const opened = gateway.openSession(identity, device, connection, since);
+    opened.sync = sync;
     const outcome = await register(gateway, opened);
     if (outcome === 'registered') return outcome;
     if (opened.closed) return 'gone';
     // A session id is announced as a login once only: what comes late for the first one must not hit the second.
     gateway.closeSession(opened, 'disconnected');
     connection.session = undefined;
-    if (outcome === 'full') return outcome;
+    if (outcome === 'full' || outcome === 'too_many_devices') return outcome;
     if (outcome === 'late') {
       if (performance.now() - start >= SAME_MOMENT_MS) return outcome;
       since = gateway.nextSince();
@@ -119,6 +124,24 @@ async function openSession(
     }
   }
   return connection.open ? 'failed' : 'gone';
+}
+
+/** A renewal asks for what the login did not: the device becomes a synced one, or the session goes on as it is. */
+async function makeSynced(gateway: LoginContext, session: Session): Promise<void> {
+  session.sync = true;
+  const late = setTimeout(() => session.onRegistered?.('failed'), gateway.config.LOGIN_TIMEOUT_MS);
+  const outcome = await register(gateway, session);
+  clearTimeout(late);
+  session.sync = false;
+  if (outcome === 'registered' || session.closed) return;
+  if (outcome === 'too_many_devices') refuseDevice(session.connection);
+  else
+    session.connection.error('unavailable', 'the device could not be registered; send the login again', RE);
+}
+
+function refuseDevice(connection: ClientConnection): void {
+  countRefusal('devices_per_user');
+  connection.reject('too_many_devices', 'this user has as many synced devices as may be', RE);
 }
 
 async function verified(
@@ -154,7 +177,7 @@ function register(gateway: LoginContext, session: Session): Promise<Registration
 
 function answer(gateway: LoginContext, session: Session): void {
   const { config } = gateway;
-  const { user, device, id } = session;
+  const { user, device, id, synced } = session;
   const limits = {
     maxPacketBytes: config.MAX_PACKET_BYTES,
     sendWindow: config.SEND_WINDOW,
@@ -165,7 +188,15 @@ function answer(gateway: LoginContext, session: Session): void {
   };
   session.connection.send(
     'login:A',
-    encode({ type: 'login:A', user, device, session: id, at: Date.now(), limits }),
+    encode({
+      type: 'login:A',
+      user,
+      device,
+      session: id,
+      at: Date.now(),
+      limits,
+      ...(synced && { sync: true }),
+    }),
   );
   session.begin();
 }

@@ -58,14 +58,20 @@ class PendingMessage implements Pending {
     this.#at = this.#session.nextAt();
     const { traceparent } = this.#span ?? {};
     const expires = ttl === undefined ? undefined : this.#at + ttl * 1_000;
-    const fields = { seq, thread, expires, read, traceparent };
-    const entry = { kind: 'message' as const, from, id, body: bodyText, at: this.#at, ...fields };
+    const fields = { id, body: bodyText, at: this.#at, seq, thread, expires };
+    const { device, synced } = this.#session;
+    const origin = synced ? device : undefined;
+    const entry = { kind: 'message' as const, from, ...fields, read, origin, traceparent };
+    const isCopied = synced && !(typeof to === 'string' ? to === from : to.includes(from));
     if (typeof to === 'string') {
+      if (isCopied) this.#left = 2;
       publishers.route(to, { ...entry, to }, this);
-      return;
+    } else {
+      this.#left = to.length + (isCopied ? 1 : 0);
+      for (const user of to) publishers.route(user, { ...entry, to: user }, this);
     }
-    this.#left = to.length;
-    for (const user of to) publishers.route(user, { ...entry, to: user }, this);
+    // For the user's other synced devices.
+    if (isCopied) publishers.route(from, { kind: 'sent', user: from, device, to, ...fields }, this);
   }
 
   /** The message is not published. A client that has disconnected sends it again on the next connection. */

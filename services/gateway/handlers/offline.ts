@@ -14,13 +14,21 @@ export interface OfflineContext {
 /** Asks routing for a page of a session's mailbox. */
 export const requestPage =
   ({ publishers, incarnation }: OfflineContext): RequestPage =>
-  ({ user, id }, limit, ask, pending) => {
+  ({ user, id, device, synced }, limit, ask, pending) => {
     // Without an incarnation there is no queue that the answer could come through.
     if (!incarnation.ready) pending.settled(new Error('no incarnation'));
     else
       publishers.route(
         user,
-        { kind: 'pull', user, session: id, gateway: incarnation.name, limit, ask },
+        {
+          kind: 'pull',
+          user,
+          session: id,
+          gateway: incarnation.name,
+          limit,
+          ask,
+          ...(synced && { device }),
+        },
         pending,
       );
   };
@@ -41,7 +49,7 @@ export function offlineA(
 ): void {
   publishers.route(
     session.user,
-    { kind: 'confirm', user: session.user, keys },
+    { kind: 'confirm', user: session.user, keys, ...(session.synced && { device: session.device }) },
     {
       settled: (error) => {
         if (error) mailboxUnavailable(session, 'offline:A');

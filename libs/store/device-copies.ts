@@ -1,0 +1,239 @@
+import { messageKey } from '#libs/protocol/names.ts';
+import type { Database } from './database.ts';
+import type { StoredMessage } from './messages.ts';
+import type { QuotaCache } from './quota-cache.ts';
+
+/** The copies of messages in the mailboxes of synced devices. */
+
+/** A message for a user with synced devices, and where its copies are. */
+export interface CopiedMessage extends StoredMessage {
+  /** `to` as sent, as JSON: what another device of the user sent. Nobody is told of its fate. */
+  sentTo?: string | undefined;
+  /** A copy for each synced device but these; undefined: only for `devices`. */
+  allBut?: readonly string[] | undefined;
+  /** The user's synced devices, as far as is known: whose room may be remembered. */
+  known?: readonly string[];
+  /** Devices whose live copy came back. */
+  devices?: readonly { device: string; beyondQuota: boolean }[];
+  /** Sessions that live copies went to, and those of them whose copy came back. */
+  live: readonly string[];
+  back: readonly string[];
+  /** A device has confirmed it. */
+  confirmed?: boolean;
+}
+
+/**
+ * What became of it. `kept`: a device has it live or has confirmed it, or there is nobody to tell. `stored`: every copy
+ * waits in a mailbox. `full`: there was room for none. `gone`: the device that it was for is none any more, and no other
+ * has it. `no_devices`: the user has none.
+ */
+export type CopiesOutcome = 'kept' | 'stored' | 'full' | 'gone' | 'no_devices';
+
+/** The stored column, or that of the new copy where the row held no message. */
+const first = (column: string) =>
+  `${column} = CASE WHEN device_messages.body IS NULL THEN excluded.${column} ELSE device_messages.${column} END`;
+const union = (column: string) =>
+  `${column} = ARRAY(SELECT DISTINCT unnest(device_messages.${column} || excluded.${column}))`;
+
+const STORE = {
+  name: 'copies-store',
+  text: `
+    WITH input AS (
+      SELECT i.recipient, i.sender, i.id, i.body, i.at, i.seq, i.thread, i.expires, i.read, i.sent_to,
+        string_to_array(i.all_but, ' ') AS all_but, string_to_array(i.live, ' ') AS live,
+        string_to_array(i.back, ' ') AS back, i.delivered, i.n
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[],
+          $9::boolean[], $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[])
+        WITH ORDINALITY
+        AS i (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, all_but, live, back, delivered, n)
+    ), device AS (
+      -- Held until the copies are there: removing a device waits for it.
+      SELECT user_id AS recipient, device FROM devices WHERE user_id = ANY ($1::text[])
+      ORDER BY user_id, device FOR KEY SHARE
+    ), wanted AS (
+      SELECT i.n, recipient, d.device, i.sender, i.id, false AS beyond FROM input i JOIN device d USING (recipient)
+      WHERE i.all_but IS NOT NULL AND d.device <> ALL (i.all_but)
+      UNION ALL
+      SELECT i.n, recipient, device, i.sender, i.id, b.beyond
+      FROM unnest($15::integer[], $16::text[], $17::boolean[]) AS b (n, device, beyond)
+      JOIN input i USING (n) JOIN device d USING (recipient, device)
+    ), fresh AS (
+      SELECT w.* FROM wanted w WHERE NOT EXISTS (
+        SELECT FROM device_copies c
+        WHERE c.recipient = w.recipient AND c.sender = w.sender AND c.id = w.id AND c.device = w.device)
+    ), room AS (
+      SELECT recipient, device, CASE WHEN recipient || ' ' || device <> ALL ($20::text[]) THEN $18::integer - (
+        SELECT count(*) FROM (
+          SELECT FROM device_copies c WHERE c.recipient = r.recipient AND c.device = r.device LIMIT $18::integer) AS held)
+        END AS free
+      FROM (SELECT DISTINCT recipient, device FROM fresh) AS r
+    ), own_room AS (
+      SELECT recipient, device, sender, $19::integer - (
+        SELECT count(*) FROM (
+          SELECT FROM device_copies c
+          WHERE c.recipient = r.recipient AND c.device = r.device AND c.sender = r.sender LIMIT $19::integer) AS held)
+        AS free
+      FROM (SELECT DISTINCT recipient, device, sender FROM fresh) AS r
+      WHERE $19::integer < $18::integer -- else the mailbox is full before
+        AND recipient || ' ' || device <> ALL ($20::text[])
+    ), own AS (
+      SELECT f.*, f.beyond OR coalesce(
+        row_number() OVER (PARTITION BY recipient, device, sender, beyond ORDER BY n) <= o.free, true) AS fits
+      FROM fresh f LEFT JOIN own_room o USING (recipient, device, sender)
+    ), ranked AS (
+      SELECT own.*, beyond OR (fits AND coalesce(
+        row_number() OVER (PARTITION BY recipient, device, fits, beyond ORDER BY n) <= room.free, true)) AS stored
+      FROM own JOIN room USING (recipient, device)
+    ), held AS (
+      SELECT i.n,
+        EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND r.stored) OR EXISTS (
+          SELECT FROM device_copies c WHERE c.recipient = i.recipient AND c.sender = i.sender AND c.id = i.id) AS held,
+        ARRAY(SELECT r.device FROM ranked r WHERE r.n = i.n AND NOT r.stored) AS dropped
+      FROM input i
+    ), message AS (
+      INSERT INTO device_messages
+        (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, live, back, delivered, dropped)
+      SELECT recipient, sender, id, body, at, seq, thread, expires, read, sent_to, live, back, delivered, dropped
+      FROM input JOIN held USING (n)
+      WHERE cardinality(live) > 0 OR n IN (SELECT n FROM wanted)
+      ORDER BY recipient, sender, id
+      ON CONFLICT (recipient, sender, id) DO UPDATE SET
+        ${['at', 'seq', 'thread', 'expires', 'read', 'sent_to', 'body'].map(first).join(', ')},
+        ${['live', 'back', 'dropped'].map(union).join(', ')},
+        delivered = device_messages.delivered OR excluded.delivered,
+        revision = device_messages.revision + 1, idle_at = NULL
+      RETURNING recipient, sender, id, delivered, live <@ back AS settled
+    ), copies AS (
+      INSERT INTO device_copies (recipient, device, sender, id)
+      SELECT recipient, device, sender, id FROM ranked WHERE stored ORDER BY n, device
+      ON CONFLICT DO NOTHING
+    ), missed AS (
+      -- What lives on elsewhere; once, also if the statement is repeated.
+      INSERT INTO device_missed (recipient, device, count)
+      SELECT r.recipient, r.device, count(*)
+      FROM ranked r JOIN held USING (n) JOIN message m USING (recipient, sender, id)
+        LEFT JOIN device_messages before USING (recipient, sender, id)
+      WHERE NOT r.stored AND (held.held OR m.delivered OR NOT m.settled)
+        AND r.device <> ALL (coalesce(before.dropped, '{}'))
+      GROUP BY r.recipient, r.device ORDER BY r.recipient, r.device
+      ON CONFLICT (recipient, device) WHERE NOT handed DO UPDATE SET count = device_missed.count + excluded.count
+    )
+    SELECT n::integer, message.delivered, settled, held.held, cardinality(held.dropped) > 0 AS full,
+      recipient IN (SELECT recipient FROM device) AS synced, NULL AS "to", NULL AS "from", NULL::integer AS free
+    FROM input JOIN held USING (n) LEFT JOIN message USING (recipient, sender, id)
+    UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, recipient || ' ' || device, NULL, free::integer FROM room WHERE free IS NOT NULL
+    UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, recipient || ' ' || device, sender, free::integer FROM own_room`,
+};
+
+type StoreRow =
+  | { n: number; delivered: boolean | null; settled: boolean; held: boolean; full: boolean; synced: boolean }
+  | { n: null; to: string; from: string | null; free: number };
+
+/** Nothing of these is anywhere: no copy, no session. New rows, so that a copy that was stored meanwhile is seen. */
+const UNPLACED = {
+  name: 'copies-unplaced',
+  text: `
+    WITH input AS (
+      SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS i (recipient, sender, id)
+    ), empty AS (
+      SELECT m.recipient, m.sender, m.id, m.revision FROM device_messages m JOIN input USING (recipient, sender, id)
+      WHERE NOT EXISTS (
+        SELECT FROM device_copies c WHERE c.recipient = m.recipient AND c.sender = m.sender AND c.id = m.id)
+    )
+    UPDATE device_messages m SET body = NULL, idle_at = now() FROM empty e
+    WHERE m.recipient = e.recipient AND m.sender = e.sender AND m.id = e.id AND m.revision = e.revision
+      AND NOT m.delivered AND m.live <@ m.back
+    RETURNING m.recipient AS "to", m.sender AS "from", m.id`,
+};
+
+/** Counting full mailboxes takes up to 10 ms each: bounds the statement to a second or two. */
+const MESSAGES_AT_A_TIME = 100;
+
+/**
+ * Stores copies, each (user, device, sender, id) once. Of two that meet, the first one's `at` stays.
+ *
+ * @param messages each (to, from, id) at most once
+ */
+export async function storeCopies(
+  db: Database,
+  messages: readonly CopiedMessage[],
+  quotaCache: QuotaCache,
+): Promise<CopiesOutcome[]> {
+  const outcomes: CopiesOutcome[] = [];
+  for (let from = 0; from < messages.length; from += MESSAGES_AT_A_TIME)
+    outcomes.push(...(await storeSome(db, messages.slice(from, from + MESSAGES_AT_A_TIME), quotaCache)));
+  return outcomes;
+}
+
+async function storeSome(
+  db: Database,
+  messages: readonly CopiedMessage[],
+  quotaCache: QuotaCache,
+): Promise<CopiesOutcome[]> {
+  const asked = performance.now();
+  const { mailbox, sender } = quotaCache.quotas;
+  const mailboxes = messages.flatMap(mailboxesOf);
+  const roomy = quotaCache.receiversWithRoom(mailboxes);
+  const rows = await db.query<StoreRow>(STORE, [...columns(messages), mailbox, sender, roomy]);
+  const outcomes: CopiesOutcome[] = messages.map(() => 'no_devices');
+  const unplaced: number[] = [];
+  for (const row of rows) {
+    if (row.n === null) quotaCache.recordCount(row.to, row.from, row.free, asked);
+    else if (row.delivered === null) continue;
+    else if (row.delivered || !row.settled) outcomes[row.n - 1] = 'kept';
+    else if (row.held) outcomes[row.n - 1] = 'stored';
+    else {
+      outcomes[row.n - 1] = row.full ? 'full' : row.synced ? 'gone' : 'no_devices';
+      unplaced.push(row.n - 1);
+    }
+  }
+  quotaCache.recordStored(mailboxes);
+  const placed = unplaced.length > 0 ? await placedMeanwhile(db, messages, unplaced) : [];
+  for (const n of placed) outcomes[n] = 'stored';
+  return outcomes;
+}
+
+/** The mailboxes that a message may take room in, as the quota cache names them. */
+function mailboxesOf({ to, from, known = [], allBut, devices = [] }: CopiedMessage) {
+  const all = allBut ? known.filter((device) => !allBut.includes(device)) : [];
+  return [...all, ...devices.map(({ device }) => device)].map((device) => ({ to: `${to} ${device}`, from }));
+}
+
+function columns(messages: readonly CopiedMessage[]): unknown[] {
+  const back = messages.flatMap(({ devices = [] }, n) => devices.map((one) => ({ n: n + 1, ...one })));
+  return [
+    messages.map((m) => m.to),
+    messages.map((m) => m.from),
+    messages.map((m) => m.id),
+    messages.map((m) => m.body),
+    messages.map((m) => m.at),
+    messages.map((m) => m.seq ?? null),
+    messages.map((m) => m.thread ?? null),
+    messages.map((m) => m.expires ?? null),
+    messages.map((m) => m.read ?? null),
+    messages.map((m) => m.sentTo ?? null),
+    messages.map((m) => m.allBut?.join(' ') ?? null),
+    messages.map((m) => m.live.join(' ')),
+    messages.map((m) => m.back.join(' ')),
+    messages.map((m) => m.confirmed === true || m.sentTo !== undefined),
+    back.map(({ n }) => n),
+    back.map(({ device }) => device),
+    back.map(({ beyondQuota }) => beyondQuota),
+  ];
+}
+
+/** @returns those that are somewhere: a copy was stored meanwhile */
+async function placedMeanwhile(
+  db: Database,
+  messages: readonly CopiedMessage[],
+  which: readonly number[],
+): Promise<number[]> {
+  const some = which.flatMap((n) => messages[n] ?? []);
+  const rows = await db.query<{ to: string; from: string; id: string }>(UNPLACED, [
+    some.map((m) => m.to),
+    some.map((m) => m.from),
+    some.map((m) => m.id),
+  ]);
+  const nowhere = new Set(rows.map(messageKey));
+  return which.filter((n) => messages[n] && !nowhere.has(messageKey(messages[n])));
+}

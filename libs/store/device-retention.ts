@@ -1,0 +1,101 @@
+import type { Database } from './database.ts';
+import { tell } from './tell.ts';
+
+/** What has waited too long leaves the mailboxes of synced devices. */
+
+/** How long a row without copies is kept, for sessions that still have the message live. */
+const IDLE = "interval '10 minutes'";
+/** A message that is of no more use may still be with a client; then it is a confirmation that settles it, or its return. */
+const LIVE_MS = 40_000;
+
+/**
+ * Up to $2 messages leave with all of their copies: a message that no device has confirmed is rejected, of any other
+ * the devices are told that they missed it. $3 is the receipts' `at`.
+ */
+const expireMessages = (condition: string, order: string) => `
+    WITH old AS (
+      SELECT recipient, sender, id FROM device_messages
+      WHERE ${condition} AND idle_at IS NULL
+      ORDER BY ${order} LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), copies AS (
+      DELETE FROM device_copies c USING old o
+      WHERE c.recipient = o.recipient AND c.sender = o.sender AND c.id = o.id
+      RETURNING c.recipient, c.device, c.sender, c.id
+    ), gone AS (
+      DELETE FROM device_messages m USING old o
+      WHERE m.recipient = o.recipient AND m.sender = o.sender AND m.id = o.id
+      RETURNING m.recipient, m.sender, m.id, m.delivered
+    ), missed AS (
+      INSERT INTO device_missed (recipient, device, count)
+      SELECT c.recipient, c.device, count(*) FROM copies c JOIN gone g USING (recipient, sender, id)
+        JOIN devices d ON d.user_id = c.recipient AND d.device = c.device
+      WHERE g.delivered GROUP BY c.recipient, c.device ORDER BY c.recipient, c.device
+      ON CONFLICT (recipient, device) WHERE NOT handed DO UPDATE SET count = device_missed.count + excluded.count
+    ), news AS (
+      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at
+      FROM gone WHERE NOT delivered
+    ), ${tell('news')}
+    SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`;
+
+const EXPIRE = {
+  name: 'copies-expire',
+  text: expireMessages("stored_at < now() - $1::float8 * interval '1 day'", 'stored_at'),
+};
+
+const EXPIRE_OVERDUE = {
+  name: 'copies-expire-overdue',
+  text: expireMessages(
+    `expires <= $1::bigint AND stored_at < now() - interval '10 seconds'
+       AND (delivered OR live <@ back OR expires <= $1::bigint - ${LIVE_MS})`,
+    'expires',
+  ),
+};
+
+const EXPIRE_RECEIPTS = {
+  name: 'device-receipts-expire',
+  text: `
+    WITH old AS (
+      SELECT recipient, device, key FROM device_receipts
+      WHERE stored_at < now() - $1::float8 * interval '1 day'
+      ORDER BY stored_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), gone AS (
+      DELETE FROM device_receipts r USING old
+      WHERE r.recipient = old.recipient AND r.device = old.device AND r.key = old.key RETURNING 1
+    )
+    SELECT count(*)::integer AS expired FROM gone`,
+};
+
+const DELETE_IDLE = {
+  name: 'copies-delete-idle',
+  text: `
+    DELETE FROM device_messages m WHERE (recipient, sender, id) IN (
+      SELECT recipient, sender, id FROM device_messages
+      WHERE idle_at < now() - ${IDLE} LIMIT $1 FOR UPDATE SKIP LOCKED)
+    RETURNING 1`,
+};
+
+/** Messages that expired: their senders, one for each message; `receipt`: it is news to that one. */
+export type ExpiredCopies = { sender: string; receipt: boolean }[];
+
+/** Expires up to `limit` messages that have waited that many days. */
+export const expireCopies = (
+  db: Database,
+  days: number,
+  limit: number,
+  now: number,
+): Promise<ExpiredCopies> => db.query(EXPIRE, [days, limit, now]);
+
+/** Expires up to `limit` messages whose own time (`ttl`) is over. */
+export const expireOverdueCopies = (db: Database, limit: number, now: number): Promise<ExpiredCopies> =>
+  db.query(EXPIRE_OVERDUE, [now, limit, now]);
+
+/** Expires up to `limit` receipts. @returns how many did */
+export async function expireDeviceReceipts(db: Database, days: number, limit: number): Promise<number> {
+  const [row] = await db.query<{ expired: number }>(EXPIRE_RECEIPTS, [days, limit]);
+  return row?.expired ?? 0;
+}
+
+/** Deletes up to `limit` rows that hold no message any more. @returns how many */
+export async function deleteIdleMessages(db: Database, limit: number): Promise<number> {
+  return (await db.query(DELETE_IDLE, [limit])).length;
+}

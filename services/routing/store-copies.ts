@@ -1,0 +1,196 @@
+import type { Delivery } from '#libs/broker/delivery.ts';
+import type { LiveMessage, RouteMessage, Sent } from '#libs/broker/entries.ts';
+import { messageKey } from '#libs/protocol/names.ts';
+import { relayReceipts, type ReceiptItem } from '#libs/relay/receipts.ts';
+import { trace } from '#libs/runtime/trace.ts';
+import { type CopiedMessage, type CopiesOutcome, storeCopies } from '#libs/store/device-copies.ts';
+import { isExpired } from '#libs/store/expiry.ts';
+import type { StoredMessage } from '#libs/store/messages.ts';
+import { findUserLocations, mailboxSessions } from '#libs/store/presence.ts';
+import { mailboxFullTotal, routedTotal } from './metrics.ts';
+import { sendLive, sendSentLive } from './send-live.ts';
+import { type MailboxContext, type OfflineItem, storeOffline } from './store-offline.ts';
+import { coveredDevices, liveSessions, type SyncedLocation } from './synced-location.ts';
+
+/** A message for a user with synced devices, of which at least one is away. */
+export interface SyncedItem {
+  entry: RouteMessage | Sent;
+  delivery: Delivery;
+  location: SyncedLocation;
+}
+
+/** A live copy that came back. */
+export interface ReturnedItem {
+  entry: LiveMessage;
+  delivery: Delivery;
+  maybeConfirmed: boolean;
+  expired: boolean;
+}
+
+/** A message, where its copies are to go, and what it came in. */
+interface Work {
+  copied: CopiedMessage;
+  delivery: Delivery;
+  origin?: string | undefined;
+  traceparent?: string | undefined;
+  /** As an entry for the user's own mailbox, should the user have no synced devices any more. */
+  offline?: OfflineItem | undefined;
+}
+
+/**
+ * Stores the copies of devices that are away, then sends the live ones. In this order: a confirmation finds what it
+ * settles. Messages that follow for the same user wait behind them (MailboxWorker.storesFor).
+ */
+export async function storeSynced(
+  mailbox: MailboxContext,
+  items: readonly SyncedItem[],
+  now = Date.now(),
+): Promise<void> {
+  const overdue = items.filter(({ entry }) => isExpired(entry, now));
+  await storeOffline(mailbox, overdue.flatMap(asOffline), now); // which rejects them
+  const living = overdue.length > 0 ? items.filter(({ entry }) => !isExpired(entry, now)) : items;
+  for (const round of rounds(living.map((item) => ({ item, key: keyOf(item.entry) })))) {
+    await store(
+      mailbox,
+      round.map(({ item }) => workOf(item)),
+      now,
+    );
+    for (const { item } of round) sendCopies(mailbox, item, now);
+  }
+}
+
+const keyOf = (entry: RouteMessage | Sent) =>
+  entry.kind === 'sent' ? `${entry.user} ${entry.user} ${entry.id}` : messageKey(entry);
+
+/** Splits work so that none names a message twice: a statement may touch a row once. */
+function rounds<T extends { key: string }>(items: readonly T[]): T[][] {
+  const split: T[][] = [];
+  const seen = new Map<string, number>();
+  for (const item of items) {
+    const round = seen.get(item.key) ?? 0;
+    seen.set(item.key, round + 1);
+    (split[round] ??= []).push(item);
+  }
+  return split;
+}
+
+const asOffline = ({ entry, delivery }: SyncedItem): OfflineItem[] =>
+  entry.kind === 'message' ? [{ entry, delivery }] : [];
+
+function sendCopies(
+  { gatewaySender }: MailboxContext,
+  { entry, delivery, location }: SyncedItem,
+  now: number,
+) {
+  const sessions = liveSessions(location, entry);
+  if (entry.kind === 'sent') sendSentLive(gatewaySender, { entry, delivery }, sessions);
+  else if (sessions.length > 0) sendLive(gatewaySender, { entry, delivery }, sessions, now);
+}
+
+function workOf(item: SyncedItem): Work {
+  const { entry, delivery, location } = item;
+  const fields = {
+    known: location.devices,
+    allBut: coveredDevices(location, entry),
+    live: liveSessions(location, entry).map(({ session }) => session),
+    back: [],
+  };
+  if (entry.kind === 'sent') {
+    const { user, to } = entry;
+    return { copied: { ...entry, from: user, to: user, sentTo: JSON.stringify(to), ...fields }, delivery };
+  }
+  const { origin, traceparent } = entry;
+  return { copied: { ...entry, ...fields }, delivery, origin, traceparent, offline: asOffline(item)[0] };
+}
+
+/** Stores live copies that came back in the mailboxes of their devices. */
+export async function storeReturned(
+  mailbox: MailboxContext,
+  items: readonly ReturnedItem[],
+  now = Date.now(),
+): Promise<void> {
+  const byMessage = Map.groupBy(items, ({ entry }) => messageKey(entry));
+  const work = [...byMessage.values()].map((copies) => returnedWork(copies, now));
+  await store(mailbox, work, now);
+}
+
+function returnedWork(copies: readonly ReturnedItem[], now: number): Work {
+  const [first] = copies as [ReturnedItem];
+  const { entry, delivery } = first;
+  const isOverdue = (item: ReturnedItem) =>
+    !item.maybeConfirmed && (item.expired || isExpired(item.entry, now));
+  const devices = copies
+    .filter((item) => !isOverdue(item) && (item.entry.copy ?? '') !== '')
+    .map((item) => ({ device: item.entry.copy ?? '', beyondQuota: item.maybeConfirmed }));
+  const copied: CopiedMessage = {
+    ...(entry satisfies StoredMessage),
+    sentTo: entry.sentTo && JSON.stringify(entry.sentTo),
+    devices: [...new Map(devices.map((one) => [one.device, one])).values()],
+    live: copies.flatMap((item) => [
+      item.entry.session,
+      ...(item.entry.others ?? []).map(({ session }) => session),
+    ]),
+    back: copies.map((item) => item.entry.session),
+    confirmed: copies.some((item) => item.entry.told === true),
+  };
+  const { origin, traceparent } = entry;
+  const maybeConfirmed = copies.some((item) => item.maybeConfirmed);
+  const expired = copies.every(isOverdue);
+  const offline = entry.sentTo ? undefined : { entry, delivery, maybeConfirmed, expired };
+  return { copied, delivery, origin, traceparent, offline };
+}
+
+/** Stores copies, hints to the devices that are there meanwhile, and tells the senders. */
+async function store(mailbox: MailboxContext, work: readonly Work[], now: number): Promise<void> {
+  if (work.length === 0) return;
+  const { db, gatewaySender, leaseMs, deviceQuotaCache } = mailbox;
+  const outcomes = await storeCopies(
+    db,
+    work.map(({ copied }) => copied),
+    deviceQuotaCache,
+  );
+  const users = work.flatMap(({ copied: { to, from } }) => [to, from]);
+  const presence = await findUserLocations(db, users, leaseMs);
+  const receipts: ReceiptItem[] = [];
+  const unsynced: OfflineItem[] = [];
+  for (const [n, one] of work.entries()) {
+    const { copied, delivery, offline } = one;
+    const outcome = outcomes[n] ?? 'kept';
+    trace('copies', copied.from, copied.id, { to: copied.to, outcome });
+    const location = presence.get(copied.to);
+    const present = location ? mailboxSessions(location) : [];
+    gatewaySender.hint(
+      present.filter(({ copy = '' }) => mayHaveMail(copied, copy)),
+      delivery,
+    );
+    if (outcome === 'no_devices' || (outcome !== 'kept' && offline?.expired === true)) {
+      if (offline && outcome !== 'stored') unsynced.push(offline);
+    } else receipts.push(...receiptOf(one, outcome, now));
+  }
+  await storeOffline(mailbox, unsynced, now);
+  await relayReceipts(mailbox, receipts, presence);
+  // Count last: a failure above repeats the whole batch.
+  for (const { receipt } of receipts) routedTotal.inc({ outcome: receipt.state });
+  for (const outcome of outcomes) if (outcome === 'full') mailboxFullTotal.inc({ quota: 'mailbox' });
+}
+
+/** Whether a copy was meant for the mailbox of this device. */
+const mayHaveMail = ({ allBut, devices = [] }: CopiedMessage, device: string) =>
+  allBut ? !allBut.includes(device) : devices.some((one) => one.device === device);
+
+const RECEIPTS = {
+  kept: undefined,
+  stored: { state: 'stored' },
+  full: { state: 'rejected', reason: 'mailbox_full' },
+  gone: { state: 'rejected', reason: 'expired' },
+} as const satisfies Record<Exclude<CopiesOutcome, 'no_devices'>, unknown>;
+
+function receiptOf(
+  { copied: { from: user, id, to, sentTo }, delivery, origin, traceparent }: Work,
+  outcome: keyof typeof RECEIPTS,
+  at: number,
+): ReceiptItem[] {
+  const state = RECEIPTS[outcome];
+  if (!state || sentTo !== undefined) return [];
+  return [{ receipt: { user, id, to, at, ...state }, delivery, origin, traceparent }];
+}

@@ -1,0 +1,356 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { admin as run } from '../services/admin/program.ts';
+import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
+import { emptyMailbox } from './harness/mailbox.ts';
+import { connectAs, connectRaw, isHint, type RawClient } from './harness/raw-client.ts';
+import { type Stack, startStack } from './harness/stack.ts';
+import { connectDevice, copiesOf, registerAway, statesOf } from './harness/synced.ts';
+import { until } from './harness/wait.ts';
+
+/** PROTOCOL, sync: what leaves the mailbox of a device unread, what the sender learns, and what may meet at one moment. */
+
+let stack: Stack;
+let one: ServiceHandle;
+let two: ServiceHandle;
+
+beforeAll(async () => {
+  const env = {
+    MAILBOX_QUOTA: '3',
+    RETENTION_SWEEP_MS: '200',
+    HOUSEKEEPING_MS: '100',
+    ACK_TIMEOUT_MS: '20000',
+  };
+  stack = await startStack({ env });
+  [one, two] = stack.gateways as [ServiceHandle, ServiceHandle];
+});
+
+afterAll(() => stack.stop());
+
+const idsOf = (entries: { id: string }[]) => entries.map(({ id }) => id);
+const ack = (client: RawClient, from: string, id: string) => client.send({ type: 'ack:R', from, id });
+const synced = (user: string, device: string, gateway = one, autoAck = false) =>
+  connectDevice(stack, gateway, user, device, autoAck);
+const away = (user: string, ...devices: string[]) => registerAway(stack, user, ...devices);
+const copies = (user: string) => copiesOf(stack, user);
+const devicesOf = async (user: string) =>
+  (await stack.sql('SELECT device FROM devices WHERE user_id = $1 ORDER BY 1', [user])).map(
+    ({ device }) => device,
+  );
+
+async function admin(...args: string[]): Promise<unknown> {
+  const said = { out: '', err: '' };
+  const env = { AMQP_URL: stack.amqpUrl, DATABASE_URL: stack.databaseUrl };
+  const exit = await run([...args, '--json'], {
+    env,
+    out: (text) => (said.out += text),
+    err: (text) => (said.err += text),
+  });
+  if (exit !== 0) throw new Error(said.err);
+  return JSON.parse(said.out);
+}
+
+/** A transaction that holds what it has done until it is committed. */
+async function transaction(...statements: string[]) {
+  const client = new pg.Client({ connectionString: stack.databaseUrl });
+  await client.connect();
+  await client.query('BEGIN');
+  for (const text of statements) await client.query(text);
+  const commit = () => client.query('COMMIT');
+  return { commit, [Symbol.asyncDispose]: () => client.end() };
+}
+
+/** Statements of the services that wait for a lock. */
+const waiting = async (text: string) =>
+  (
+    await stack.sql(
+      "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE $1",
+      [`%${text}%`],
+    )
+  ).length;
+
+describe('a full mailbox', () => {
+  test('of one device: it is told what it missed; the message lives on elsewhere', async () => {
+    await using alice = await connectAs(stack, one, 'alice-1');
+    await away('bob-1', 'phone');
+    const laptop = await synced('bob-1', 'laptop', two, true);
+    for (const id of ['m0', 'm1', 'm2', 'm3', 'm4']) {
+      alice.msg('bob-1', id);
+      await alice.next('ack:N', { id, state: 'delivered' });
+    }
+    const phone = await synced('bob-1', 'phone');
+    const page = await phone.pull();
+    expect(idsOf(page.messages)).toEqual(['m0', 'm1', 'm2']);
+    expect(page.missed).toMatchObject({ count: 2 });
+    expect((await phone.pull()).missed).toEqual(page.missed);
+    await phone.close();
+    await until(
+      async () => (await stack.sql('SELECT FROM sessions WHERE user_id = $1', ['bob-1'])).length === 1,
+      {
+        what: 'presence to forget it',
+      },
+    );
+    alice.msg('bob-1', 'm5');
+    await alice.next('ack:N', { id: 'm5', state: 'delivered' });
+    await using again = await synced('bob-1', 'phone');
+    expect((await again.pull()).missed).toEqual(page.missed);
+    again.send({ type: 'offline:A', keys: [page.missed?.key ?? ''] });
+    const { missed } = await again.pull();
+    expect(missed).toMatchObject({ count: 1 });
+    expect(missed?.key).not.toBe(page.missed?.key);
+    expect(await emptyMailbox(again)).toMatchObject({ missed: 1 });
+    expect((await again.pull()).missed).toBeUndefined();
+    await laptop.close();
+  });
+
+  test('of all devices: `rejected`, and nobody missed anything', async () => {
+    await using alice = await connectAs(stack, one, 'alice-2');
+    await away('bob-2', 'phone', 'laptop');
+    for (const id of ['m0', 'm1', 'm2']) {
+      alice.msg('bob-2', id);
+      await alice.next('ack:N', { id, state: 'stored' });
+    }
+    alice.msg('bob-2', 'm3');
+    await alice.next('ack:N', { id: 'm3', state: 'rejected', reason: 'mailbox_full' });
+    await using phone = await synced('bob-2', 'phone');
+    const page = await phone.pull();
+    expect(idsOf(page.messages)).toEqual(['m0', 'm1', 'm2']);
+    expect(page.missed).toBeUndefined();
+  });
+
+  test('of all but one that is connected and does not answer: `rejected` when its copy finds no room either', async () => {
+    await using alice = await connectAs(stack, one, 'alice-3');
+    await away('bob-3', 'phone');
+    for (const id of ['m0', 'm1', 'm2']) {
+      alice.msg('bob-3', id);
+      await alice.next('ack:N', { id, state: 'stored' });
+    }
+    const phone = await synced('bob-3', 'phone', two);
+    alice.msg('bob-3', 'm3');
+    await phone.next('msg:N', { id: 'm3' });
+    await phone.close();
+    await alice.next('ack:N', { id: 'm3', state: 'rejected', reason: 'mailbox_full' });
+  });
+});
+
+describe('a device that is one no longer', () => {
+  test('logs out: its copies go; a message whose last copy goes so is rejected', async () => {
+    await using alice = await connectAs(stack, one, 'alice-4');
+    await away('bob-4', 'phone', 'laptop');
+    alice.msg('bob-4', 'shared');
+    await alice.next('ack:N', { id: 'shared', state: 'stored' });
+    await using phone = await synced('bob-4', 'phone');
+    phone.send({ type: 'logout:R' });
+    await phone.next('logout:A');
+    expect(await phone.closed).toMatchObject({ code: 1000 });
+    expect(await copies('bob-4')).toEqual(['laptop shared']);
+    expect(await devicesOf('bob-4')).toEqual(['laptop']);
+    await using laptop = await synced('bob-4', 'laptop', two);
+    laptop.send({ type: 'logout:R' });
+    expect(await laptop.closed).toMatchObject({ code: 1000 });
+    await alice.next('offline:N', isHint);
+    const { receipts } = await emptyMailbox(alice);
+    expect(receipts).toMatchObject([{ id: 'shared', state: 'rejected', reason: 'expired' }]);
+    expect(await copies('bob-4')).toEqual([]);
+    // A user like any other now.
+    alice.msg('bob-4', 'plain');
+    await alice.next('ack:N', { id: 'plain', state: 'stored' });
+    await using again = await connectAs(stack, one, 'bob-4', { device: 'phone' });
+    expect(again.all('login:A')[0]?.sync).toBeUndefined();
+    expect(idsOf((await emptyMailbox(again)).messages)).toEqual(['plain']);
+    again.send({ type: 'logout:R' });
+    await again.next('error', { code: 'bad_packet' });
+  });
+
+  test('confirmed before it logs out, nothing is rejected', async () => {
+    await using alice = await connectAs(stack, one, 'alice-5');
+    await away('bob-5', 'phone');
+    alice.msg('bob-5', 'x');
+    await alice.next('ack:N', { id: 'x', state: 'stored' });
+    await using phone = await synced('bob-5', 'phone');
+    const { messages } = await phone.pull();
+    phone.send({ type: 'offline:A', keys: messages.map(({ key }) => key) });
+    phone.send({ type: 'logout:R' });
+    await phone.closed;
+    await alice.next('offline:N', isHint);
+    expect(await statesOf(alice, 'x')).toEqual(['stored', 'delivered']);
+  });
+
+  test('was not seen for DEVICE_DAYS; one that has a session stays', async () => {
+    await using alice = await connectAs(stack, one, 'alice-6');
+    await away('bob-6', 'phone');
+    await using laptop = await synced('bob-6', 'laptop', two, true);
+    alice.msg('bob-6', 'x');
+    await alice.next('ack:N', { id: 'x', state: 'delivered' });
+    expect(await copies('bob-6')).toEqual(['phone x']);
+    await stack.sql("UPDATE devices SET last_seen = now() - interval '30.5 days' WHERE user_id = 'bob-6'");
+    await until(
+      async () =>
+        (
+          await stack.sql(
+            "SELECT FROM devices WHERE device = 'laptop' AND last_seen > now() - interval '1 h'",
+          )
+        ).length > 0,
+      { what: 'the laptop to be seen' },
+    );
+    expect(await devicesOf('bob-6')).toEqual(['laptop', 'phone']);
+    await stack.sql("UPDATE devices SET last_seen = now() - interval '31.5 days' WHERE user_id = 'bob-6'");
+    await until(async () => (await devicesOf('bob-6')).length === 1, { what: 'the phone to be removed' });
+    expect(await devicesOf('bob-6')).toEqual(['laptop']);
+    expect(await copies('bob-6')).toEqual([]);
+    expect(laptop.all('bye')).toEqual([]);
+  });
+
+  test('an operator removes it; a connected client is logged out', async () => {
+    await using phone = await synced('bob-7', 'phone');
+    await away('bob-8', 'phone');
+    expect(await admin('devices', 'bob-7')).toMatchObject({ devices: [{ device: 'phone', messages: 0 }] });
+    expect(await admin('remove-device', 'bob-7', 'phone')).toMatchObject({ removed: { device: 'phone' } });
+    await phone.next('logout:A');
+    expect(await phone.closed).toMatchObject({ code: 1000 });
+    await expect(admin('remove-device', 'bob-7', 'phone')).rejects.toThrow('not_found');
+    expect(await devicesOf('bob-8')).toEqual(['phone']);
+  });
+});
+
+describe('a message whose time is over', () => {
+  test('`ttl`: rejected if nobody confirmed it, else missed by those that had a copy', async () => {
+    await using alice = await connectAs(stack, one, 'alice-9');
+    await away('bob-9', 'phone');
+    alice.send({ type: 'msg:R', id: 'lost', to: 'bob-9', body: 1, ttl: 1 });
+    await alice.next('ack:N', { id: 'lost', state: 'stored' });
+    await using laptop = await synced('bob-9', 'laptop', two, true);
+    alice.send({ type: 'msg:R', id: 'seen', to: 'bob-9', body: 1, ttl: 1 });
+    await alice.next('ack:N', { id: 'seen', state: 'delivered' });
+    await until(async () => (await copies('bob-9')).length === 0, { what: 'the sweep', timeoutMs: 60_000 });
+    const { receipts } = await emptyMailbox(alice);
+    expect(receipts).toMatchObject([{ id: 'lost', state: 'rejected', reason: 'expired' }]);
+    await using phone = await synced('bob-9', 'phone');
+    expect(await emptyMailbox(phone)).toMatchObject({ messages: [], missed: 1 });
+    expect(idsOf(laptop.all('msg:N'))).toEqual(['seen']);
+  });
+
+  test('MAILBOX_RETENTION_DAYS: the same', async () => {
+    await using alice = await connectAs(stack, one, 'alice-10');
+    await away('bob-10', 'phone');
+    alice.msg('bob-10', 'lost');
+    await alice.next('ack:N', { id: 'lost', state: 'stored' });
+    await stack.sql(
+      "UPDATE device_messages SET stored_at = now() - interval '31 days' WHERE recipient = 'bob-10'",
+    );
+    await alice.next('offline:N', isHint);
+    expect((await emptyMailbox(alice)).receipts).toMatchObject([
+      { id: 'lost', state: 'rejected', reason: 'expired' },
+    ]);
+    expect(await copies('bob-10')).toEqual([]);
+  });
+});
+
+describe('a gateway that is killed with copies in flight', () => {
+  test('each copy is in the mailbox of its device; `stored` only if no other is out', async () => {
+    const third = await stack.addGateway();
+    await using alice = await connectAs(stack, one, 'alice-11');
+    const phone = await synced('bob-11', 'phone', third);
+    await using laptop = await synced('bob-11', 'laptop', two);
+    const dave = await synced('dave-11', 'phone', third);
+    const eve = await synced('dave-11', 'laptop', third);
+    alice.msg(['bob-11', 'dave-11'], 'x');
+    for (const device of [phone, laptop, dave, eve]) await device.next('msg:N', { id: 'x' });
+    await third.kill();
+    await alice.next('ack:N', { id: 'x', to: 'dave-11', state: 'stored' });
+    await until(async () => (await copies('bob-11')).length === 1, { what: "the phone's copy" });
+    expect(alice.all('ack:N', { to: 'bob-11' })).toEqual([]);
+    ack(laptop, 'alice-11', 'x');
+    await alice.next('ack:N', { id: 'x', to: 'bob-11', state: 'delivered' });
+    expect((await copies('dave-11')).sort()).toEqual(['laptop x', 'phone x']);
+    await using again = await synced('bob-11', 'phone');
+    expect(idsOf((await emptyMailbox(again)).messages)).toEqual(['x']);
+    for (const client of [phone, dave, eve]) await client.closed;
+  });
+});
+
+describe('at the same moment', () => {
+  test('a device is removed while a copy is being stored for it: nothing is left of it, and the sender is told', async () => {
+    await using alice = await connectAs(stack, one, 'alice-12');
+    await away('bob-12', 'phone');
+    await using storing = await transaction(
+      "SELECT FROM devices WHERE user_id = 'bob-12' FOR KEY SHARE",
+      `INSERT INTO device_messages (recipient, sender, id, body, at) VALUES ('bob-12', 'alice-12', 'x', '1', 1)`,
+      `INSERT INTO device_copies (recipient, device, sender, id) VALUES ('bob-12', 'phone', 'alice-12', 'x')`,
+    );
+    const removed = admin('remove-device', 'bob-12', 'phone');
+    await until(async () => (await waiting('DELETE FROM devices')) > 0, { what: 'the removal to wait' });
+    await storing.commit();
+    await removed;
+    await alice.next('offline:N', isHint);
+    expect(await copies('bob-12')).toEqual([]);
+    expect((await emptyMailbox(alice)).receipts).toMatchObject([{ id: 'x', state: 'rejected' }]);
+  });
+
+  test('a copy is to be stored for a device that is being removed: it goes to the mailbox of the user', async () => {
+    await using alice = await connectAs(stack, one, 'alice-13');
+    await away('bob-13', 'phone');
+    await using removing = await transaction("DELETE FROM devices WHERE user_id = 'bob-13'");
+    alice.msg('bob-13', 'x');
+    await until(async () => (await waiting('all_but')) > 0, { what: 'the copy to wait' });
+    await removing.commit();
+    await alice.next('ack:N', { id: 'x', state: 'stored' });
+    await using bob = await connectAs(stack, one, 'bob-13');
+    expect(idsOf((await emptyMailbox(bob)).messages)).toEqual(['x']);
+  });
+
+  test('a device logs in while a message is being routed: what is routed after its login:A reaches it', async () => {
+    await using alice = await connectAs(stack, one, 'alice-14');
+    await away('bob-14', 'phone');
+    await using locked = await transaction('LOCK TABLE devices IN ACCESS EXCLUSIVE MODE');
+    alice.msg('bob-14', 'before');
+    await alice.next('msg:A', { id: 'before' });
+    await until(async () => (await waiting('devices')) > 0, { what: 'the message to wait' });
+    const login = synced('bob-14', 'laptop', two);
+    await until(async () => (await waiting('devices')) > 0, { what: 'it to wait' });
+    await locked.commit();
+    await using laptop = await login;
+    alice.msg('bob-14', 'after');
+    await laptop.next('msg:N', { id: 'after' });
+    await using phone = await synced('bob-14', 'phone');
+    expect(idsOf((await emptyMailbox(phone)).messages)).toEqual(['before', 'after']);
+  });
+
+  test('the first device of a user logs in while a message is being routed: it finds it', async () => {
+    await using alice = await connectAs(stack, one, 'alice-15');
+    await using locked = await transaction('LOCK TABLE devices IN ACCESS EXCLUSIVE MODE');
+    alice.msg('bob-15', 'x');
+    await alice.next('msg:A', { id: 'x' });
+    const login = synced('bob-15', 'phone', two);
+    await until(async () => (await waiting('devices')) > 0, { what: 'routing to wait' });
+    await locked.commit();
+    await using phone = await login;
+    await until(
+      async () => [...phone.all('msg:N'), ...(await phone.pull()).messages].some(({ id }) => id === 'x'),
+      { what: 'the message' },
+    );
+  });
+
+  test('two logins of one device: one has it, the other is replaced, and it is one device', async () => {
+    const logins = await Promise.all(
+      [one, two].map(async (gateway) => {
+        const client = await connectRaw(gateway.url, {
+          token: await stack.token('bob-16'),
+          device: 'd',
+          sync: true,
+        });
+        void client.login().catch(() => undefined);
+        return client;
+      }),
+    );
+    await until(() => logins.filter(({ bye }) => bye?.reason === 'replaced').length === 1, {
+      what: 'one to be replaced',
+    });
+    expect(await devicesOf('bob-16')).toEqual(['d']);
+    const left = logins.find(({ bye }) => bye === undefined);
+    await using alice = await connectAs(stack, one, 'alice-16');
+    alice.msg('bob-16', 'x');
+    await left?.next('msg:N', { id: 'x' });
+    for (const client of logins) await client.close();
+  });
+});
