@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SendOptions } from './client.ts';
+import type { SendOptions } from './send-options.ts';
 import type { IncomingMessage } from './incoming/message.ts';
 import { settle } from './testing/manual-clock.ts';
 import { comeOnline, online, setup } from './testing/setup.ts';

@@ -4,36 +4,18 @@ import { Emitter, type Unsubscribe } from './emitter.ts';
 import { ClientError, type ClientErrorCode, closedError } from './errors.ts';
 import { idMaker } from './ids.ts';
 import type { Context } from './context.ts';
-import type { MessageHandler } from './incoming/message.ts';
+import type { IncomingMessage, MessageHandler } from './incoming/message.ts';
+import type { MissedHandler } from './incoming/missed.ts';
 import { PacketRouter } from './packet-router.ts';
 import { type ConnectOptions, resolveOptions } from './options.ts';
 import type { OutgoingMessage } from './outgoing/outgoing-message.ts';
 import type { ReceiptHandler } from './incoming/receipts.ts';
+import type { CloseOptions, SendOptions } from './send-options.ts';
+import { setOnly } from './set-only.ts';
+import type { Signal, SignalOptions } from './signals.ts';
 import { CheckedStorage } from './storage/checked-storage.ts';
 import { WriteBatcher } from './storage/write-batcher.ts';
 import { within } from './timing/within.ts';
-
-/** Options of `send`. */
-export interface SendOptions {
-  /** Names the message; default: a new id. A second send() with the same id is the same message. */
-  id?: string;
-  /** The application's own counter; receivers sort by it and see gaps. */
-  seq?: number;
-  /** Names a conversation (a group, a topic): 1 to 128 of `A-Z a-z 0-9 . _ : @ -`. It comes with the message. */
-  thread?: string;
-  /** After as many seconds, 1 to 2,592,000, the message is of no use: who has not got it by then never does. */
-  ttl?: number;
-  /** Asks for a read receipt: the state `read`. */
-  read?: boolean;
-  /** How long the message may be `sending` before it is `failed`, milliseconds; default: for ever. */
-  deadlineMs?: number;
-}
-
-/** Options of `close`. */
-export interface CloseOptions {
-  /** How long messages and confirmations under way may take, milliseconds. */
-  flushMs?: number;
-}
 
 const DEFAULT_FLUSH_MS = 2_000;
 
@@ -50,12 +32,14 @@ export class Client {
   readonly #errors = new Emitter<ClientError>((error) => console.error(error));
   readonly #statuses = new Emitter<Status>((error) => this.#listenerThrew(error));
   readonly #outgoing = new Emitter<OutgoingMessage>((error) => this.#listenerThrew(error));
+  readonly #signals = new Emitter<Signal>((error) => this.#listenerThrew(error));
   readonly #router: PacketRouter;
   readonly #connection: Connection;
   #started: Promise<void>;
   /** The storage is closed, or given up. */
   #over = false;
   #closing: Promise<void> | undefined;
+  #leaving: Promise<void> | undefined;
 
   /** Use {@link connect}. */
   constructor(options: ConnectOptions) {
@@ -70,6 +54,8 @@ export class Client {
     this.#router = new PacketRouter(this.#context, {
       changed: (message) => this.#outgoing.emit(message),
       listenerThrew: (error) => this.#listenerThrew(error),
+      signal: (signal) => this.#signals.emit(signal),
+      signedOut: () => this.#connection.halt('signed_out'),
     });
     const { token } = resolved;
     if (typeof token === 'string') this.#router.tokenReceived(token);
@@ -176,16 +162,68 @@ export class Client {
   }
 
   /**
-   * Sets the handler of receipts for messages that have no object any more: sent by an earlier run, or long ago. It gets
-   * `delivered` and `rejected`, and may get the same receipt twice.
+   * Tells the senders of these messages that the user has seen them, where they asked (`read` of send()): their state becomes
+   * `read`. Kept in the storage until the server has taken it. Messages without `read` are left out.
+   *
+   * @throws TypeError for a message that did not come from `onMessage`
+   */
+  markRead(...messages: Pick<IncomingMessage, 'from' | 'id' | 'read'>[]): void {
+    if (this.#closing) throw closedError('by_caller');
+    for (const { from, id, read } of messages) {
+      checkNames({ from, id });
+      if (read !== undefined) this.#router.reads.add({ from, id, read });
+    }
+  }
+
+  /**
+   * Sends something that is true for a moment, such as typing, to the sessions that the receivers have now. Nothing of it is
+   * stored, repeated or answered; it is dropped without a session, and where it would delay a message. {@link throttle}
+   * helps not to send too many.
+   *
+   * @param to a user, or a list
+   * @param body any JSON value, of at most 1,024 bytes
+   * @returns whether it was sent
+   * @throws TypeError for a `to`, `body` or `thread` that the protocol does not allow
+   */
+  signal(to: string | readonly string[], body: unknown, { thread }: SignalOptions = {}): boolean {
+    return this.#router.signals.send(to, body, thread);
+  }
+
+  /** Called for every signal that comes. */
+  onSignal(listener: (signal: Signal) => void): Unsubscribe {
+    return this.#signals.on(listener);
+  }
+
+  /**
+   * Sets the handler of messages that this device missed, on a synced device: its mailbox was full, or their time was over,
+   * and another device of the user had them or may have. It may get the same count twice: after it failed, and when the
+   * program ended before the server had the confirmation.
+   */
+  onMissed(handler: MissedHandler): Unsubscribe {
+    return setOnly(this.#router.mailbox.missed, handler);
+  }
+
+  /**
+   * Sets the handler of receipts for messages that have no object here: sent by an earlier run, long ago, or by another
+   * device of the user (option `sync`). It gets `delivered`, `read` and `rejected`, and on a synced device `stored`; never a
+   * step back from what it got in this run. It may get the same receipt again in the next run.
    */
   onReceipt(handler: ReceiptHandler): Unsubscribe {
-    const { receipts } = this.#router;
-    if (receipts.handler) throw new Error('there is a receipt handler already');
-    receipts.handler = handler;
-    return () => {
-      receipts.handler = undefined;
-    };
+    return setOnly(this.#router.receipts, handler);
+  }
+
+  /**
+   * Signs this device out, and ends the client: waits for messages and confirmations under way (at most `flushMs`), tells the
+   * server to forget this device and its mailbox if it is a synced one, and clears the storage: messages that were not
+   * accepted or not handled are gone. It needs a session, and waits until there is one. Where the server has ended this
+   * client already (status `closed`), it only clears the storage.
+   *
+   * @throws ClientError `closed` when the client was closed, or its storage could not be opened or belongs to another user
+   */
+  signOut({ flushMs = DEFAULT_FLUSH_MS }: CloseOptions = {}): Promise<void> {
+    return (this.#leaving ??= this.#signOut(flushMs).finally(() => {
+      this.#leaving = undefined;
+    }));
   }
 
   /**
@@ -195,6 +233,32 @@ export class Client {
    */
   close({ flushMs = DEFAULT_FLUSH_MS }: CloseOptions = {}): Promise<void> {
     return (this.#closing ??= this.#close(flushMs));
+  }
+
+  async #signOut(flushMs: number): Promise<void> {
+    await this.#started;
+    const session = await this.connected().catch(() => undefined);
+    this.#checkStorage();
+    if (session) await within(this.#context.clock, flushMs, this.#router.flush());
+    if (session?.sync) await this.#signedOut();
+    this.#checkStorage();
+    this.#closing = this.#close(0, 'signed_out');
+    await this.#closing;
+  }
+
+  /** @throws ClientError `closed` when the storage is not this client's (any more) */
+  #checkStorage(): void {
+    const { status } = this;
+    const reason = status.state === 'closed' ? status.reason : '';
+    if (this.#closing || reason === 'storage' || reason === 'owner') throw closedError(reason || 'by_caller');
+  }
+
+  /** Resolves when the server has let go of this device, or of this client. */
+  #signedOut(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#router.outbox.waiters.add(() => resolve());
+      this.#router.signOut.start();
+    });
   }
 
   async #start(): Promise<void> {
@@ -234,12 +298,12 @@ export class Client {
     this.#connection.halt(reason);
   }
 
-  async #close(flushMs: number): Promise<void> {
+  async #close(flushMs: number, reason = 'by_caller'): Promise<void> {
     const { clock, storage } = this.#context;
     let answers = await within(clock, STORAGE_GRACE_MS, this.#started);
     if (this.status.state !== 'closed') await within(clock, flushMs, this.#router.flush());
-    await this.#connection.close('by_caller', CLOSE_GRACE_MS);
-    const stopped = this.#router.stop();
+    await this.#connection.close(reason, CLOSE_GRACE_MS);
+    const stopped = this.#router.stop(reason === 'signed_out');
     answers &&= await within(clock, STORAGE_GRACE_MS, stopped);
     this.#over = true;
     const closed = storage.close().catch((cause: unknown) => {

@@ -14,6 +14,8 @@
  * - `clock`: the option `clock` threw; the client uses the platform's clock instead
  * - `server`: the server refused a request permanently (`serverCode` says why)
  * - `packet`: the server sent an invalid packet
+ * - `sync`: the option `sync` is set, and the server keeps no mailbox for this device: it is of an earlier version. The client
+ *   goes on without
  * - `owner`: the storage belongs to another user
  * - `send`: a message failed (see {@link SendError})
  * - `closed`: the client is closed
@@ -31,6 +33,7 @@ export type ClientErrorCode =
   | 'clock'
   | 'server'
   | 'packet'
+  | 'sync'
   | 'owner'
   | 'send'
   | 'closed';

@@ -8,7 +8,8 @@
  *
  * Storage that outlives the program: `@sixfold/client/level` on Node; anything that keeps the contract of `Storage`.
  */
-export { type Client, type CloseOptions, connect, type SendOptions } from './client.ts';
+export { type Client, connect } from './client.ts';
+export type { CloseOptions, SendOptions } from './send-options.ts';
 export type { BackoffOptions } from './timing/backoff.ts';
 export { type Clock, systemClock } from './timing/clock.ts';
 export type { Session, Status } from './connection/connection.ts';
@@ -20,6 +21,9 @@ export { byOrder } from './order.ts';
 export type { OutgoingMessage, ReceiverState } from './outgoing/outgoing-message.ts';
 export type { OutgoingState } from './outgoing/outgoing-state.ts';
 export type { Receipt } from './outgoing/receipt.ts';
+export type { Missed, MissedHandler } from './incoming/missed.ts';
+export type { Signal, SignalOptions } from './signals.ts';
+export { throttle } from './timing/throttle.ts';
 export type { ReceiptHandler } from './incoming/receipts.ts';
 export type { SocketConstructor, SocketLike } from './connection/socket.ts';
 export type {
@@ -30,6 +34,7 @@ export type {
   Stored,
   StoredIncoming,
   StoredOutgoing,
+  StoredRead,
   StoredReceipt,
 } from './storage.ts';
 export { MemoryStorage, type MemoryStorageOptions } from './storage/memory.ts';

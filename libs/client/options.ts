@@ -72,6 +72,12 @@ export interface ConnectOptions {
   user?: string;
   /** Name of this device among the user's; default `default`. */
   device?: string;
+  /**
+   * Makes this device a synced one: it gets every message of the user, those sent by the user's other devices, and all
+   * receipts; what it does not get while it is away waits in a mailbox of its own. It stays one until `signOut`. Give each
+   * device a name of its own in `device`, and a durable `storage`. Default: false.
+   */
+  sync?: boolean;
   /** Default: in memory. It belongs to one user (see `user`). The client closes it. */
   storage?: Storage;
   /** Default: the platform's. */
@@ -89,6 +95,7 @@ export interface ResolvedOptions {
   readonly token: TokenSource;
   readonly user: string | undefined;
   readonly device: string | undefined;
+  readonly sync: boolean;
   readonly storage: Storage;
   readonly WebSocket: SocketConstructor;
   readonly tuning: Tuning;
@@ -106,7 +113,7 @@ export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   checkNames({ device });
   return {
     urls: [first, ...others],
-    ...{ token, user, device },
+    ...{ token, user, device, sync: options.sync === true },
     storage: options.storage ?? new MemoryStorage(),
     WebSocket: options.WebSocket ?? platformWebSocket(),
     tuning: { ...DEFAULT_TUNING, ...options.tuning },

@@ -2,18 +2,21 @@ import type { ErrorPacket, MsgN, ServerPacket } from '../protocol/packets.ts';
 import type { Session } from './connection/connection.ts';
 import type { Context } from './context.ts';
 import { packetText } from './client-packets.ts';
+import { errorRouter } from './error-router.ts';
 import { Inbox } from './incoming/inbox.ts';
 import { LiveBuffer } from './incoming/live-buffer.ts';
 import { MailboxSync } from './incoming/mailbox-sync.ts';
 import { type MessageHandler, toMessage } from './incoming/message.ts';
 import { PendingAcks } from './incoming/pending-acks.ts';
+import { PendingReads } from './incoming/pending-reads.ts';
 import { Receipts } from './incoming/receipts.ts';
 import { Outbox } from './outgoing/outbox.ts';
-import type { OutboxPorts } from './outgoing/outgoing.ts';
+import type { RouterPorts } from './router-ports.ts';
+import { SignOut } from './sign-out.ts';
+import { Signals, toSignal } from './signals.ts';
 import type { Stored, StoredIncoming } from './storage.ts';
 import { OwnerCheck } from './storage/owner-check.ts';
 import { Alarm } from './timing/clock.ts';
-import { ClientError } from './errors.ts';
 
 /**
  * How long messages stay in memory only while it is not known whether the storage belongs to this user, milliseconds.
@@ -22,22 +25,21 @@ import { ClientError } from './errors.ts';
  */
 const OWNER_TIMEOUT_MS = 2_000;
 
-/** The server may accept the same packet later (PROTOCOL: error codes). */
-const TEMPORARY = ['unavailable', 'rate_limited', 'window_full'];
-
-/** Errors of the connection, not of a packet: the client asks again on the next connection. */
-const OF_CONNECTION = ['unauthorized', 'not_logged_in', 'replaced', 'draining', 'overloaded'];
-
 /** Takes each packet to the part that it is for, and lets in and out only messages that belong to the storage's owner. */
 export class PacketRouter {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly receipts: Receipts;
+  readonly reads: PendingReads;
+  readonly signals: Signals;
+  readonly signOut: SignOut;
+  readonly mailbox: MailboxSync;
+  readonly #ports: RouterPorts;
   readonly #context: Context;
   readonly #owner: OwnerCheck;
   readonly #timeout: Alarm;
   readonly #liveBuffer: LiveBuffer;
-  readonly #mailbox: MailboxSync;
+  readonly #error: (packet: ErrorPacket) => void;
   readonly #pendingAcks: PendingAcks;
   #loaded = false;
   /** Messages that the last run did not deliver. Another user must not see them. */
@@ -46,10 +48,11 @@ export class PacketRouter {
   #session = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(context: Context, ports: Omit<OutboxPorts, 'writing'>) {
+  constructor(context: Context, ports: RouterPorts) {
     const released = () => this.#checkIdle();
-    const unblocked = () => this.#mailbox.retry();
+    const unblocked = () => this.mailbox.retry();
     this.#context = context;
+    this.#ports = ports;
     this.#owner = new OwnerCheck(context);
     this.#timeout = new Alarm(context.clock, () => this.outbox.release(false));
     const outbox = new Outbox(context, { ...ports, writing: () => this.#owner.record() });
@@ -67,8 +70,15 @@ export class PacketRouter {
     this.inbox = inbox;
     this.receipts = receipts;
     this.#liveBuffer = liveBuffer;
-    this.#mailbox = new MailboxSync(context, { inbox, receipts, liveBuffer, read });
+    this.mailbox = new MailboxSync(context, { inbox, receipts, liveBuffer, read });
     this.#pendingAcks = new PendingAcks(released);
+    this.reads = new PendingReads(context, released);
+    this.signals = new Signals(context, (cost) => outbox.sender.mayPass(cost));
+    this.signOut = new SignOut(context);
+    this.#error = errorRouter({
+      ...{ outbox, mailbox: this.mailbox, pendingAcks: this.#pendingAcks, reads: this.reads },
+      ...{ report: context.report, signedOut: ports.signedOut },
+    });
   }
 
   get loaded(): boolean {
@@ -76,11 +86,12 @@ export class PacketRouter {
   }
 
   /** @returns false when the storage belongs to another user than the application's */
-  load({ owner, outbox, inbox }: Stored): boolean {
+  load({ owner, outbox, inbox, reads = [] }: Stored): boolean {
     this.#loaded = this.#owner.load(owner);
     if (this.#loaded) {
       this.#unread = inbox;
       this.outbox.load(outbox);
+      this.reads.load(reads);
       this.#ownerChanged();
     }
     return this.#loaded;
@@ -101,29 +112,35 @@ export class PacketRouter {
   setHandler(handler: MessageHandler | undefined): void {
     this.inbox.setHandler(handler);
     if (!handler) this.#liveBuffer.hold();
-    else if (!this.#mailbox.retry()) this.#liveBuffer.release();
+    else if (!this.mailbox.retry()) this.#liveBuffer.release();
   }
 
-  online({ limits }: Session): void {
+  online({ limits, sync }: Session): void {
+    if (this.signOut.online()) return;
+    if (this.#context.sync && !sync) this.#context.fail('sync', 'the server does not support synced devices');
     this.#owner.record();
     this.#ownerChanged();
     this.#session++;
     this.#pendingAcks.offline();
     this.#liveBuffer.online(limits.ackTimeoutMs);
     this.inbox.seen.trim();
-    this.#mailbox.online();
+    this.mailbox.online();
     this.outbox.online(limits);
+    this.signals.online(limits);
+    this.reads.online(limits.maxReceivers !== undefined);
   }
 
   draining(): void {
-    this.#mailbox.drain();
+    this.mailbox.drain();
     this.outbox.offline();
   }
 
   offline(): void {
     this.#session++;
+    this.signOut.offline();
+    this.reads.offline();
     this.#liveBuffer.clear();
-    this.#mailbox.offline();
+    this.mailbox.offline();
     this.#pendingAcks.offline();
     this.outbox.offline();
   }
@@ -143,14 +160,20 @@ export class PacketRouter {
         this.#pendingAcks.answered(packet.from, packet.id);
         break;
       case 'offline:N':
-        this.#mailbox.arrived(packet);
+        this.mailbox.arrived(packet);
         break;
       case 'error':
         this.#error(packet);
         break;
       case 'read:A':
+        this.reads.answered(packet.items);
+        break;
       case 'signal:N':
-      case 'logout:A': // this client asks for none of them
+        this.#ports.signal(toSignal(packet));
+        break;
+      case 'logout:A':
+        this.#ports.signedOut();
+        break;
       case 'login:A':
       case 'bye':
       case 'pong': // the connection handles these
@@ -161,7 +184,7 @@ export class PacketRouter {
   async flush(): Promise<void> {
     this.#liveBuffer.clear();
     this.inbox.stop();
-    this.#mailbox.drain();
+    this.mailbox.drain();
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
       this.#checkIdle();
@@ -177,18 +200,22 @@ export class PacketRouter {
     this.outbox.waiters.refuse(reason);
   }
 
-  /** Ends everything; resolves when the storage has written everything. */
-  async stop(): Promise<void> {
+  /** Ends everything; resolves when the storage has written everything. @param clear the storage is to be empty then */
+  async stop(clear: boolean): Promise<void> {
     this.#liveBuffer.clear();
     this.inbox.stop();
     this.receipts.stop();
-    this.#mailbox.offline();
+    this.mailbox.offline();
     this.#timeout.clear();
-    if (this.#loaded && this.#owner.matches !== false) this.outbox.release(false);
+    this.reads.offline();
+    this.signOut.offline();
+    if (clear) this.outbox.disown('signed_out', 0);
+    else if (this.#loaded && this.#owner.matches !== false) this.outbox.release(false);
     else this.outbox.disown(this.#loaded ? 'owner' : 'storage');
     this.outbox.stop();
     await this.inbox.ended();
-    await this.#context.writes.close();
+    const error = await this.#context.writes.close(clear ? [{ do: 'clear' }] : []);
+    if (clear && error) this.#context.report(error);
   }
 
   /** PROTOCOL: answer every msg:N with ack:R, also for a duplicate. */
@@ -207,29 +234,7 @@ export class PacketRouter {
   }
 
   #checkIdle(): void {
-    if (this.#onIdle && this.#pendingAcks.open === 0 && this.inbox.active === 0) this.#onIdle();
-  }
-
-  /** Reports all but temporary errors; a code that this client does not know is permanent. */
-  #error({ code, message, re }: ErrorPacket): void {
-    const { outbox } = this;
-    const mailbox = this.#mailbox;
-    const temporary = TEMPORARY.includes(code);
-    if (!temporary || !re) {
-      this.#context.report(new ClientError('server', `${code}: ${message}`, { serverCode: code }));
-    }
-    if (!re || OF_CONNECTION.includes(code)) return;
-    const { type, id = '', from = '', to } = re;
-    if (type === 'ack:R') this.#pendingAcks.answered(from, id);
-    if (type === 'msg:R') {
-      if (temporary) outbox.refused(id);
-      else outbox.refusedPermanently(id, code, to);
-    }
-    if (type === 'offline:R') {
-      if (temporary) mailbox.refused();
-      else mailbox.drain();
-    }
-    if (type === 'offline:A' && temporary) mailbox.ackRefused();
+    if (this.#pendingAcks.open === 0 && this.inbox.active === 0 && !this.reads.busy) this.#onIdle?.();
   }
 
   /** Lets in and out the messages that belong to the storage's owner, as far as the owner is this user. */

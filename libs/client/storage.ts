@@ -50,6 +50,14 @@ export interface Stored {
   readonly outbox: readonly StoredOutgoing[];
   /** In the order of `n`. */
   readonly inbox: readonly StoredIncoming[];
+  /** Marks of `markRead` that the server has not answered. A storage of an earlier version lacks them. */
+  readonly reads?: readonly StoredRead[];
+}
+
+/** A mark of `markRead`: a read:R whose read:A has not come. */
+export interface StoredRead extends MessageName {
+  /** The proof that came with the message. */
+  readonly read: string;
 }
 
 /** An outbox entry: a msg:R that lacks an ack:N. */
@@ -106,6 +114,10 @@ export interface StoredIncoming extends MessageName {
   readonly thread?: string;
   /** The proof for a read receipt, where the sender asked for one. */
   readonly read?: string;
+  /** The receivers, where another device of this user sent it. */
+  readonly to?: string | readonly string[];
+  /** Another device of this user sent it. */
+  readonly own?: true;
 }
 
 /** One step of a write. */
@@ -118,5 +130,10 @@ export type Change =
   | { readonly do: 'outbox.delete'; readonly n: number }
   | { readonly do: 'inbox.put'; readonly entry: StoredIncoming }
   | { readonly do: 'inbox.delete'; readonly n: number }
+  /** Replaces a mark of the same message. */
+  | { readonly do: 'read.put'; readonly item: StoredRead }
+  | { readonly do: 'read.delete'; readonly from: string; readonly id: string }
+  /** Forgets everything, also the owner and the seen set: this device is signed out. */
+  | { readonly do: 'clear' }
   /** Adding a name again changes nothing. */
   | { readonly do: 'seen.add'; readonly from: string; readonly id: string; readonly seenAt: number };

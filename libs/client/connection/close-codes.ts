@@ -1,7 +1,7 @@
 /** The same user and device connected again. */
 export const CLOSE_REPLACED = 4409;
 
-/** The user or device is blocked. */
+/** An operator ended the sessions of this user, or the user has too many devices. */
 export const CLOSE_NOT_WANTED = 4403;
 
 /** The token was refused, or the session ended with it. Final or not: see {@link ClosePolicy}. */
@@ -16,6 +16,7 @@ const NAMES: Readonly<Record<number, string>> = {
   1013: 'overloaded',
   4400: 'bad_packet',
   [CLOSE_UNAUTHORIZED]: 'unauthorized',
+  [CLOSE_NOT_WANTED]: 'revoked',
   4408: 'login_timeout',
   [CLOSE_REPLACED]: 'replaced',
   4413: 'slow_consumer',

@@ -4,6 +4,7 @@ import { Alarm } from '../timing/clock.ts';
 import { CLOSE_NOT_WANTED, CLOSE_REPLACED } from './close-codes.ts';
 import { Transport } from './transport.ts';
 import type { Context } from '../context.ts';
+import { ClientError } from '../errors.ts';
 import { ClosePolicy } from './close-policy.ts';
 import { type Token, TokenFetcher } from './token.ts';
 
@@ -206,6 +207,10 @@ export class Connection {
   /** PROTOCOL: bye. `replaced` and its like, without a time: do not reconnect. Else come back when told, elsewhere. */
   #bye({ reason, reconnectAfterMs }: { reason: string; reconnectAfterMs?: number | undefined }): void {
     if (reason !== 'draining' && reconnectAfterMs === undefined) {
+      if (reason !== 'replaced') {
+        const message = `${reason}: the server ended this session`;
+        this.#context.report(new ClientError('server', message, { serverCode: reason }));
+      }
       this.#transport?.abandon(reason, reason === 'replaced' ? CLOSE_REPLACED : CLOSE_NOT_WANTED);
       return;
     }

@@ -54,10 +54,12 @@ export class Login {
   }
 
   request(): void {
-    const { device, tuning } = this.#context;
+    const { device, sync, tuning } = this.#context;
     this.#asked = true;
     this.#timeout.in(tuning.loginTimeoutMs);
-    this.#ports.send(packetText({ type: 'login:R', token: this.#token.text, device }));
+    this.#ports.send(
+      packetText({ type: 'login:R', token: this.#token.text, device, sync: sync || undefined }),
+    );
   }
 
   /** login:A: a new session, or this one renewed. */

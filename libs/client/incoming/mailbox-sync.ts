@@ -9,6 +9,7 @@ import type { Inbox } from './inbox.ts';
 import { MAX_ENTRIES } from './limits.ts';
 import type { LiveBuffer } from './live-buffer.ts';
 import { toMessage } from './message.ts';
+import { MissedMessages } from './missed.ts';
 import type { Receipts } from './receipts.ts';
 
 export interface MailboxSyncPorts {
@@ -58,6 +59,7 @@ export class MailboxSync {
   readonly #alarm: Alarm;
   readonly #backoff: Backoff;
   readonly #acks: AckBatcher;
+  readonly missed: MissedMessages;
   #online = false;
   /** Counts connections: an entry that was read from one is not confirmed on another. */
   #connection = 0;
@@ -77,6 +79,7 @@ export class MailboxSync {
     this.#alarm = new Alarm(clock, () => this.#ask());
     this.#backoff = new Backoff(tuning.pullRetry, random);
     this.#acks = new AckBatcher(context);
+    this.missed = new MissedMessages(context, (key) => this.#online && this.#acks.add(key, false));
   }
 
   online(): void {
@@ -102,7 +105,8 @@ export class MailboxSync {
   }
 
   /** offline:N came: an answer, or a hint (empty lists and `more`). */
-  arrived({ messages, receipts: notes, more }: OfflineN): void {
+  arrived({ messages, receipts: notes, more, missed }: OfflineN): void {
+    if (missed) this.missed.arrived(missed);
     const { inbox, liveBuffer, receipts } = this.#ports;
     const entries: Entry[] = [
       ...messages.map((message) => ({

@@ -16,6 +16,10 @@ export interface IncomingMessage {
   readonly thread?: string;
   /** The sender asks for a read receipt: give the message to `markRead` when the user has seen it. */
   readonly read?: string;
+  /** The receivers, as sent, where another device of this user sent it. */
+  readonly to?: string | readonly string[];
+  /** Another device of this user sent it. Only with the option `sync`. */
+  readonly own?: true;
   /**
    * The program ended while the handler may have been at work on this message: it may have been handled already.
    * Only messages with this mark can be second ones.
@@ -33,11 +37,12 @@ export type MessageHandler = (message: IncomingMessage) => unknown;
 
 /** The message for the application in a msg:N, or in an entry of the mailbox. */
 export const toMessage = ({ from, id, body, at, ...rest }: Omit<MsgN, 'type'>): IncomingMessage => {
-  const { seq, thread, read } = rest;
+  const { seq, thread, read, to } = rest;
   return {
     ...{ from, id, body, at },
     ...(seq !== undefined && { seq }),
     ...(thread !== undefined && { thread }),
     ...(read !== undefined && { read }),
+    ...(to !== undefined && { to, own: true as const }),
   };
 };

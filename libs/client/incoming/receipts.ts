@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
 import type { Outbox } from '../outgoing/outbox.ts';
+import { nextState, type OutgoingState } from '../outgoing/outgoing-state.ts';
 import type { Receipt } from '../outgoing/receipt.ts';
 import { addCallback, type DeliveryResult, type OnResult, type Source } from './delivery-result.ts';
 import { HandlerRunner, type Item } from './handler-runner.ts';
@@ -15,22 +16,28 @@ interface PendingReceipt extends Item {
 /** Most receipts that handlers run for; more are left to the server. */
 const MAX_PENDING = 1_000;
 
+/** Most messages whose newest receipt is remembered, so that no later one is a step back. */
+const MAX_TOLD = 10_000;
+
 /** A receipt that blocks the mailbox is given up when the handler has failed on it as often. */
 const TRIES = 2;
 
+const messageOf = ({ id, to }: Receipt) => `${to}/${id}`;
 const nameOf = ({ id, to, state }: Receipt) => `${to}/${id}/${state}`;
 const describe = ({ id, to, state }: Receipt) => `receipt ${state} for ${id} to ${to}`;
 
 /**
  * Tells the sender the result of its messages: through the message's own object where there is one, else through the
- * application's receipt handler (for messages of an earlier run, or long ago), which gets `delivered` and `rejected`
- * only, and may get one receipt twice.
+ * application's receipt handler (for messages of an earlier run, of another device, or long ago), which may get one receipt
+ * twice. It gets `stored` only on a synced device: elsewhere the message's own object had it.
  */
 export class Receipts {
   readonly #context: Context;
   readonly #outbox: Outbox;
   readonly #runner: HandlerRunner<PendingReceipt>;
   readonly #pending = new Map<string, PendingReceipt>();
+  /** The furthest state that the handler knows, by message and receiver. */
+  readonly #told = new Map<string, OutgoingState>();
   handler: ReceiptHandler | undefined;
 
   constructor(context: Context, outbox: Outbox, unblocked: () => void) {
@@ -41,6 +48,7 @@ export class Receipts {
       run: ({ receipt }) => this.handler?.(receipt),
       done: (pending, handled) => {
         this.#pending.delete(pending.name);
+        if (handled) this.#remember(pending.receipt);
         tell(pending, handled ? 'done' : 'failed');
       },
       slow: (pending) => tell(pending, 'slow'),
@@ -59,7 +67,9 @@ export class Receipts {
     const { id, to, state, at, reason } = receipt;
     const name = nameOf(receipt);
     const known = this.#pending.get(name);
-    if (this.#outbox.receipt(receipt) || state === 'stored' || !this.handler) onResult('done');
+    const told = this.#told.get(messageOf(receipt)) ?? 'sent';
+    const isNews = nextState(told, state) !== told && (state !== 'stored' || this.#context.sync);
+    if (this.#outbox.receipt(receipt) || !isNews || !this.handler) onResult('done');
     else if (known) {
       addCallback(known.callbacks, onResult);
       if (this.#runner.isSlow(name)) onResult('slow');
@@ -80,6 +90,14 @@ export class Receipts {
       this.#context.fail('skipped', `${describe(receipt)} was given up`);
       onResult('done');
     } else onResult('later');
+  }
+
+  #remember(receipt: Receipt): void {
+    const name = messageOf(receipt);
+    this.#told.delete(name);
+    this.#told.set(name, receipt.state);
+    const [oldest = name] = this.#told.keys();
+    if (this.#told.size > MAX_TOLD) this.#told.delete(oldest);
   }
 
   stop(): void {

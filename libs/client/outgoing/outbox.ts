@@ -21,7 +21,7 @@ export class Outbox {
   readonly #context: Context;
   readonly #writing: () => void;
   readonly #actions: OutgoingActions;
-  readonly #sender: Sender<Entry>;
+  readonly sender: Sender<Entry>;
   readonly #deadlines: Deadlines<Outgoing>;
   readonly #entries = new Map<string, Entry>();
   readonly #recent = new RecentMessages();
@@ -36,7 +36,7 @@ export class Outbox {
   constructor(context: Context, { changed, listenerThrew, writing }: OutboxPorts) {
     this.#context = context;
     this.#writing = writing;
-    this.#sender = new Sender(context, (entry) => this.#transmit(entry));
+    this.sender = new Sender(context, (entry) => this.#transmit(entry));
     this.#deadlines = new Deadlines(context.clock, (message) => this.#giveUp(message, 'deadline'));
     this.#actions = {
       giveUp: (message, reason) => this.#giveUp(message, reason),
@@ -72,9 +72,9 @@ export class Outbox {
     for (const message of held.values()) this.#enter(message);
   }
 
-  /** Messages that were added in doubt do not belong here, though they may be written: takes them out. */
-  disown(reason: string): void {
-    const added = [...this.#entries.values()].filter(({ n }) => n > this.#ownUpTo);
+  /** Messages that were added in doubt do not belong here, though they may be written: takes them out. @param upTo those up to it stay */
+  disown(reason: string, upTo = this.#ownUpTo): void {
+    const added = [...this.#entries.values()].filter(({ n }) => n > upTo);
     const held = this.#unwritten?.values() ?? [];
     for (const message of [...added.map((entry) => entry.message), ...held]) this.#giveUp(message, reason);
     this.hold();
@@ -94,16 +94,16 @@ export class Outbox {
   online(limits: Session['limits']): void {
     this.#limits = limits;
     const written = [...this.#entries.values()].filter((entry) => entry.written);
-    this.#sender.online(limits, written);
+    this.sender.online(limits, written);
   }
 
   offline(): void {
-    this.#sender.offline();
+    this.sender.offline();
   }
 
   /** The mailbox, with its receipts, has been read. */
   mailboxRead(): void {
-    this.#sender.mailboxRead();
+    this.sender.mailboxRead();
   }
 
   /** msg:A. After the caller gave up, it puts the message back: the server is responsible for it now. */
@@ -119,7 +119,7 @@ export class Outbox {
       this.#context.writes.write([{ do: 'outbox.accepted', n: entry.n, at }], 'relaxed');
     }
     startExpiry(entry, this.#context.clock);
-    this.#sender.accepted(entry);
+    this.sender.accepted(entry);
   }
 
   /**
@@ -148,7 +148,7 @@ export class Outbox {
   /** The server refused its msg:R for now (`unavailable`, `rate_limited`, `window_full`). */
   refused(id: string): void {
     const entry = this.#entries.get(id);
-    if (entry) this.#sender.refused(entry);
+    if (entry) this.sender.refused(entry);
   }
 
   /**
@@ -167,7 +167,7 @@ export class Outbox {
 
   /** No more timers. */
   stop(): void {
-    this.#sender.offline();
+    this.sender.offline();
     this.#deadlines.clear();
   }
 
@@ -236,8 +236,8 @@ export class Outbox {
       return;
     }
     entry.written = true;
-    if (entry.message.state === 'sending') this.#sender.enqueue(entry);
-    else this.#sender.accepted(entry);
+    if (entry.message.state === 'sending') this.sender.enqueue(entry);
+    else this.sender.accepted(entry);
   }
 
   #revive(id: string, at: number): void {
@@ -270,7 +270,7 @@ export class Outbox {
     this.#entries.delete(id);
     this.#deadlines.delete(entry.message);
     this.#context.writes.write([{ do: 'outbox.delete', n: entry.n }], durability);
-    this.#sender.remove(entry);
+    this.sender.remove(entry);
   }
 
   #transmit({ message }: Entry): boolean {

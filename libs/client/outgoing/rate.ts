@@ -26,13 +26,14 @@ export class RateLimit {
     this.#at = now;
   }
 
-  /** Takes tokens for one packet. @returns 0, or in how many milliseconds to ask again */
-  take(now: number, cost = 1): number {
+  /** Takes tokens for one packet. @param reserve the part of the burst that must be left @returns 0, or in how many milliseconds to ask again */
+  take(now: number, cost = 1, reserve = 0): number {
     if (this.#burst === Infinity) return 0;
     const tokens = Math.min(cost, this.#burst); // a costlier packet would wait for ever
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs);
     this.#at = now;
-    if (this.#tokens < tokens) return Math.max(1, (tokens - this.#tokens) / this.#perMs);
+    const needed = tokens + reserve * this.#burst;
+    if (this.#tokens < needed) return Math.max(1, (needed - this.#tokens) / this.#perMs);
     this.#tokens -= tokens;
     return 0;
   }

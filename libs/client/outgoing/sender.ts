@@ -33,6 +33,9 @@ export const UNSENT = {
   ...{ queued: false, awaiting: false, accepted: false, refused: false },
 };
 
+/** The part of the rate's burst that is left to messages. */
+const RESERVE = 0.5;
+
 /** How long after a login the mailbox may take, before accepted messages are sent again without it, milliseconds. */
 const MAILBOX_FIRST_MS = 10_000;
 
@@ -163,6 +166,11 @@ export class Sender<E extends Sendable> {
     this.#overdue.delete(entry);
     this.#late.delete(entry);
     this.#pump();
+  }
+
+  /** May another packet of this cost go now, without delay to a message? */
+  mayPass(cost: number): boolean {
+    return !this.#head() && this.#rate?.take(this.#now(), cost, RESERVE) === 0;
   }
 
   #now(): number {

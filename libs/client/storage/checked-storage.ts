@@ -92,4 +92,5 @@ const isStored = object({
     to: (value) => text(value) || list(text)(value),
   }),
   inbox: entries({ id: text, from: text }),
+  reads: optional(list(object({ id: text, from: text, read: text }))),
 });

@@ -1,6 +1,8 @@
 /* eslint-disable max-lines-per-function -- a suite of tests, to be read one by one */
 import { describe, expect, test } from 'vitest';
-import type { Change, Storage, StoredIncoming, StoredOutgoing, StoredReceipt } from '../storage.ts';
+import type { Storage } from '../storage.ts';
+import { describeAdditions } from './contract-additions.ts';
+import { EMPTY, incoming, names, outgoing, put, seen } from './contract-records.ts';
 
 /** What the contract needs of an adapter's test. */
 export interface StorageUnderTest {
@@ -9,24 +11,12 @@ export interface StorageUnderTest {
   readonly reopen: () => Promise<Storage>;
 }
 
-const outgoing = (n: number, over: Partial<StoredOutgoing> = {}): StoredOutgoing => ({
-  ...{ n, id: `m${n}`, to: 'bob', bodyText: `{"n":${n}}` },
-  ...over,
-});
-const incoming = (n: number, over: Partial<StoredIncoming> = {}): StoredIncoming => ({
-  ...{ n, from: 'bob', id: `m${n}`, body: { n }, at: 1000 + n },
-  ...over,
-});
-const seen = (id: string, seenAt: number, from = 'bob'): Change => ({ do: 'seen.add', from, id, seenAt });
-const put = (entry: StoredOutgoing): Change => ({ do: 'outbox.put', entry });
-const names = (...ids: string[]) => ids.map((id) => ({ from: 'bob', id }));
-
 /** What every {@link Storage} must do. Run it against a fresh, loaded storage. */
 export function describeStorage(name: string, open: () => Promise<StorageUnderTest>): void {
   describe(`${name} as a storage`, () => {
     test('a new one is empty', async () => {
       const { reopen } = await open();
-      expect(await (await reopen()).load()).toEqual({ outbox: [], inbox: [] });
+      expect(await (await reopen()).load()).toEqual(EMPTY);
     });
 
     test('keeps every field of what is put into it', async () => {
@@ -44,6 +34,8 @@ export function describeStorage(name: string, open: () => Promise<StorageUnderTe
         seq: 7,
         thread: 'group:1',
         read: 'proof',
+        to: ['carol'],
+        own: true,
         body: [null, { 'a/b': 'ä\u0000' }],
       });
       await storage.write(
@@ -55,7 +47,7 @@ export function describeStorage(name: string, open: () => Promise<StorageUnderTe
         ],
         'strict',
       );
-      const kept = { owner: 'alice', outbox: [outgoing(1), full], inbox: [message] };
+      const kept = { owner: 'alice', outbox: [outgoing(1), full], inbox: [message], reads: [] };
       expect(await (await reopen()).load()).toEqual(kept);
     });
 
@@ -86,7 +78,7 @@ export function describeStorage(name: string, open: () => Promise<StorageUnderTe
         ],
         'strict',
       );
-      expect(await (await reopen()).load()).toEqual({ outbox: [outgoing(2)], inbox: [] });
+      expect(await (await reopen()).load()).toEqual({ ...EMPTY, outbox: [outgoing(2)] });
     });
 
     test('applies the changes of one write in their order', async () => {
@@ -115,51 +107,6 @@ export function describeStorage(name: string, open: () => Promise<StorageUnderTe
       await storage.write([put(outgoing(2)), put(outgoing(3))], 'strict');
       const { outbox } = await (await reopen()).load();
       expect(outbox).toEqual([outgoing(1, { acceptedAt: 77 }), outgoing(2), outgoing(3)]);
-    });
-
-    test('keeps a list of receivers, and the newest receipt of each', async () => {
-      const { storage, reopen } = await open();
-      const receipt = (n: number, to: string, state: StoredReceipt['state'], at: number): Change => ({
-        ...{ do: 'outbox.receipt', n },
-        receipt: { to, state, at, ...(state === 'rejected' && { reason: 'expired' }) },
-      });
-      const to = ['bob', 'carol', 'dave'];
-      const kept = [{ to: 'dave', state: 'stored' as const, at: 5 }];
-      await storage.write(
-        [put(outgoing(1, { to })), put(outgoing(2, { to })), put(outgoing(4, { to, receipts: kept }))],
-        'strict',
-      );
-      await storage.write(
-        [
-          receipt(1, 'bob', 'stored', 1),
-          receipt(2, 'bob', 'stored', 1),
-          { do: 'outbox.accepted', n: 1, at: 2 },
-          receipt(1, 'bob', 'delivered', 3),
-          receipt(1, 'carol', 'rejected', 4),
-          receipt(3, 'bob', 'stored', 1), // there is no such entry
-          receipt(4, 'dave', 'read', 6),
-        ],
-        'relaxed',
-      );
-      const again = await reopen();
-      const { outbox } = await again.load();
-      expect(outbox).toMatchObject([{ n: 1, to, acceptedAt: 2 }, { n: 2 }, { n: 4 }]);
-      const byReceiver = ({ receipts = [] }: StoredOutgoing) =>
-        [...receipts].sort((a, b) => (a.to < b.to ? -1 : 1));
-      expect(outbox.map(byReceiver)).toEqual([
-        [
-          { to: 'bob', state: 'delivered', at: 3 },
-          { to: 'carol', state: 'rejected', at: 4, reason: 'expired' },
-        ],
-        [{ to: 'bob', state: 'stored', at: 1 }],
-        [{ to: 'dave', state: 'read', at: 6 }],
-      ]);
-      // The same number in a later run is another message.
-      await again.write([{ do: 'outbox.delete', n: 1 }, put(outgoing(2)), put(outgoing(3))], 'strict');
-      await again.write([put(outgoing(1))], 'strict');
-      await again.close();
-      const last = await (await reopen()).load();
-      expect(last.outbox.map(byReceiver)).toEqual([[], [], [], [{ to: 'dave', state: 'read', at: 6 }]]);
     });
 
     test('knows what was seen, by sender and id', async () => {
@@ -231,5 +178,7 @@ export function describeStorage(name: string, open: () => Promise<StorageUnderTe
       expect(left.indexOf(true)).toBe(2400);
       expect(left.filter(Boolean).length).toBe(100);
     });
+
+    describeAdditions(open);
   });
 }

@@ -124,7 +124,7 @@ test('full disk: a store that cannot be opened is opened when there is room', as
   onTestFinished(() => storage.close());
   await expect(storage.load()).rejects.toThrow();
   disk.free();
-  expect(await storage.load()).toEqual({ outbox: [], inbox: [] });
+  expect(await storage.load()).toEqual({ outbox: [], inbox: [], reads: [] });
 });
 
 test('full disk: reads wait for the repair, and go on after it', async (context) => {

@@ -3,7 +3,7 @@ import type { ClassicLevel } from 'classic-level';
 export type Operation = { type: 'put'; key: string; value: string } | { type: 'del'; key: string };
 
 /** Names the run that wrote last; tells a repaired store from one that another process had meanwhile. */
-const RUN_KEY = 'run';
+export const RUN_KEY = 'run';
 
 const put = (key: string, value: string): Operation => ({ type: 'put', key, value });
 

@@ -7,9 +7,10 @@ import type {
   Stored,
   StoredIncoming,
   StoredOutgoing,
+  StoredRead,
   StoredReceipt,
 } from '../storage.ts';
-import { LevelStore, type Operation } from './level-store.ts';
+import { LevelStore, type Operation, RUN_KEY } from './level-store.ts';
 import { withReceipt } from './with-receipt.ts';
 
 /**
@@ -19,12 +20,14 @@ import { withReceipt } from './with-receipt.ts';
  *     out/<n>            outbox entry           acc/<n>   server's time of its msg:A
  *     rcp/<n>/<to>       receipt of one of its receivers
  *     in/<n>             inbox entry
+ *     read/<from>/<id>   mark of a message that the user has seen
  *     seen/<from>/<id>   ordinal                ord/<ordinal>   [from, id, seenAt]: the seen set in order
  *     run                see LevelStore
  */
 const DIGITS = 16;
 const numbered = (prefix: string, n: number) => `${prefix}/${String(n).padStart(DIGITS, '0')}`;
 const numberIn = (key: string) => Number(key.split('/')[1]);
+const readKey = ({ from, id }: MessageName) => `read/${from}/${id}`;
 const receiptKey = (n: number, to: string) => `${numbered('rcp', n)}/${to}`;
 const seenKey = ({ from, id }: MessageName) => `seen/${from}/${id}`;
 /** All keys of one prefix: '0' is the character after '/'. */
@@ -63,15 +66,18 @@ export class LevelStorage implements Storage {
         ...(owner !== undefined && { owner }),
         outbox: await this.#readOutbox(level),
         inbox: (await level.values(under('in')).all()).map((text) => JSON.parse(text) as StoredIncoming),
+        reads: (await level.values(under('read')).all()).map((text) => JSON.parse(text) as StoredRead),
       };
     });
   }
 
   async write(changes: readonly Change[], durability: Durability): Promise<void> {
     await this.#store.write(async (level) => {
-      const operations: Operation[] = [];
-      const added = await newlySeen(level, changes);
-      for (const change of changes) {
+      const cleared = changes.findLastIndex((change) => change.do === 'clear');
+      const operations = cleared < 0 ? [] : await this.#clear(level);
+      const rest = changes.slice(cleared + 1);
+      const added = await newlySeen(level, rest, cleared >= 0);
+      for (const change of rest) {
         if (change.do === 'seen.add' && !added.delete(seenKey(change))) continue;
         this.#translate(change, operations);
       }
@@ -128,6 +134,14 @@ export class LevelStorage implements Storage {
       case 'inbox.delete':
         into.push({ type: 'del', key: numbered('in', change.n) });
         return;
+      case 'read.put':
+        into.push({ type: 'put', key: readKey(change.item), value: JSON.stringify(change.item) });
+        return;
+      case 'read.delete':
+        into.push({ type: 'del', key: readKey(change) });
+        return;
+      case 'clear':
+        return; // write() has done it
       case 'seen.add': {
         const ordinal = ++this.#ordinal;
         const value = JSON.stringify([change.from, change.id, change.seenAt]);
@@ -136,6 +150,14 @@ export class LevelStorage implements Storage {
         return;
       }
     }
+  }
+
+  /** Deletes all but what the {@link LevelStore} keeps for itself. */
+  async #clear(level: ClassicLevel): Promise<Operation[]> {
+    this.#ordinal = 0;
+    this.#receipts.clear();
+    const keys = await level.keys().all();
+    return keys.filter((key) => key !== RUN_KEY).map((key) => ({ type: 'del', key }));
   }
 
   #hasReceipt(n: number, key: string): void {
@@ -173,9 +195,13 @@ export class LevelStorage implements Storage {
 }
 
 /** The keys of the names that these changes add to the seen set and that are not in it. */
-async function newlySeen(level: ClassicLevel, changes: readonly Change[]): Promise<Set<string>> {
+async function newlySeen(
+  level: ClassicLevel,
+  changes: readonly Change[],
+  cleared: boolean,
+): Promise<Set<string>> {
   const keys = changes.filter((change) => change.do === 'seen.add').map(seenKey);
-  if (keys.length === 0) return new Set();
+  if (keys.length === 0 || cleared) return new Set(keys);
   const present = await level.hasMany(keys);
   return new Set(keys.filter((_key, index) => present[index] !== true));
 }

@@ -1,4 +1,12 @@
-import type { Change, MessageName, Storage, Stored, StoredIncoming, StoredOutgoing } from '../storage.ts';
+import type {
+  Change,
+  MessageName,
+  Storage,
+  Stored,
+  StoredIncoming,
+  StoredOutgoing,
+  StoredRead,
+} from '../storage.ts';
 import { withReceipt } from './with-receipt.ts';
 
 interface SeenName {
@@ -23,6 +31,7 @@ export class MemoryStorage implements Storage {
   #owner: string | undefined;
   readonly #outbox = new Map<number, StoredOutgoing>();
   readonly #inbox = new Map<number, StoredIncoming>();
+  readonly #reads = new Map<string, StoredRead>();
   /** In the order they were added. */
   readonly #seen = new Map<string, SeenName>();
   #ordinal = 0;
@@ -37,6 +46,7 @@ export class MemoryStorage implements Storage {
       ...(this.#owner !== undefined && { owner: this.#owner }),
       outbox: [...this.#outbox.values()].sort(byN),
       inbox: [...this.#inbox.values()].sort(byN),
+      reads: [...this.#reads.values()],
     });
   }
 
@@ -73,6 +83,7 @@ export class MemoryStorage implements Storage {
     copy.#ordinal = this.#ordinal;
     for (const [n, entry] of this.#outbox) copy.#outbox.set(n, entry);
     for (const [n, entry] of this.#inbox) copy.#inbox.set(n, entry);
+    for (const [name, item] of this.#reads) copy.#reads.set(name, item);
     for (const [name, seen] of this.#seen) copy.#seen.set(name, seen);
     return copy;
   }
@@ -103,6 +114,16 @@ export class MemoryStorage implements Storage {
         return;
       case 'inbox.delete':
         this.#inbox.delete(change.n);
+        return;
+      case 'read.put':
+        this.#reads.set(`${change.item.from}/${change.item.id}`, change.item);
+        return;
+      case 'read.delete':
+        this.#reads.delete(`${change.from}/${change.id}`);
+        return;
+      case 'clear':
+        this.#owner = undefined;
+        for (const map of [this.#outbox, this.#inbox, this.#reads, this.#seen]) map.clear();
         return;
       case 'seen.add': {
         const name = `${change.from}/${change.id}`;

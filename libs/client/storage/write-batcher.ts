@@ -39,11 +39,17 @@ export class WriteBatcher {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when all changes so far, and those that follow from them at once, are written. Ignores later changes. */
-  async close(): Promise<void> {
+  /**
+   * Resolves when all changes so far, and those that follow from them at once, are written. Ignores later changes.
+   *
+   * @param last changes that are written after all others
+   * @returns the error of the last write, if it failed
+   */
+  async close(last: Change[] = []): Promise<ClientError | undefined> {
     while (this.#running) await this.#running;
     this.#closed = true;
-    if (this.#owed.size > 0) await this.#commit({ ...emptyBatch(), durability: 'strict' });
+    if (this.#owed.size === 0 && last.length === 0) return undefined;
+    return this.#commit({ changes: last, done: [], durability: 'strict' });
   }
 
   async #run(): Promise<void> {

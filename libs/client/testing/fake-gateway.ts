@@ -82,7 +82,7 @@ export class FakeConnection {
 
   /** PendingAcks the login:R, and the offline:R that follows with an empty mailbox. */
   async login(
-    over: { user?: string; session?: string; limits?: object; mailbox?: boolean } = {},
+    over: { user?: string; session?: string; limits?: object; sync?: true; mailbox?: boolean } = {},
   ): Promise<LoginR> {
     const { device = 'default', ...login } = this.take('login:R');
     const limits = {
@@ -99,6 +99,7 @@ export class FakeConnection {
         device,
         session: over.session ?? 's1',
         at: 1_800_000_000_000,
+        sync: over.sync,
       },
       limits: { ...limits, ...over.limits },
     });
@@ -110,7 +111,9 @@ export class FakeConnection {
   }
 
   /** PendingAcks an offline:R. */
-  async mailbox(batch: { messages?: object[]; receipts?: object[]; more?: boolean } = {}): Promise<void> {
+  async mailbox(
+    batch: { messages?: object[]; receipts?: object[]; more?: boolean; missed?: object } = {},
+  ): Promise<void> {
     await this.send({ type: 'offline:N', messages: [], receipts: [], more: false, ...batch });
   }
 
