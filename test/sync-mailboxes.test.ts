@@ -269,6 +269,20 @@ describe('a gateway that is killed with copies in flight', () => {
   });
 });
 
+test('a live copy that an instance of routing wrote down and never sent does not keep the sender from `stored`', async () => {
+  await using alice = await connectAs(stack, one, 'alice-17');
+  await away('bob-17', 'phone');
+  await stack.sql(
+    `INSERT INTO device_messages (recipient, sender, id, body, at, live) VALUES ('bob-17', 'alice-17', 'x', '1', 1, '{gone}')`,
+  );
+  alice.msg('bob-17', 'x');
+  await alice.next('ack:N', { id: 'x', state: 'stored' });
+  await using phone = await synced('bob-17', 'phone');
+  expect((await emptyMailbox(phone)).messages).toMatchObject([{ id: 'x', at: 1 }]); // the first `at` stays
+  await alice.next('offline:N', isHint);
+  expect(await statesOf(alice, 'x')).toEqual(['stored', 'delivered']);
+});
+
 describe('at the same moment', () => {
   test('a device is removed while a copy is being stored for it: nothing is left of it, and the sender is told', async () => {
     await using alice = await connectAs(stack, one, 'alice-12');

@@ -99,7 +99,10 @@ const STORE = {
       ORDER BY recipient, sender, id
       ON CONFLICT (recipient, sender, id) DO UPDATE SET
         ${['at', 'seq', 'thread', 'expires', 'read', 'sent_to', 'body'].map(first).join(', ')},
-        ${['live', 'back', 'dropped'].map(union).join(', ')},
+        ${['live', 'dropped'].map(union).join(', ')},
+        -- With nobody there now, live copies that were to go out before (by an instance that is gone) count as returned.
+        back = CASE WHEN cardinality(excluded.live) = 0 THEN device_messages.live
+          ELSE ARRAY(SELECT DISTINCT unnest(device_messages.back || excluded.back)) END,
         delivered = device_messages.delivered OR excluded.delivered,
         revision = device_messages.revision + 1, idle_at = NULL
       RETURNING recipient, sender, id, delivered, live <@ back AS settled
