@@ -80,6 +80,20 @@ describe('markRead', () => {
     expect(other.connection.takeAll('read:R').length).toBe(1);
   });
 
+  test('a storage of an earlier version, which knows no marks, is read', async () => {
+    const storage = new MemoryStorage();
+    const load = storage.load.bind(storage);
+    storage.load = async () => {
+      const { outbox, inbox } = await load();
+      return { outbox, inbox };
+    };
+    const { client, clock, connection, errors } = await online({ storage }, KNOWS_READ);
+    client.markRead(item('m1'));
+    await clock.advance(50);
+    expect(ids(connection.takeAll('read:R'))).toEqual([['m1']]);
+    expect(errors).toEqual([]);
+  });
+
   test('takes only what came from onMessage', async () => {
     const { client } = await online();
     expect(() => client.markRead({ from: 'a b', id: 'm1', read: 'x' })).toThrow(TypeError);
