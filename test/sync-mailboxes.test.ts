@@ -269,6 +269,25 @@ describe('a gateway that is killed with copies in flight', () => {
   });
 });
 
+test('a message without copies is deleted after a while, one with copies is not', async () => {
+  await using alice = await connectAs(stack, one, 'alice-18');
+  await away('bob-18', 'phone');
+  alice.msg('bob-18', 'x');
+  await alice.next('ack:N', { id: 'x', state: 'stored' });
+  await using web = await connectAs(stack, two, 'carl-18', { device: 'web' });
+  const laptop = await synced('carl-18', 'laptop', two, true);
+  alice.msg('carl-18', 'y');
+  await web.next('msg:N', { id: 'y' });
+  await alice.next('ack:N', { id: 'y', state: 'delivered' });
+  await web.close(); // its copy goes back, and is nobody's
+  const rows = () => stack.sql("SELECT id FROM device_messages WHERE sender = 'alice-18' ORDER BY id");
+  await until(async () => (await rows()).length === 2, { what: 'its return' });
+  await stack.sql("UPDATE device_messages SET idle_at = now() - interval '1 h' WHERE sender = 'alice-18'");
+  await until(async () => (await rows()).length === 1, { what: 'the sweep' });
+  expect(await rows()).toEqual([{ id: 'x' }]);
+  await laptop.close();
+});
+
 test('a live copy that an instance of routing wrote down and never sent does not keep the sender from `stored`', async () => {
   await using alice = await connectAs(stack, one, 'alice-17');
   await away('bob-17', 'phone');

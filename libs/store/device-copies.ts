@@ -92,8 +92,9 @@ const STORE = {
       FROM input i
     ), message AS (
       INSERT INTO device_messages
-        (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, live, back, delivered, dropped)
-      SELECT recipient, sender, id, body, at, seq, thread, expires, read, sent_to, live, back, delivered, dropped
+        (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, live, back, delivered, dropped, idle_at)
+      SELECT recipient, sender, id, body, at, seq, thread, expires, read, sent_to, live, back, delivered, dropped,
+        CASE WHEN NOT held.held THEN now() END
       FROM input JOIN held USING (n)
       WHERE cardinality(live) > 0 OR n IN (SELECT n FROM wanted)
       ORDER BY recipient, sender, id
@@ -104,7 +105,7 @@ const STORE = {
         back = CASE WHEN cardinality(excluded.live) = 0 THEN device_messages.live
           ELSE ARRAY(SELECT DISTINCT unnest(device_messages.back || excluded.back)) END,
         delivered = device_messages.delivered OR excluded.delivered,
-        revision = device_messages.revision + 1, idle_at = NULL
+        revision = device_messages.revision + 1, idle_at = excluded.idle_at
       RETURNING recipient, sender, id, delivered, live <@ back AS settled
     ), copies AS (
       INSERT INTO device_copies (recipient, device, sender, id)

@@ -15,7 +15,7 @@ const LIVE_MS = 40_000;
 const expireMessages = (condition: string, order: string) => `
     WITH old AS (
       SELECT recipient, sender, id FROM device_messages
-      WHERE ${condition} AND idle_at IS NULL
+      WHERE ${condition} AND body IS NOT NULL
       ORDER BY ${order} LIMIT $2 FOR UPDATE SKIP LOCKED
     ), copies AS (
       DELETE FROM device_copies c USING old o
@@ -68,9 +68,11 @@ const EXPIRE_RECEIPTS = {
 const DELETE_IDLE = {
   name: 'copies-delete-idle',
   text: `
-    DELETE FROM device_messages m WHERE (recipient, sender, id) IN (
-      SELECT recipient, sender, id FROM device_messages
-      WHERE idle_at < now() - ${IDLE} LIMIT $1 FOR UPDATE SKIP LOCKED)
+    DELETE FROM device_messages WHERE (recipient, sender, id) IN (
+      SELECT recipient, sender, id FROM device_messages m
+      WHERE idle_at < now() - ${IDLE} AND NOT EXISTS (
+        SELECT FROM device_copies c WHERE c.recipient = m.recipient AND c.sender = m.sender AND c.id = m.id)
+      LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING 1`,
 };
 

@@ -36,11 +36,11 @@ CREATE TABLE device_messages (
   -- Counts the times that copies may have been added.
   revision  integer NOT NULL DEFAULT 0,
   stored_at timestamptz NOT NULL DEFAULT now(),
-  -- Since when it has had no copy.
+  -- Since when it has had no copy: it is deleted after a while.
   idle_at   timestamptz,
   PRIMARY KEY (recipient, sender, id)
 );
-CREATE INDEX device_messages_stored_at ON device_messages (stored_at) WHERE idle_at IS NULL;
+CREATE INDEX device_messages_stored_at ON device_messages (stored_at) WHERE body IS NOT NULL;
 CREATE INDEX device_messages_expires ON device_messages (expires) WHERE expires IS NOT NULL;
 CREATE INDEX device_messages_idle_at ON device_messages (idle_at) WHERE idle_at IS NOT NULL;
 
