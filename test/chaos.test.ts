@@ -142,6 +142,78 @@ const PLANTED: {
     ],
   },
   {
+    what: 'a receiver of a list left out, an expired message handed out, and one that expires without a ttl',
+    faults: [],
+    load: { rate: 60, seconds: 15 },
+    bugs: [
+      {
+        file: 'services/gateway/handlers/msg.ts',
+        find: 'for (const user of to) publishers.route(user, { ...entry, to: user }, this);',
+        replace:
+          'const [first = "", ...rest] = to; if (first.startsWith("b")) this.settled(); else rest.push(first); ' +
+          'for (const user of rest) publishers.route(user, { ...entry, to: user }, this);',
+        shows: /G1 accepted, and neither .* as one of a list/,
+      },
+      {
+        file: 'libs/store/mailbox-page.ts',
+        find: 'AND (expires IS NULL OR expires > $3)',
+        replace: 'AND $3::bigint IS NOT NULL',
+        shows: /G3 handed out after its time was over/,
+      },
+      {
+        file: 'services/routing/store-offline.ts',
+        find: '!maybeConfirmed && (expired || isExpired(entry, now));',
+        replace: '!maybeConfirmed && (expired || (entry.expires === undefined && now % 2 === 0));',
+        shows: /G3 rejected as expired, and it had no ttl/,
+      },
+    ],
+  },
+  {
+    what: 'a `read` without proof, without a reader, and lost; a ttl that is too short; a state that steps back',
+    faults: [],
+    bugs: [
+      {
+        file: 'services/gateway/handlers/read.ts',
+        find: '.filter(({ from, id, read }) => proofs.verify(from, id, user, read))',
+        replace: '.filter(() => proofs !== undefined)',
+        shows: /G3 read, says the server, by a proof that it never gave out/,
+      },
+      {
+        file: 'services/ack/confirmations.ts',
+        find: "receipt: { user: from, id, to, state: 'delivered' as const, at },",
+        replace: "receipt: { user: from, id, to, state: Math.random() < 0.2 ? 'read' : 'delivered', at },",
+        shows: /G3 read, says the server, and no device of the receiver had said so/,
+      },
+      {
+        file: 'services/ack/confirmations.ts',
+        find: 'await storeAndHintReceipts(relay, receipts);',
+        replace: 'await storeAndHintReceipts(relay, receipts.filter(() => Math.random() < 0.5));',
+        shows: /G3 marked as read, accepted with read:A, and its sender does not know/,
+      },
+      {
+        file: 'services/gateway/handlers/msg.ts',
+        find: 'this.#at + ttl * 1_000',
+        replace: 'this.#at + ttl',
+        shows: /G3 rejected as expired before its time was over/,
+      },
+      {
+        file: 'libs/client/outgoing/outgoing-state.ts',
+        find: "return RANK[target] > RANK[state] && state !== 'rejected' ? target : state;",
+        replace: 'return target;',
+        shows: /G3 a state stepped back/,
+      },
+      {
+        // A step back that the client has to ignore.
+        file: 'services/ack/confirmations.ts',
+        find: 'await relayReceipts(relay, receipts);',
+        replace:
+          'await relayReceipts(relay, receipts); await relayReceipts(relay, ' +
+          "receipts.map((one) => ({ ...one, receipt: { ...one.receipt, state: 'stored' } })));",
+        shows: /G3 a state stepped back/,
+      },
+    ],
+  },
+  {
     what: 'a gateway that does not notice that its lease is lost, and one whose `at` follows its clock',
     faults: ['operator-deletes-row', 'clock-services'],
     only: 'gateway',
@@ -255,6 +327,9 @@ describe.concurrent('the nemesis', { timeout: 600_000 }, () => {
     expect(result.counts.accepted).toBeGreaterThan(300);
     expect(result.counts.duplicatesOnTheWire).toBeGreaterThan(0);
     expect(result.counts.inMailbox).toBeGreaterThan(0);
+    expect(result.counts.listed).toBeGreaterThan(20);
+    expect(result.counts.expired).toBeGreaterThan(0);
+    expect(result.counts.read).toBeGreaterThan(20);
     expect(result.counts.orderPromised).toBeGreaterThan(0);
   });
 

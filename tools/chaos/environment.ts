@@ -5,7 +5,7 @@ import { ClientProcess } from './client-process.ts';
 import { ProcessClock } from './clock/clock.ts';
 import type { ChaosOptions } from './options.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
-import { type ChaosUser, usersOf } from './users.ts';
+import { type ChaosUser, receiversOf, usersOf } from './users.ts';
 
 /** Small, so that the mailbox of a user who stays away gets full, and no other. */
 export const MAILBOX_QUOTA = 500;
@@ -83,10 +83,11 @@ interface Clients {
 function startClients(dataDir: string, options: ChaosOptions, { users, urls, tokens }: Clients) {
   const { root, seed, rate, failing } = options;
   const everyMs = (users.filter(({ to }) => to !== undefined).length * 1_000) / rate;
+  const receivers = receiversOf(users);
   return Array.from({ length: options.clientProcesses }, (_, n) => {
     const turned = [...urls.slice(n % urls.length), ...urls.slice(0, n % urls.length)];
     const own = users.filter(({ process }) => process === n);
-    const orders = { seed: seed * 100 + n, users: own, urls: turned, tokens, everyMs, failing };
+    const orders = { seed: seed * 100 + n, users: own, receivers, urls: turned, tokens, everyMs, failing };
     return new ClientProcess({ name: `clients-${n + 1}`, root, dataDir, orders });
   });
 }

@@ -7,11 +7,11 @@ export type ClientEvent = { t: number; who: string } & (
   /** The connection closed. */
   | { is: 'closed'; connection: number; code: number }
   /** The application sent a message. */
-  | { is: 'sent'; id: string; to: string }
+  | { is: 'sent'; id: string; to: readonly string[]; ttl?: number; read?: boolean }
   /** The application got a message. */
   | { is: 'handed'; from: string; id: string; to: string; intact: boolean; again: boolean }
-  /** The application got the state of its message. */
-  | { is: 'told'; id: string; to: string; state: string; reason?: string }
+  /** The application got the state of its message to one receiver. `late`: this run of the client did not send it. */
+  | { is: 'told'; id: string; to: string; state: string; reason?: string; late?: boolean }
   /** The first session since the client was opened: the contents of its outbox before it sends anything more. */
   | { is: 'restored'; ids: string[] }
   /** No client will ever come back under this name. */

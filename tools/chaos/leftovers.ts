@@ -2,6 +2,7 @@ import type { ChannelModel } from 'amqplib';
 import { ACK_QUEUE, DEAD_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
 import { readMetrics } from '../testkit/metrics.ts';
 import { withBroker, withDatabase } from './backends.ts';
+import type { TellingState } from './check/message.ts';
 import { type ChaosEnvironment, MAILBOX_QUOTA } from './environment.ts';
 
 /** Default of ROUTE_PARTITIONS, which chaos does not change. */
@@ -9,13 +10,15 @@ const PARTITIONS = 8;
 
 /** What the server holds at one moment. */
 export interface Leftovers {
-  /** Messages in mailboxes, as `<receiver> <sender> <id>`. */
-  mailbox: ReadonlySet<string>;
+  /** When the look began, milliseconds since the epoch. */
+  lookedAt: number;
+  /** Messages in mailboxes: `<receiver> <sender> <id>` to the time from which they are of no use, or Infinity. */
+  mailbox: ReadonlyMap<string, number>;
   /** Number of messages of each mailbox, and the most that one can hold. */
   held: ReadonlyMap<string, number>;
   quota: number;
   /** Receipts in mailboxes: `<sender> <receiver> <id>` to the state. */
-  receipts: ReadonlyMap<string, string>;
+  receipts: ReadonlyMap<string, TellingState>;
   /** Messages in queues, and those that services have in flight. */
   inFlight: number;
   /** AMQP messages in `sixfold.dead`. */
@@ -25,9 +28,10 @@ export interface Leftovers {
 /** Looks into the database, the queues and the metrics. @throws when one of them is out of reach */
 export function findLeftovers(environment: ChaosEnvironment): Promise<Leftovers> {
   const { system } = environment;
+  const lookedAt = Date.now();
   return withDatabase(system, async (rows) => {
-    const messages = await rows('SELECT recipient, sender, id FROM offline_messages');
-    const receipts = await rows('SELECT recipient, peer, id, state FROM offline_receipts');
+    const messages = await rows('SELECT recipient, sender, id, expires FROM offline_messages');
+    const receipts = await rows('SELECT recipient, peer, id, state, reason, at FROM offline_receipts');
     const metrics = system.services.map(async ({ kind, http }) =>
       (await readMetrics(http)).value(
         kind === 'gateway' ? 'sixfold_inflight_messages' : 'sixfold_unacked_deliveries',
@@ -37,11 +41,20 @@ export function findLeftovers(environment: ChaosEnvironment): Promise<Leftovers>
     const { queued, dead } = await inQueues(environment);
     const byReceiver = Map.groupBy(messages, ({ recipient = '' }) => recipient);
     return {
-      mailbox: new Set(messages.map(({ recipient, sender, id }) => `${recipient} ${sender} ${id}`)),
+      lookedAt,
+      mailbox: new Map(
+        messages.map(({ recipient, sender, id, expires }) => [
+          `${recipient} ${sender} ${id}`,
+          Number(expires ?? Infinity),
+        ]),
+      ),
       held: new Map([...byReceiver].map(([user, all]) => [user, all.length])),
       quota: MAILBOX_QUOTA,
       receipts: new Map(
-        receipts.map(({ recipient, peer, id, state = '' }) => [`${recipient} ${peer} ${id}`, state]),
+        receipts.map(({ recipient, peer, id, state = '', reason, at }) => [
+          `${recipient} ${peer} ${id}`,
+          { state, reason: reason ?? undefined, at: Number(at) },
+        ]),
       ),
       inFlight: queued + inServices,
       dead,

@@ -38,7 +38,10 @@ export async function settle(
   }
 }
 
-function undoneIn({ clientProcesses, users }: ChaosEnvironment, { mailbox, receipts, inFlight }: Leftovers) {
+function undoneIn({ clientProcesses, users }: ChaosEnvironment, leftovers: Leftovers) {
+  const { mailbox, lookedAt, receipts, inFlight } = leftovers;
+  // Nobody gets what is of no use any more; the sweep takes it.
+  const useful = [...mailbox].flatMap(([name, until]) => (until > lookedAt ? [name] : []));
   const sum = (count: (counter: Counter) => number) =>
     clientProcesses.reduce((total, { counter }) => total + count(counter), 0);
   const forPresent = (names: Iterable<string>) =>
@@ -48,7 +51,7 @@ function undoneIn({ clientProcesses, users }: ChaosEnvironment, { mailbox, recei
     [sum(({ offline }) => offline), 'clients not connected'],
     [sum(({ waiting }) => waiting), 'messages whose sender waits for word'],
     [inFlight, 'in queues or at gateways'],
-    [forPresent(mailbox), 'messages in mailboxes of users who are connected'],
+    [forPresent(useful), 'messages in mailboxes of users who are connected'],
     [forPresent(receipts.keys()), 'receipts in mailboxes of users who are connected'],
   ].flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]));
 }

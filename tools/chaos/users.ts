@@ -47,3 +47,21 @@ export const usersOf = (pairs: number, processes: number): ChaosUser[] =>
 /** Whether a user of that name is still there at the end. Those who leave have a new name each time. */
 export const isPresentAtEnd = (users: readonly ChaosUser[], user: string): boolean =>
   users.some((one) => one.user === user && (one.behaviour === 'stays' || one.behaviour === 'comes-and-goes'));
+
+/** Users to whom others write, and who have no client. */
+export const NEVER_THERE: readonly string[] = ['nobody-1', 'nobody-2', 'nobody-3'];
+
+/** Whom a list of receivers may name. */
+export interface Receiver {
+  user: string;
+  /** Not there, now and then or always. */
+  away: boolean;
+}
+
+/** All of them; those who leave have a new name each time. */
+export const receiversOf = (users: readonly ChaosUser[]): Receiver[] => {
+  const known = users.filter(({ behaviour }) => behaviour !== 'leaves');
+  const away = new Map(known.map(({ user, behaviour }) => [user, behaviour !== 'stays']));
+  for (const user of NEVER_THERE) away.set(user, true);
+  return [...away].map(([user, away]) => ({ user, away }));
+};

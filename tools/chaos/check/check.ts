@@ -1,9 +1,12 @@
 import type { FaultEvent } from '../history.ts';
 import type { Leftovers } from '../leftovers.ts';
-import { byDevice, type Facts, type Message } from './facts.ts';
+import type { Facts } from './facts.ts';
 import { checkMessage, type Fate, fateOf, isInMailbox, statesOf, type Violation } from './guarantees.ts';
+import { byDevice, type Message } from './message.ts';
 import { checkOrder, checkOutboxes, checkTimes, countInversions } from './order.ts';
+import { checkReading } from './reading.ts';
 import { recoveryOf } from './recovery.ts';
+import { checkRejection, expiriesOf } from './rejections.ts';
 import { checkTakeover } from './takeover.ts';
 
 /** Errors that the protocol provides for while something is down. Others are bugs. */
@@ -33,10 +36,17 @@ export interface Verdict {
 export function check(evidence: Evidence): Verdict {
   const { facts, faults, leftovers, steady } = evidence;
   const accepted = facts.messages.filter((message) => message.accepted.length > 0);
-  const betweenSteady = accepted.filter(({ from, to }) => steady.has(from) && steady.has(to));
+  const betweenSteady = accepted.filter(
+    ({ from, to, ttl }) => steady.has(from) && steady.has(to) && ttl === undefined,
+  );
   const order = checkOrder(facts, faults);
+  const expiries = expiriesOf(facts.messages, leftovers, faults);
   const violations = [
-    ...accepted.flatMap((message) => checkMessage(message, facts, leftovers)),
+    ...accepted.flatMap((message) => [
+      ...checkMessage(message, facts, leftovers),
+      ...checkRejection(message, facts, leftovers, expiries),
+      ...checkReading(message, leftovers),
+    ]),
     ...order.violations,
     ...checkTimes(facts),
     ...checkOutboxes(facts),
@@ -68,6 +78,10 @@ function countsOf(
     /** Of the delivered ones: those that waited in the mailbox before. */
     storedFirst: (fates.get('delivered') ?? []).filter(wasStored).length,
     rejected: count('rejected'),
+    /** As one of several receivers. */
+    listed: accepted.filter(({ list }) => list.length > 1).length,
+    expired: sum(({ states }) => Number(states.some(({ reason }) => reason === 'expired'))),
+    read: sum((message) => Number(statesOf(message, leftovers).includes('read'))),
     inMailbox: count('in the mailbox'),
     inFlight: leftovers.inFlight,
     lost: count('lost'),

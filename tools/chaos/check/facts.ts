@@ -1,94 +1,66 @@
 import type { Packet } from '../../testkit/tapped-socket.ts';
 import type { ClientEvent } from '../history.ts';
-
-/** Where and when something was seen: at which user and device, and in which connection. */
-export interface Seen {
-  /** Milliseconds since the epoch. */
-  t: number;
-  /** Its place in the history of its client process: milliseconds are too coarse to tell an order. */
-  n: number;
-  /** `user/device` */
-  who: string;
-  connection: number;
-}
-
-/** On a connection as it happened, or later out of the mailbox. */
-type Via = 'live' | 'mailbox';
-
-/** Everything that the clients' histories say about one message; `who` names the device. */
-export interface Message {
-  readonly from: string;
-  readonly to: string;
-  readonly id: string;
-  /** The sender's own counter, which increases with time. */
-  readonly n: number;
-  readonly sentAt: number;
-  /** msg:R, and msg:A with its `at`. */
-  readonly requested: Seen[];
-  readonly accepted: (Seen & { at: number })[];
-  /** How it came to the receiver's devices. */
-  readonly arrived: (Seen & { via: Via })[];
-  /** The application of a device got it. */
-  readonly handed: { t: number; n: number; who: string; intact: boolean; again: boolean }[];
-  /** A device of the receiver confirmed it: ack:R, or offline:A. */
-  readonly confirmed: Seen[];
-  /** States that the sender's devices got on the wire. */
-  readonly states: (Seen & { state: string; via: Via })[];
-  /** States that the sender's application got, in order. */
-  readonly told: string[];
-}
+import { type Message, newMessages, type Sending, userOf } from './message.ts';
+import { type Fields, type PacketContext, PACKETS } from './packets.ts';
 
 /** What all clients together have seen. */
 export interface Facts {
+  /** One for each receiver of each message. */
   readonly messages: Message[];
-  /** Users who will not come back. */
+  /** Users who will not come back, or have never been there. */
   readonly left: Set<string>;
   /** `error` packets by code. */
   readonly errors: Map<string, number>;
   /** Contents of outboxes when clients came back. */
   readonly restored: { who: string; n: number; ids: ReadonlySet<string> }[];
-  /** Events about messages that no one had sent. */
+  /** Events about messages that no one had sent, or not to this receiver. */
   readonly unknown: ClientEvent[];
 }
 
-export const userOf = (who: string) => who.slice(0, who.indexOf('/'));
-
-/** Those of each device. */
-export const byDevice = <T extends { who: string }>(all: readonly T[]): Map<string, T[]> =>
-  Map.groupBy(all, ({ who }) => who);
-
-/** Puts the histories together. Events of one client must be in order; clients need not. */
-export function factsOf(histories: readonly (readonly ClientEvent[])[]): Facts {
-  const facts: Facts = { messages: [], left: new Set(), errors: new Map(), restored: [], unknown: [] };
-  for (const event of histories.flat()) if (event.is === 'sent') facts.messages.push(newMessage(event));
-  const names = new Map(facts.messages.map((message) => [`${message.from} ${message.id}`, message]));
+/**
+ * Puts the histories together. Events of one client must be in order; clients need not.
+ *
+ * @param neverThere users without a client
+ */
+export function factsOf(
+  histories: readonly (readonly ClientEvent[])[],
+  neverThere: readonly string[] = [],
+): Facts {
+  const left = new Set(neverThere);
+  const facts: Facts = { messages: [], left, errors: new Map(), restored: [], unknown: [] };
+  const names = new Map<string, Map<string, Message>>();
+  for (const event of histories.flat()) {
+    if (event.is !== 'sent') continue;
+    const sending = sendingOf(event);
+    const list = newMessages(sending);
+    facts.messages.push(...list);
+    names.set(`${sending.from} ${event.id}`, new Map(list.map((message) => [message.to, message])));
+  }
+  const { errors } = facts;
   const keys = new Map<string, Message>();
   for (const history of histories)
     for (const [n, event] of history.entries()) {
-      const find = (from: string, id: string) => {
-        const message = names.get(`${from} ${id}`);
+      const find = (from: string, id: string, to: string) => {
+        const message = names.get(`${from} ${id}`)?.get(to);
         if (!message) facts.unknown.push(event);
         return message;
       };
-      addEvent({ facts, keys, find, event, n, user: userOf(event.who) });
+      const all = (from: string, id: string) => [...(names.get(`${from} ${id}`)?.values() ?? [])];
+      addEvent({ facts, keys, errors, find, all, event, n, user: userOf(event.who) });
     }
   return facts;
 }
 
-function newMessage({ t, who, id, to }: Extract<ClientEvent, { is: 'sent' }>): Message {
-  const lists = { requested: [], accepted: [], arrived: [], handed: [], confirmed: [], states: [], told: [] };
-  return { from: userOf(who), to, id, n: Number(id.slice(1)), sentAt: t, ...lists };
-}
+const sendingOf = ({ t, who, id, to, ttl, read = false }: Extract<ClientEvent, { is: 'sent' }>): Sending => ({
+  ...{ from: userOf(who), to, id, sentAt: t, ttl, read },
+});
 
-interface Context {
+interface Context extends PacketContext {
   facts: Facts;
-  /** The messages behind the keys of mailbox entries, by user and key. */
-  keys: Map<string, Message>;
-  find: (from: string, id: string) => Message | undefined;
+  /** A message to all its receivers. */
+  all: (from: string, id: string) => readonly Message[];
   event: ClientEvent;
   n: number;
-  /** At whose client it happened. */
-  user: string;
 }
 
 function addEvent(context: Context): void {
@@ -96,53 +68,24 @@ function addEvent(context: Context): void {
   const { t, who } = event;
   if (event.is === 'left') facts.left.add(user);
   if (event.is === 'restored') facts.restored.push({ who, n, ids: new Set(event.ids) });
-  if (event.is === 'told') find(user, event.id)?.told.push(event.state);
+  if (event.is === 'told')
+    find(user, event.id, event.to)?.told.push({ state: event.state, late: event.late ?? false });
   if (event.is === 'handed') {
-    const { from, id, to, again } = event;
-    find(from, id)?.handed.push({ t, n, who, intact: event.intact && user === to, again });
+    const { from, id, to, intact, again } = event;
+    find(from, id, to)?.handed.push({ t, n, who, intact: intact && user === to, again });
   }
   if (event.is === 'in' || event.is === 'out')
-    PACKETS[`${event.is} ${event.packet.type}`]?.(
-      context,
-      { t, n, who, connection: event.connection },
-      event.packet as Packet & Fields,
-    );
+    addPacket(context, `${event.is} ${event.packet.type}`, event.packet as Packet & Fields, {
+      ...{ t, n, who, connection: event.connection },
+    });
 }
 
-/** The fields of those packets in which they stand. */
-interface Fields {
-  id: string;
-  from: string;
-  at: number;
-  state: string;
-  code: string;
-  keys: string[];
-  messages: { key: string; from: string; id: string }[];
-  receipts: { id: string; state: string }[];
+function addPacket(context: Context, name: string, packet: Fields, seen: Message['requested'][number]): void {
+  // It names no receiver: those that an earlier msg:R named are accepted as well.
+  if (name === 'in msg:A') {
+    const list = context.all(context.user, packet.id);
+    if (list.length === 0) context.facts.unknown.push(context.event);
+    for (const { accepted } of list) accepted.push({ ...seen, at: packet.at });
+  }
+  PACKETS[name]?.(context, seen, packet);
 }
-
-/** What each packet tells, by its direction and type. */
-const PACKETS: Record<string, (context: Context, seen: Seen, packet: Fields) => void> = {
-  'out msg:R': ({ find, user }, seen, { id }) => find(user, id)?.requested.push(seen),
-  'in msg:A': ({ find, user }, seen, { id, at }) => find(user, id)?.accepted.push({ ...seen, at }),
-  'in msg:N': ({ find }, seen, { from, id }) => find(from, id)?.arrived.push({ ...seen, via: 'live' }),
-  'out ack:R': ({ find, user }, seen, { from, id }) => {
-    const message = find(from, id);
-    if (message?.to === user) message.confirmed.push(seen);
-  },
-  'in ack:N': ({ find, user }, seen, { id, state }) =>
-    find(user, id)?.states.push({ ...seen, state, via: 'live' }),
-  'in error': ({ facts: { errors } }, _, { code }) => errors.set(code, (errors.get(code) ?? 0) + 1),
-  'in offline:N': ({ find, user, keys }, seen, { messages, receipts }) => {
-    for (const { key, from, id } of messages) {
-      const message = find(from, id);
-      if (!message) continue;
-      message.arrived.push({ ...seen, via: 'mailbox' });
-      keys.set(`${user} ${key}`, message);
-    }
-    for (const { id, state } of receipts) find(user, id)?.states.push({ ...seen, state, via: 'mailbox' });
-  },
-  'out offline:A': ({ keys, user }, seen, packet) => {
-    for (const key of packet.keys) keys.get(`${user} ${key}`)?.confirmed.push(seen);
-  },
-};

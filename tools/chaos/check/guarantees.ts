@@ -1,5 +1,7 @@
+import { SHORT_TTL } from '../clients/drafts.ts';
 import type { Leftovers } from '../leftovers.ts';
-import { byDevice, type Facts, type Message } from './facts.ts';
+import type { Facts } from './facts.ts';
+import { byDevice, type Message, type TellingState } from './message.ts';
 
 export type Guarantee = 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6';
 
@@ -11,19 +13,34 @@ export interface Violation {
   message?: Message;
 }
 
+/** A guarantee, whether it is broken, and how. */
+export type Rule = [Guarantee, broken: boolean, what: string];
+
+/** The rules that are broken. */
+export const violationsOf = (message: Message, rules: readonly Rule[]): Violation[] =>
+  rules.filter(([, broken]) => broken).map(([guarantee, , what]) => ({ guarantee, what, message }));
+
 /** Where an accepted message is at the end. */
 export type Fate = 'delivered' | 'rejected' | 'in the mailbox' | 'lost';
 
-const FINAL = ['delivered', 'rejected'];
+const FINAL = ['delivered', 'read', 'rejected'];
+const DELIVERED = ['delivered', 'read'];
 
 /** Every state that the sender got, or will find in its mailbox. */
-export function statesOf({ from, to, id, states }: Message, { receipts }: Leftovers): string[] {
+export function tellingsOf({ from, to, id, states }: Message, { receipts }: Leftovers): TellingState[] {
   const waiting = receipts.get(`${from} ${to} ${id}`);
-  return [...states.map(({ state }) => state), ...(waiting === undefined ? [] : [waiting])];
+  return [...states, ...(waiting === undefined ? [] : [waiting])];
 }
 
-export const isInMailbox = ({ to, from, id }: Message, { mailbox }: Leftovers) =>
-  mailbox.has(`${to} ${from} ${id}`);
+export const statesOf = (message: Message, leftovers: Leftovers): string[] =>
+  tellingsOf(message, leftovers).map(({ state }) => state);
+
+const nameOf = ({ to, from, id }: Message) => `${to} ${from} ${id}`;
+export const isInMailbox = (message: Message, { mailbox }: Leftovers) => mailbox.has(nameOf(message));
+
+/** Whether its time is over, and only the sweep has not come by. */
+const isOverdue = (message: Message, { mailbox, lookedAt }: Leftovers) =>
+  (mailbox.get(nameOf(message)) ?? Infinity) <= lookedAt;
 
 /**
  * By what the server says: to the sender, or in its database. If the sender left before it heard, a message is
@@ -31,51 +48,73 @@ export const isInMailbox = ({ to, from, id }: Message, { mailbox }: Leftovers) =
  */
 export function fateOf(message: Message, leftovers: Leftovers): Fate {
   const states = statesOf(message, leftovers);
-  if (states.includes('delivered')) return 'delivered';
+  if (states.some((state) => DELIVERED.includes(state))) return 'delivered';
   if (states.includes('rejected')) return 'rejected';
   if (isInMailbox(message, leftovers)) return 'in the mailbox';
   return message.handed.length > 0 ? 'delivered' : 'lost';
 }
 
-/** G1 to G3 and G5 for one accepted message: each rule with whether it is broken. */
-export function checkMessage(message: Message, { left }: Facts, leftovers: Leftovers): Violation[] {
-  const { from, to, handed, told, confirmed } = message;
-  const [fate, states] = [fateOf(message, leftovers), statesOf(message, leftovers)];
-  const [isRejected, isFinal] = [states.includes('rejected'), FINAL.includes(fate)];
-  const senderLeft = left.has(from);
-  // No one empties the mailbox of a user who left, so it stays full.
-  const isFull = left.has(to) && (leftovers.held.get(to) ?? 0) >= leftovers.quota;
+const listed = (all: readonly string[]) => all.join(', ') || 'nothing';
+
+/** G1 to G3 and G5 for one accepted message to one receiver. */
+export function checkMessage(message: Message, facts: Facts, leftovers: Leftovers): Violation[] {
+  const { to, handed } = message;
+  const fate = fateOf(message, leftovers);
   const [twice] = [...byDevice(handed.filter(({ again }) => !again))].find(([, all]) => all.length > 1) ?? [];
-  const confirmedAt = Math.min(...confirmed.map(({ t }) => t));
-  const claimed = message.states.some(({ state, t }) => state === 'delivered' && !(confirmedAt <= t));
-  // A sender who left may have missed an ack:N; but what follows `stored` waits in its mailbox.
-  const mustKnow = fate !== 'lost' && (!senderLeft || message.states.some(({ state }) => state === 'stored'));
-  const knows = states.some((state) =>
-    fate === 'in the mailbox' ? state === 'stored' : FINAL.includes(state),
-  );
-  const unsaid = isFinal && states.includes(fate) && !senderLeft && !told.includes(fate);
-  const wavered = told.some((state, n) => FINAL.includes(told[n - 1] ?? '') && state !== told[n - 1]);
-  const list = (all: readonly string[]) => all.join(', ') || 'nothing';
-  const rules: [Guarantee, boolean, string][] = [
-    ['G1', fate === 'lost', 'accepted, and neither delivered, nor rejected, nor in the mailbox'],
+  const stuck = fate === 'in the mailbox' && !facts.left.has(to) && !isOverdue(message, leftovers);
+  const others = message.list.length > 1 ? ', as one of a list' : '';
+  return violationsOf(message, [
+    ['G1', fate === 'lost', `accepted, and neither delivered, nor rejected, nor in the mailbox${others}`],
     [
       'G1',
       fate === 'delivered' && handed.length === 0,
       'its sender was told delivered, and no application has it',
     ],
-    [
-      'G1',
-      fate === 'in the mailbox' && !left.has(to),
-      'left lying in the mailbox of a receiver who is connected',
-    ],
+    ['G1', stuck, 'left lying in the mailbox of a receiver who is connected'],
     ['G2', twice !== undefined, `handed to ${twice ?? ''} twice`],
-    ['G3', isRejected && handed.length > 0, 'rejected, and delivered all the same'],
-    ['G3', isRejected && !isFull, 'rejected, and the mailbox of its receiver was not full'],
-    ['G3', unsaid, `the application was told ${list(told)}, and the wire said ${fate}`],
-    ['G3', claimed, 'delivered, says the server, and no device had confirmed it'],
-    ['G3', mustKnow && !knows, `its sender was told ${list(states)}, and it is ${fate}`],
-    ['G3', wavered, `the application was told ${list(told)}`],
     ['G5', handed.some(({ intact }) => !intact), 'handed on changed, or to somebody else'],
+    ...truthRules(message, facts, leftovers),
+  ]);
+}
+
+/** G3: what the sender was told, and what is so. */
+function truthRules(message: Message, { left }: Facts, leftovers: Leftovers): Rule[] {
+  const { from, confirmed } = message;
+  const [fate, states] = [fateOf(message, leftovers), statesOf(message, leftovers)];
+  const told = message.told.map(({ state }) => state);
+  const senderLeft = left.has(from);
+  const confirmedAt = Math.min(...confirmed.map(({ t }) => t));
+  const claimed = message.states.some(({ state, t }) => state === 'delivered' && !(confirmedAt <= t));
+  // A sender may miss an ack:N if it left, or if nothing is to be asked again: the message is of no use by now. But what
+  // follows `stored` waits in its mailbox.
+  const asks = !senderLeft && (message.ttl ?? Infinity) > SHORT_TTL.max;
+  const mustKnow = fate !== 'lost' && (asks || message.states.some(({ state }) => state === 'stored'));
+  const knows = states.some((state) =>
+    fate === 'in the mailbox' ? state === 'stored' : FINAL.includes(state),
+  );
+  // Where a message expired while its confirmation was under way, the first final state stands.
+  const accepts =
+    message.ttl !== undefined && states.includes('rejected') ? FINAL : [fate, ...finalFor(fate)];
+  const said = fate !== 'in the mailbox' && finalFor(fate).some((state) => states.includes(state));
+  const unsaid = said && !senderLeft && !told.some((state) => accepts.includes(state));
+  return [
+    ['G3', unsaid, `the application was told ${listed(told)}, and the wire said ${fate}`],
+    ['G3', claimed, 'delivered, says the server, and no device had confirmed it'],
+    ['G3', mustKnow && !knows, `its sender was told ${listed(states)}, and it is ${fate}`],
+    ['G3', stepsBack(message), `a state stepped back: the application was told ${listed(told)}`],
   ];
-  return rules.filter(([, broken]) => broken).map(([guarantee, , what]) => ({ guarantee, what, message }));
+}
+
+const finalFor = (fate: Fate) => (fate === 'delivered' ? DELIVERED : fate === 'rejected' ? ['rejected'] : []);
+
+const RANK: Record<string, number> = { stored: 1, delivered: 2, rejected: 2, read: 3 };
+
+/** States only move forward, and nothing follows `rejected`. What a later run of the program is told may come twice. */
+function stepsBack({ told }: Message): boolean {
+  return told.some(({ state, late }, n) => {
+    const before = told[n - 1]?.state;
+    if (before === undefined || before === state) return false;
+    if (late && DELIVERED.includes(before) && DELIVERED.includes(state)) return false;
+    return before === 'rejected' || (RANK[state] ?? 0) <= (RANK[before] ?? 0);
+  });
 }

@@ -1,6 +1,7 @@
 import type { FaultEvent } from '../history.ts';
-import { byDevice, type Facts, type Message } from './facts.ts';
+import type { Facts } from './facts.ts';
 import type { Violation } from './guarantees.ts';
+import { byDevice, type Message } from './message.ts';
 
 /** After a fault something may still be on its way through the mailbox, milliseconds. */
 const AFTERMATH_MS = 3_000;
@@ -52,12 +53,13 @@ export function checkOrder({ messages }: Facts, faults: readonly FaultEvent[]) {
   return { promised, violations };
 }
 
-/** PROTOCOL: `at` increases strictly within one session, whatever the gateway's clock does. */
+/** PROTOCOL: `at` increases strictly within one session, whatever the gateway's clock does. A list has one `at`. */
 export function checkTimes({ messages }: Facts): Violation[] {
   const once = messages.flatMap((message) => {
-    const [request, again] = message.requested;
-    const [answer] = message.accepted;
-    if (!request || again || answer?.connection !== request.connection) return [];
+    const { list } = message;
+    if (list[0] !== message || list.some(({ requested }) => requested.length > 1)) return [];
+    const [[request], [answer]] = [message.requested, message.accepted];
+    if (!request || answer?.connection !== request.connection) return [];
     return [{ message, who: `${request.who} ${request.connection}`, n: request.n, at: answer.at }];
   });
   return [...byDevice(once).values()].flatMap((session) =>

@@ -1,5 +1,5 @@
 import type { FaultEvent } from '../history.ts';
-import type { Message } from './facts.ts';
+import type { Message } from './message.ts';
 
 /** How long messages had to wait because of one kind of fault, at most, milliseconds. */
 export interface Waits {

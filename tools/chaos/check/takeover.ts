@@ -1,5 +1,5 @@
 import type { FaultEvent } from '../history.ts';
-import type { Message } from './facts.ts';
+import type { Message } from './message.ts';
 import type { Violation } from './guarantees.ts';
 import { isCalm } from './order.ts';
 

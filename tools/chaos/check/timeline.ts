@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { table } from '../../table.ts';
 import { detailsOf, stepsOf } from '../../trace/steps.ts';
 import type { ClientEvent, FaultEvent } from '../history.ts';
-import { type Message, userOf } from './facts.ts';
+import { type Message, userOf } from './message.ts';
 
 interface Line {
   t: number;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SeededRandom } from '../../testkit/seeded-random.ts';
 import type { ClientEvent } from '../history.ts';
 import type { Behaviour, ChaosUser } from '../users.ts';
+import { type Draft, draftOf } from './drafts.ts';
 import type { Orders } from './orders.ts';
 import { TestClient } from './test-client.ts';
 
@@ -58,7 +59,7 @@ const behaviours: Record<Behaviour, (self: Behaving) => Promise<void>> = {
       const opened = client.open('in memory');
       await Promise.race([opened.connected().catch(() => undefined), pause(Infinity, settle)]);
       await pause(random.wait(HESITATE), settle);
-      if (client.online) await writeAndGo(client, user.to ?? '', random);
+      if (client.online) await writeAndGo(client, () => nextDraft(self), random);
       await client.close('abrupt');
       await pause(random.wait(BETWEEN), settle);
     }
@@ -76,28 +77,29 @@ const behaviours: Record<Behaviour, (self: Behaving) => Promise<void>> = {
 };
 
 /** A burst, and away as soon as some message of it is accepted: this client does not wait for its answers. */
-async function writeAndGo(client: TestClient, to: string, random: SeededRandom): Promise<void> {
-  const burst = Array.from({ length: random.integer(1, MAX_BURST) }, () => client.send(to));
+async function writeAndGo(client: TestClient, next: () => Draft, random: SeededRandom): Promise<void> {
+  const burst = Array.from({ length: random.integer(1, MAX_BURST) }, () => client.send(next()));
   const some = burst[random.integer(0, burst.length - 1)];
   await Promise.race([some, delay(ACCEPT_WAIT, undefined, { ref: false })]);
 }
 
+const nextDraft = ({ user, random, orders: { receivers } }: Behaving): Draft =>
+  draftOf(random, { user: user.user, to: user.to ?? '', receivers });
+
 /** Sends now and then, sometimes several at once, until told to stop. */
-async function write(
-  { user, random, orders }: Behaving,
-  client: TestClient,
-  until: AbortSignal,
-): Promise<void> {
+async function write(self: Behaving, client: TestClient, until: AbortSignal): Promise<void> {
+  const { user, random, orders } = self;
   if (user.to === undefined) return;
   while (!until.aborted) {
     const burst = random.chance(0.1) ? random.integer(2, MAX_BURST) : 1;
-    for (let n = 0; n < burst; n++) void client.send(user.to);
+    for (let n = 0; n < burst; n++) void client.send(nextDraft(self));
     await pause(random.wait((orders.everyMs * burst) / (user.pace ?? 1)), until);
   }
 }
 
-function enter({ user, orders, random, record, entered }: Behaving, name = user.user): TestClient {
-  const client = new TestClient({ user: name, device: user.device, orders, random, record });
+function enter(self: Behaving, name = self.user.user): TestClient {
+  const { user, orders, random, record, settle, entered } = self;
+  const client = new TestClient({ user: name, device: user.device, orders, random, record, settle });
   entered(client);
   return client;
 }

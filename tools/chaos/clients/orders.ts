@@ -1,4 +1,4 @@
-import type { ChaosUser } from '../users.ts';
+import type { ChaosUser, Receiver } from '../users.ts';
 
 /**
  * A process full of reference clients. Takes its {@link Orders} as the only argument; reports its counter and obeys
@@ -9,6 +9,8 @@ export interface Orders {
   run: number;
   seed: number;
   users: ChaosUser[];
+  /** Everybody whom a list of receivers may name, also in other processes. */
+  receivers: Receiver[];
   urls: string[];
   /** Address of the token endpoint. */
   tokens: string;

@@ -13,7 +13,10 @@ import type { SeededRandom } from '../../testkit/seeded-random.ts';
 import { tappedSocket } from '../../testkit/tapped-socket.ts';
 import type { ClientEvent } from '../history.ts';
 import { fetchTokenFrom } from '../token-endpoint.ts';
+import { type Draft, SHORT_TTL } from './drafts.ts';
 import type { Orders } from './orders.ts';
+import { read } from './reader.ts';
+import { ToldStates } from './told-states.ts';
 
 /** Shorter than the defaults, so that a fault of seconds shows the effects of one of minutes. */
 const TUNING: Partial<Tuning> = {
@@ -44,6 +47,8 @@ export interface TestClientOptions {
   orders: Orders;
   random: SeededRandom;
   record: (event: ClientEvent) => void;
+  /** Fires when nothing new may begin. */
+  settle: AbortSignal;
 }
 
 /** A user on a device with the reference client; records everything that happens. */
@@ -53,6 +58,7 @@ export class TestClient {
   #connections = 0;
   #sent = 0;
   #client: Client | undefined;
+  #told = new ToldStates();
 
   constructor(options: TestClientOptions) {
     this.#options = options;
@@ -62,10 +68,10 @@ export class TestClient {
     return this.#client?.status.state === 'online';
   }
 
-  /** Messages whose fate the server has not told yet. */
+  /** Messages whose fate the server has not told yet. The client does not ask again for what is of no use by now. */
   get waiting(): number {
-    const outbox = this.#client?.outbox() ?? [];
-    return outbox.filter(({ state }) => state === 'sending' || state === 'sent').length;
+    const lasting = this.#client?.outbox().filter(({ ttl = Infinity }) => ttl > SHORT_TTL.max) ?? [];
+    return lasting.filter(({ state }) => state === 'sending' || state === 'sent').length;
   }
 
   /** Connects, with what the last run or the last stay left in storage. */
@@ -79,19 +85,27 @@ export class TestClient {
       token: () => fetchTokenFrom(tokens, user),
     });
     this.#client = client;
+    this.#told = new ToldStates();
     this.#record(client);
     return client;
   }
 
   /** Sends one message. @returns when the server has accepted it, or the client has let go of it */
-  async send(to: string): Promise<void> {
+  async send({ to, ...options }: Draft): Promise<void> {
     if (!this.#client) throw new Error(`${this.#options.user} is not there`);
     const seq = this.#options.orders.run * PER_RUN + ++this.#sent;
     const id = `m${seq}`;
-    this.#note({ is: 'sent', id, to });
+    const receivers = typeof to === 'string' ? [to] : to;
+    const { ttl, read, thread = '' } = options;
+    this.#note({
+      ...{ is: 'sent', id, to: receivers },
+      ...(ttl !== undefined && { ttl }),
+      ...(read && { read }),
+    });
+    this.#told.sent(id);
     try {
       // A full disk, or a closed client, makes send() throw: the client never took the message.
-      await this.#client.send(to, { to, id }, { id, seq }).accepted();
+      await this.#client.send(to, { to: receivers, id, thread }, { id, seq, ...options }).accepted();
     } catch {
       return; // closed before that
     }
@@ -121,22 +135,29 @@ export class TestClient {
       if (status.state === 'closed' && status.reason === 'storage')
         setTimeout(() => client.reconnect(), REOPEN_MS).unref();
     });
-    client.onOutgoing(({ id, receivers }) => {
-      for (const { to, state, reason } of receivers)
-        if (state === 'stored' || state === 'delivered' || state === 'rejected')
-          this.#note({ is: 'told', id, to, state, ...(reason !== undefined && { reason }) });
+    client.onOutgoing((message) => {
+      for (const told of this.#told.newsOf(message)) this.#note({ is: 'told', ...told });
     });
-    client.onReceipt(({ id, to, state }) => this.#note({ is: 'told', id, to, state }));
+    client.onReceipt(({ id, to, state }) => this.#note({ is: 'told', id, to, state, late: true }));
   }
 
-  async #handed({ from, id, body, again }: IncomingMessage) {
-    const { user, random, orders } = this.#options;
+  async #handed(message: IncomingMessage) {
+    const { from, id, body, thread = '', again } = message;
+    const { user, random, orders, settle } = this.#options;
     if (random.chance(orders.failing)) throw new Error('the application fails: the server keeps the message');
-    const said = body as { to?: unknown; id?: unknown };
-    const intact = said.to === user && said.id === id;
+    const said = body as { to?: string[]; id?: unknown; thread?: unknown };
+    const intact = said.to?.includes(user) === true && said.id === id && said.thread === thread;
     this.#note({ is: 'handed', from, id, to: user, intact, again: again ?? false });
+    void read(message, random, this.#reading, settle);
     if (random.chance(BUSY.chance)) await delay(random.integer(0, BUSY.ms));
   }
+
+  readonly #reading = {
+    say: (item: { from: string; id: string; read: string }) => {
+      const socket = [...this.#sockets].findLast(({ readyState, OPEN }) => readyState === OPEN);
+      if (this.online) socket?.send(JSON.stringify({ type: 'read:R', items: [item] }));
+    },
+  };
 
   #recordedSocket() {
     const connections = new WeakMap<WebSocket, number>();
