@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { RECEIVERS } from '../tools/load/attack/lists.ts';
 import { BODY_BYTES } from '../tools/load/attack/slow-readers.ts';
 import { ATTACKS, DEFAULTS } from '../tools/load/options.ts';
 import { runLoad } from '../tools/load/run.ts';
@@ -85,6 +86,14 @@ test('a flood is refused, and a client that goes on is disconnected', () => {
     unauthorized: expect.any(Number) as number,
   });
   expect(counts['connections']).toBeGreaterThan(8);
+});
+
+test('lists travel in few AMQP messages, and what one user has under way is bounded', () => {
+  const { counts, published, memory } = resultOf('attack-lists');
+  expect(counts['lists']).toBeGreaterThan(0);
+  expect(published.entries).toBeGreaterThanOrEqual((counts['lists'] ?? 0) * RECEIVERS);
+  expect(published.messages).toBeLessThan(published.entries / 2);
+  expect(memory.held - memory.before).toBeLessThan(64 * MIB);
 });
 
 test('every client of a storm gets in', () => {

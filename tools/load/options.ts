@@ -11,7 +11,13 @@ export const BENCHMARKS = [
   'scale-out',
   'soak',
 ] as const;
-export const ATTACKS = ['attack-idle', 'attack-slow-readers', 'attack-flood', 'attack-storm'] as const;
+export const ATTACKS = [
+  'attack-idle',
+  'attack-slow-readers',
+  'attack-flood',
+  'attack-lists',
+  'attack-storm',
+] as const;
 export type ScenarioName = (typeof BENCHMARKS | typeof ATTACKS)[number];
 
 /** Number of processes of each service. */

@@ -75,6 +75,8 @@ async function attackWhile(honest: HonestUsers, context: Context, attack: Attack
     sendBufferBytes: now.value('sixfold_send_buffer_bytes'),
     /** Messages that the gateway held for clients then. */
     inflightMessages: now.value('sixfold_inflight_messages'),
+    /** What the gateway published for routing: AMQP messages, and the entries in them. */
+    published: publishedSince(earlier, now),
     /** What the attackers counted. */
     counts,
     /** Errors and closes by code. */
@@ -85,6 +87,14 @@ async function attackWhile(honest: HonestUsers, context: Context, attack: Attack
   };
 }
 
+function publishedSince(earlier: Metrics, now: Metrics): { messages: number; entries: number } {
+  const since = (part: string) => {
+    const value = (metrics: Metrics) => metrics.value(`sixfold_batch_entries_${part}`, { stage: 'route' });
+    return value(now) - value(earlier);
+  };
+  return { messages: since('count'), entries: since('sum') };
+}
+
 function errorsSince(earlier: Metrics, now: Metrics): Record<string, number> {
   const codes = now.labelsOf('sixfold_errors_total').map(({ code = '' }) => code);
   const count = (metrics: Metrics, code: string) => metrics.value('sixfold_errors_total', { code });
@@ -93,13 +103,15 @@ function errorsSince(earlier: Metrics, now: Metrics): Record<string, number> {
 }
 
 function tablesOf(result: AttackResult): Section['tables'] {
-  const { calm, attacked, memory, counts, errors, longestTurnMs, bytesPerConnection } = result;
+  const { calm, attacked, memory, counts, errors, published, longestTurnMs, bytesPerConnection } = result;
   const services = [
     { name: 'calm', ...calm },
     { name: 'attacked', ...attacked },
   ];
   const others = {
     'longest turn ms': longestTurnMs,
+    'AMQP messages to routing': published.messages,
+    'entries in them': published.entries,
     ...(bytesPerConnection !== undefined && { 'KiB for each connection': bytesPerConnection / 1024 }),
   };
   const codes = Object.entries(errors).map(([code, n]) => [`error ${code}`, n] as const);
