@@ -55,6 +55,10 @@ export class Actor {
   readonly user: string;
   readonly side: Side;
   readonly gateway: string;
+  /** A synced device, where it is one. */
+  readonly device: string | undefined;
+  /** Its packets are not shown. */
+  hidden: boolean;
   /** What the application was handed, over all its sessions. */
   readonly handed: IncomingMessage[] = [];
   /** Loses the next packet that comes in with this type. */
@@ -68,7 +72,7 @@ export class Actor {
 
   /** @param since milliseconds since the scene began */
   constructor(
-    who: { name: string; user: string; side: Side; gateway: string },
+    who: { name: string; user: string; side: Side; gateway: string; device?: string; hidden?: boolean },
     stage: Stage,
     since: () => number,
   ) {
@@ -76,6 +80,8 @@ export class Actor {
     this.user = who.user;
     this.side = who.side;
     this.gateway = who.gateway;
+    this.device = who.device;
+    this.hidden = who.hidden ?? false;
     this.#secret = stage.secret;
     this.#since = since;
   }
@@ -91,6 +97,7 @@ export class Actor {
     const client = connect({
       ...{ url: this.gateway, WebSocket, storage: this.#storage, tuning: { retransmit: RETRANSMIT } },
       token: () => signToken(this.#secret, this.user),
+      ...(this.device !== undefined && { device: this.device, sync: true }),
     });
     this.#client = client;
     client.onMessage((message) => this.handed.push(message));
@@ -103,6 +110,19 @@ export class Actor {
   async leave(): Promise<void> {
     await this.#client?.close();
     this.#client = undefined;
+  }
+
+  /** Waits until the application has been handed a message with this id. */
+  async has(id: string): Promise<IncomingMessage> {
+    const find = () => this.handed.find((message) => message.id === id);
+    const what = `${this.name} is handed ${id}`;
+    await must(
+      what,
+      until(() => find() !== undefined, { what, timeoutMs: 2 * PATIENCE_MS }),
+    );
+    const found = find();
+    if (!found) throw new TourError(`${this.name} lost ${id}.`);
+    return found;
   }
 
   /** Forgets what it has seen: a new scene begins. */
@@ -121,7 +141,7 @@ export class Actor {
   #passes(direction: Direction, packet: Packet): boolean {
     const lost = direction === 'in' && packet.type === this.lose;
     if (lost) this.lose = undefined;
-    showPacket(this.side, direction, packet, this.#since(), lost);
+    if (!this.hidden) showPacket(this.side, direction, packet, this.#since(), lost);
     this.#seen.push({ direction, type: packet.type });
     return !lost;
   }

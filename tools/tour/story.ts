@@ -1,5 +1,6 @@
 import { Actor, must } from './actor.ts';
-import { showFact, showScene, showStep, showText } from './screen.ts';
+import { groupMessage, secondDevice } from './more-scenes.ts';
+import { showFact, showScene, showStep, showText, type Side } from './screen.ts';
 import { type Stage, TourError } from './stage.ts';
 
 /** Characters that make the users of one run different from those of any other. */
@@ -12,20 +13,18 @@ const suffix = () =>
 
 /** The story: who is in it, and what happens to them. */
 export class Story {
+  readonly #stage: Stage;
+  readonly #run = suffix();
   readonly #alice: Actor;
   readonly #bob: Actor;
+  /** Those who join later. */
+  readonly #others: Actor[] = [];
   #began = 0;
 
   constructor(stage: Stage) {
-    const run = suffix();
-    const [one, two] = stage.gateways;
-    const since = () => performance.now() - this.#began;
-    this.#alice = new Actor(
-      { name: 'alice', user: `alice-${run}`, side: 'left', gateway: one },
-      stage,
-      since,
-    );
-    this.#bob = new Actor({ name: 'bob', user: `bob-${run}`, side: 'right', gateway: two }, stage, since);
+    this.#stage = stage;
+    this.#alice = this.#actor('alice', 'left');
+    this.#bob = this.#actor('bob', 'right');
   }
 
   async tell(): Promise<void> {
@@ -34,14 +33,47 @@ export class Story {
       await this.#sixPackets();
       await this.#away();
       await this.#lostReceipt();
+      await groupMessage(this.#alice, this.#bob, this.#joins('carol', 'right', { hidden: true }), this);
+      await this.#alice.leave();
+      this.#bob.hidden = true;
+      const phone = this.#joins('alice', 'left', { device: 'phone' });
+      await secondDevice(phone, this.#joins('alice', 'right', { device: 'laptop' }), this.#bob, this);
     } finally {
-      await Promise.all([this.#alice.leave(), this.#bob.leave()]);
+      await Promise.all([this.#alice, this.#bob, ...this.#others].map((actor) => actor.leave()));
     }
     showText('\nNothing was lost, nothing was shown twice, and alice knows what became of every message.');
   }
 
+  /** A user of this run, and of no other. */
+  user(name: string): string {
+    return `${name}-${this.#run}`;
+  }
+
+  /** @param names who stands on each side; default: alice and bob */
+  begin(title: string, text: string, names: Record<Side, string> = this.#sides()): void {
+    for (const actor of [this.#alice, this.#bob, ...this.#others]) actor.forget();
+    showScene(title, text, names);
+    this.#began = performance.now();
+  }
+
+  #sides(): Record<Side, string> {
+    return { left: this.#alice.user, right: this.#bob.user };
+  }
+
+  #actor(name: string, side: Side, more: { device?: string; hidden?: boolean } = {}): Actor {
+    const gateway = this.#stage.gateways[side === 'left' ? 0 : 1];
+    const since = () => performance.now() - this.#began;
+    return new Actor({ name, user: this.user(name), side, gateway, ...more }, this.#stage, since);
+  }
+
+  #joins(name: string, side: Side, more: { device?: string; hidden?: boolean }): Actor {
+    const actor = this.#actor(name, side, more);
+    this.#others.push(actor);
+    return actor;
+  }
+
   async #login(): Promise<void> {
-    this.#scene(
+    this.begin(
       '1  Two users log in, at different gateways',
       `alice at ${this.#alice.gateway}, bob at ${this.#bob.gateway}.\n` +
         'After login:A a client asks for its mailbox (offline:R); both are still empty (offline:N).',
@@ -54,7 +86,7 @@ export class Story {
   }
 
   async #sixPackets(): Promise<void> {
-    this.#scene(
+    this.begin(
       '2  The six packets of one message',
       'R asks, A accepts, N notifies: msg:R, msg:A, msg:N, ack:R, ack:A, ack:N.\n' +
         'msg:A: the servers have stored it. ack:N: bob has it, and alice knows.',
@@ -70,7 +102,7 @@ export class Story {
   }
 
   async #away(): Promise<void> {
-    this.#scene(
+    this.begin(
       '3  Bob is away, and comes back',
       'The message waits in his mailbox, and alice is told so: stored. When he is back he pulls it,\n' +
         'and a hint (an empty offline:N with more) tells alice to pull the receipt: delivered.',
@@ -93,7 +125,7 @@ export class Story {
   }
 
   async #lostReceipt(): Promise<void> {
-    this.#scene(
+    this.begin(
       '4  A packet gets lost: alice never sees the first ack:N',
       'Nobody answers within her retransmission timeout (1.5 s here), so her client sends the message\n' +
         'again, with the same id. Bob confirms it again, but his application does not see it twice.',
@@ -111,13 +143,6 @@ export class Story {
     await this.#bob.sees('in', 'ack:A', 2);
     this.#bobHas('once', 1);
     showFact(`alice's message is ${message.state}; bob's client got it twice, his application once`);
-  }
-
-  #scene(title: string, text: string): void {
-    this.#alice.forget();
-    this.#bob.forget();
-    showScene(title, text, { left: this.#alice.user, right: this.#bob.user });
-    this.#began = performance.now();
   }
 
   #bobHas(id: string, times: number): void {
