@@ -1,8 +1,7 @@
 /* eslint-disable max-lines-per-function -- a suite of tests, to be read one by one */
 import { expect, test } from 'vitest';
 import type { Change, StoredOutgoing, StoredReceipt } from '../storage.ts';
-import type { StorageUnderTest } from './contract.ts';
-import { EMPTY, incoming, names, outgoing, put, seen } from './contract-records.ts';
+import { EMPTY, incoming, names, outgoing, put, seen, type StorageUnderTest } from './contract-records.ts';
 
 /** The part of the contract for lists, read receipts and signing out. */
 export function describeAdditions(open: () => Promise<StorageUnderTest>): void {

@@ -1,4 +1,11 @@
-import type { Change, StoredIncoming, StoredOutgoing } from '../storage.ts';
+import type { Change, Storage, StoredIncoming, StoredOutgoing } from '../storage.ts';
+
+/** What the contract needs of an adapter's test. */
+export interface StorageUnderTest {
+  readonly storage: Storage;
+  /** Closes the storage and opens what it kept, as the next run of the program would. */
+  readonly reopen: () => Promise<Storage>;
+}
 
 /* What tests of storages write. */
 

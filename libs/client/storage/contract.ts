@@ -1,15 +1,7 @@
 /* eslint-disable max-lines-per-function -- a suite of tests, to be read one by one */
 import { describe, expect, test } from 'vitest';
-import type { Storage } from '../storage.ts';
 import { describeAdditions } from './contract-additions.ts';
-import { EMPTY, incoming, names, outgoing, put, seen } from './contract-records.ts';
-
-/** What the contract needs of an adapter's test. */
-export interface StorageUnderTest {
-  readonly storage: Storage;
-  /** Closes the storage and opens what it kept, as the next run of the program would. */
-  readonly reopen: () => Promise<Storage>;
-}
+import { EMPTY, incoming, names, outgoing, put, seen, type StorageUnderTest } from './contract-records.ts';
 
 /** What every {@link Storage} must do. Run it against a fresh, loaded storage. */
 export function describeStorage(name: string, open: () => Promise<StorageUnderTest>): void {
