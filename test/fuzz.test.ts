@@ -51,7 +51,7 @@ test.concurrent.for<[string, PlantedBug & { only: Partial<FuzzOptions>; found: R
       find: "if (!Array.isArray(json)) return unreadable('not an array', text);",
       replace: "if (!('length' in (json as object))) return unreadable('planted', text);",
       only: { connections: 0, forged: 100 },
-      found: /-1 ended|in operator/,
+      found: /-1 ended|'in' operator/,
     },
   ],
 ])('it finds %s', async ([, { only, found, ...bug }]) => {

@@ -133,6 +133,30 @@ describe('a read receipt', () => {
     ]);
   });
 
+  test('is the last state of a message that is not confirmed, and expires in the mailbox', async () => {
+    const [name, peer] = [someone('alice'), someone('bob')];
+    await using alice = await connectAs(stack, stack.gateways[0], name);
+    alice.send({ type: 'msg:R', id: 'm', to: peer, body: 'm', read: true, ttl: 3_600 });
+    alice.send({ type: 'msg:R', id: 'other', to: peer, body: 'other', read: true, ttl: 3_600 });
+    for (const id of ['m', 'other']) await alice.next('ack:N', { id, state: 'stored' });
+    await using bob = await connectAs(stack, stack.gateways[1], peer);
+    bob.send({ type: 'offline:R' });
+    const { messages } = await bob.next('offline:N', ({ messages }) => messages.length === 2);
+    const { read = '' } = messages.find(({ id }) => id === 'm') ?? {};
+    await seen(bob, { from: name, id: 'm', read });
+    await receiptInMailbox(alice, { id: 'm', state: 'read' });
+    await emptyMailbox(alice);
+    const confirmed = async () => (await rows(name)).length === 0; // no row keeps `rejected` from being told
+    await until(confirmed, { what: 'the receipt to be confirmed' });
+    await stack.sql(
+      `UPDATE offline_messages SET stored_at = now() - interval '1 hour', expires = 1 WHERE recipient = $1`,
+      [peer],
+    );
+    await receiptInMailbox(alice, { id: 'other', state: 'rejected' });
+    expect(await rows(name)).toEqual([{ id: 'other', peer, state: 'rejected' }]);
+    expect(await stack.sql('SELECT id FROM offline_messages WHERE recipient = $1', [peer])).toEqual([]);
+  });
+
   test('is answered each time that it is sent again, and comes once', async () => {
     const [name, peer] = [someone('alice'), someone('bob')];
     await using alice = await connectAs(stack, stack.gateways[0], name);

@@ -11,9 +11,10 @@ const expireMessages = (condition: string, order: string) => `
       ORDER BY ${order} LIMIT $2 FOR UPDATE SKIP LOCKED
     ), gone AS (
       DELETE FROM offline_messages m USING old WHERE m.recipient = old.recipient AND m.key = old.key
-      RETURNING m.sender, m.id, m.recipient
+      RETURNING m.sender, m.id, m.recipient, m.seen
     ), news AS (
       SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at FROM gone
+      WHERE seen IS NOT true
     ), ${tell('news')}
     SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`;
 

@@ -6,6 +6,7 @@ import { relayReceipts, type RelayContext, storeAndHintReceipts } from '#libs/re
 import { confirmCopies } from '#libs/store/confirm.ts';
 import { confirmLiveCopies } from '#libs/store/device-confirm.ts';
 import { findSessions } from '#libs/store/presence.ts';
+import { markSeen } from '#libs/store/seen.ts';
 
 type AckItem = BatchItem<Confirmation>;
 type ReadItem = BatchItem<ReadConfirmation>;
@@ -27,6 +28,10 @@ export async function relayAckEntries(
 
 /** `read` follows another receipt: it always comes through the sender's mailbox (PROTOCOL: read). */
 async function storeReads(relay: RelayContext, items: readonly ReadItem[]): Promise<void> {
+  await markSeen(
+    relay.db,
+    items.map(({ entry }) => entry),
+  );
   const receipts = items.map(({ entry: { from, id, to, at }, delivery }) => ({
     receipt: { user: from, id, to, state: 'read' as const, at },
     delivery,
