@@ -15,7 +15,7 @@ END
 $$;
 
 GRANT USAGE ON SCHEMA sixfold TO sixfold_operator;
-GRANT SELECT ON sixfold.sessions, sixfold.gateways TO sixfold_operator;
+GRANT SELECT ON sixfold.sessions, sixfold.gateways, sixfold.user_revocations TO sixfold_operator;
 GRANT SELECT (recipient, sender, stored_at) ON sixfold.offline_messages TO sixfold_operator;
 GRANT SELECT (recipient, stored_at) ON sixfold.offline_receipts TO sixfold_operator;
 GRANT SELECT ON sixfold.devices TO sixfold_operator;

@@ -94,12 +94,16 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     gateway: Gateway,
     /** Time of the login, milliseconds since the Unix epoch. The latest login on a device wins. */
     since: Since,
+    /** When its token was issued, seconds since the Unix epoch. */
+    iat: z.number().optional(),
     /** Not a login, but a session announced again: its client will not pull its mailbox unasked. */
     again: z.boolean(),
     /** Makes the device a synced one. */
     sync: z.literal(true).optional(),
   }),
   z.object({ kind: z.literal('session-down'), user: UserId, session: Session }),
+  /** An operator ended the user's sessions, at that moment. */
+  z.object({ kind: z.literal('revoke'), user: UserId, at: At }),
   z.object({
     kind: z.literal('pull'),
     user: UserId,
@@ -191,6 +195,8 @@ export type ReturnReason = z.infer<typeof ReturnReason>;
 /** Only a metric label: an unknown value must not make the entry invalid. */
 const returned = { returned: ReturnReason.catch('other').optional() };
 
+const revocation = { at: At.optional(), again: z.boolean().optional() };
+
 /** routing, ack, an operator -> gateway; and what could not be handed over live, in `sixfold.returned`. */
 export const GatewayEntry = z.discriminatedUnion('kind', [
   z.object({
@@ -235,6 +241,11 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
    * `full`: the user has the maximum number of sessions.
    */
   z.object({ kind: z.literal('late'), session: Session, since: Since, full: z.literal(true).optional() }),
+  /**
+   * Without `at`: answer to session-up, the token is revoked. With it: an operator ended the sessions of the user at that
+   * moment. `again`: this was done before, and the session may be a later one.
+   */
+  z.object({ kind: z.literal('revoked'), session: Session, ...revocation }),
   /** Another device of the user confirmed the message. */
   z.object({
     kind: z.literal('settled'),

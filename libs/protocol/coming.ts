@@ -24,4 +24,4 @@ export type ServedType = keyof typeof SERVED_PACKETS;
 export const NOT_SENT: ReadonlySet<string> = new Set();
 
 /** Codes that no gateway gives yet. */
-export const NOT_GIVEN: ReadonlySet<string> = new Set(['revoked']);
+export const NOT_GIVEN: ReadonlySet<string> = new Set();

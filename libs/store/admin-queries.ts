@@ -56,6 +56,16 @@ export function listSessions(db: Database, user: string, leaseMs: number): Promi
   return db.query<KnownSession>(SESSIONS, [user, leaseMs]);
 }
 
+const REVOKED = {
+  name: 'inspect-revocation',
+  text: 'SELECT 1 AS one FROM user_revocations WHERE user_id = $1 AND at >= $2',
+};
+
+/** Whether the tokens of a user that were issued before that moment are refused. @param at milliseconds since the epoch */
+export async function isRevoked(db: Database, user: string, at: number): Promise<boolean> {
+  return (await db.query(REVOKED, [user, at])).length > 0;
+}
+
 const ALIVE = {
   name: 'inspect-gateways',
   text: `

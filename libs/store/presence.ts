@@ -20,9 +20,16 @@ export interface SessionLocation extends Pick<Session, 'session' | 'gateway'> {
 const REGISTER = {
   name: 'sessions-register',
   text: `
-    WITH input AS (
-      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
-        AS i (user_id, device, session, gateway, since)
+    WITH given AS (
+      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $7::float8[], $8::boolean[])
+        AS g (user_id, device, session, gateway, since, iat, again)
+    ), revoked AS (
+      -- Issued before the second of the revocation; announced again, but begun before it.
+      SELECT g.session FROM given g JOIN user_revocations r USING (user_id)
+      WHERE g.iat IS NULL OR g.iat < r.at / 1000 OR (g.again AND g.since <= r.at)
+    ), input AS (
+      SELECT user_id, device, session, gateway, since FROM given
+      WHERE session NOT IN (SELECT session FROM revoked)
     ), counted AS (
       SELECT user_id, count(*) AS sessions FROM sessions WHERE user_id = ANY ($1::text[]) GROUP BY user_id
     ), held AS (
@@ -43,22 +50,29 @@ const REGISTER = {
       WHERE sessions.session = excluded.session OR sessions.since < excluded.since
       RETURNING user_id, device, session
     )
-    SELECT h.session, h.gateway, NULL AS since, false AS full FROM held h JOIN written w USING (user_id, device)
+    SELECT h.session, h.gateway, NULL::bigint AS since, false AS full, false AS revoked
+    FROM held h JOIN written w USING (user_id, device)
     WHERE h.session <> w.session
     UNION ALL
-    SELECT i.session, i.gateway, coalesce(h.since, i.since), coalesce(f.nth > $6, false)
+    SELECT session, NULL, NULL::bigint, false, true FROM revoked
+    UNION ALL
+    SELECT i.session, i.gateway, coalesce(h.since, i.since), coalesce(f.nth > $6, false), false
     FROM input i LEFT JOIN held h USING (user_id, device) LEFT JOIN fresh f USING (user_id, device)
     WHERE i.session NOT IN (SELECT session FROM written)
     UNION ALL
-    SELECT i.session, NULL, NULL, NULL FROM input i JOIN devices USING (user_id, device)`,
+    SELECT i.session, NULL, NULL, NULL, false FROM input i JOIN devices USING (user_id, device)`,
 };
 
-/** A session that was replaced, one that was refused, or (without a gateway) one on a synced device. */
+/**
+ * A session that was replaced, one that was refused, one whose token is revoked, or (without a
+ * gateway) one on a synced device.
+ */
 interface RegisterRow {
   session: string;
   gateway: string | null;
   since: string | null;
   full: boolean;
+  revoked: boolean;
 }
 
 /** Result of a registration: replaced sessions, and refused ones. */
@@ -68,6 +82,16 @@ export interface Registered {
   late: (Pick<Session, 'session' | 'since'> & { full: boolean })[];
   /** Sessions on synced devices, whatever became of them. */
   synced: Set<string>;
+  /** Sessions whose token is revoked. */
+  revoked: Set<string>;
+}
+
+/** A session to register. */
+export interface Announced extends Session {
+  /** When its token was issued, seconds since the Unix epoch; a token need not say it. */
+  iat?: number | undefined;
+  /** Not a login: it has begun at `since`. */
+  again: boolean;
 }
 
 /**
@@ -78,10 +102,10 @@ export interface Registered {
  */
 export async function registerSessions(
   db: Database,
-  sessions: readonly Session[],
+  sessions: readonly Announced[],
   most: number,
 ): Promise<Registered> {
-  const outcome: Registered = { replaced: [], late: [], synced: new Set() };
+  const outcome: Registered = { replaced: [], late: [], synced: new Set(), revoked: new Set() };
   if (sessions.length === 0) return outcome;
   const rows = await db.query<RegisterRow>(REGISTER, [
     sessions.map((s) => s.user),
@@ -90,9 +114,12 @@ export async function registerSessions(
     sessions.map((s) => s.gateway),
     sessions.map((s) => s.since),
     most,
+    sessions.map((s) => s.iat ?? null),
+    sessions.map((s) => s.again),
   ]);
-  for (const { session, gateway, since, full } of rows)
-    if (gateway === null) outcome.synced.add(session);
+  for (const { session, gateway, since, full, revoked } of rows)
+    if (revoked) outcome.revoked.add(session);
+    else if (gateway === null) outcome.synced.add(session);
     else if (since === null) outcome.replaced.push({ session, gateway });
     else outcome.late.push({ session, since: Number(since), full });
   return outcome;

@@ -11,6 +11,7 @@ import { discard, look, type Outcome, requeue } from './dead/commands.ts';
 import { removeDevice } from './devices.ts';
 import { AdminError } from './errors.ts';
 import { devicesText, lookText, mailboxText, outcomeText, sessionsText, slowText } from './output.ts';
+import { revoke, waitUntilRevoked } from './revoke.ts';
 import { disconnect } from './sessions.ts';
 import { askForSlow } from './slow.ts';
 
@@ -50,6 +51,7 @@ export async function admin(args: readonly string[], { env, out, err }: Surround
     });
   addUserCommands(program, context);
   addDevices(program, context);
+  addRevoke(program, context);
   addSlow(program, context);
   addDead(program.command('dead').description('what no service could read: sixfold.dead'), context);
   try {
@@ -108,6 +110,19 @@ function addDevices(program: Command, { config, say }: Context): void {
         withBroker(config(), (broker) => removeDevice(db, broker, which)),
       );
       say({ user, removed }, `removed\n${devicesText([removed])}`);
+    });
+}
+
+function addRevoke(program: Command, { config, say }: Context): void {
+  program
+    .command('revoke')
+    .description('end the sessions of a user, and refuse the tokens issued before now')
+    .argument('<user>', 'user id', name(UserId))
+    .action(async (user: string) => {
+      const { ROUTE_PARTITIONS, GATEWAY_LEASE_MS: leaseMs } = config();
+      const at = await withBroker(config(), (broker) => revoke(broker, user, ROUTE_PARTITIONS));
+      await withDatabase(config(), (db) => waitUntilRevoked(db, { user, at, leaseMs }));
+      say({ user, at }, `revoked: tokens of ${user} from before ${new Date(at).toISOString()} are refused`);
     });
 }
 

@@ -6,8 +6,8 @@ import type { CommandBroker } from './broker.ts';
 import { AdminError } from './errors.ts';
 
 /** How long gateways and routing may take to end sessions, and how often to look, milliseconds. */
-const GONE_TIMEOUT_MS = 5_000;
-const LOOK_EVERY_MS = 50;
+export const GONE_TIMEOUT_MS = 5_000;
+export const LOOK_EVERY_MS = 50;
 
 export interface Disconnected {
   /** Sessions that are gone. */

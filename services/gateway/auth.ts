@@ -12,6 +12,8 @@ export interface Identity {
   user: string;
   /** Milliseconds since the epoch */
   expiresAt: number;
+  /** When the token was issued, seconds since the epoch; a token need not say it. */
+  issuedAt: number | undefined;
   /** Whom the user may write to; undefined: everybody. */
   canSend: CanSend | undefined;
 }
@@ -130,7 +132,7 @@ function identityOf(payload: JWTPayload): Identity {
   const canSend = readCanSend(payload['can_send']);
   if (canSend === 'unreadable')
     throw new AuthError('unauthorized', "the token's can_send is not a list of user ids and patterns");
-  return { user: user.data, expiresAt, canSend };
+  return { user: user.data, expiresAt, issuedAt: payload.iat, canSend };
 }
 
 /**

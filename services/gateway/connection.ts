@@ -10,7 +10,7 @@ import {
 import type { Re } from '#libs/protocol/decode.ts';
 import { encode } from '#libs/protocol/encode.ts';
 import { MAX_BAD_PACKETS } from '#libs/protocol/limits.ts';
-import type { ServerType } from '#libs/protocol/server-packets.ts';
+import type { Bye, ServerType } from '#libs/protocol/server-packets.ts';
 import { ControlFrames } from './control-frames.ts';
 import type { Flushable, Flusher } from './flusher.ts';
 import { FrameBuffer } from './frame-buffer.ts';
@@ -159,7 +159,7 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
   }
 
   /** Tells the client why it must disconnect; leave() follows. */
-  bye(reason: 'draining' | 'replaced', reconnectAfterMs?: number): void {
+  bye(reason: Bye['reason'], reconnectAfterMs?: number): void {
     errorsTotal.inc({ code: reason });
     this.send(
       'bye',
@@ -167,7 +167,7 @@ export class Connection<S extends AttachedSession = AttachedSession> implements 
     );
   }
 
-  leave(reason: 'draining' | 'replaced'): void {
+  leave(reason: Bye['reason']): void {
     this.#close(CODES[reason].close, reason);
   }
 

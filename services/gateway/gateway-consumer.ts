@@ -147,6 +147,12 @@ export class GatewayConsumer implements IncarnationOwner {
     session.connection.close('overloaded');
   }
 
+  /** The token of a login is revoked, or an operator ended the session (PROTOCOL: revoked). */
+  #revoked(session: Session, { at, again }: Extract<GatewayEntry, { kind: 'revoked' }>): void {
+    if (at === undefined && session.onRegistered) session.onRegistered('revoked');
+    else if (at === undefined || !again || beganBefore(session, at)) this.#gateway.revoke(session);
+  }
+
   #forSession(
     session: Session,
     entry: Exclude<GatewayEntry, { kind: 'message' | 'lease-granted' | 'report' | 'tombstone' }>,
@@ -172,6 +178,9 @@ export class GatewayConsumer implements IncarnationOwner {
         this.#gateway.closeSession(session, 'disconnected');
         session.connection.leave('replaced');
         return;
+      case 'revoked':
+        this.#revoked(session, entry);
+        return;
       case 'disconnect':
         this.#gateway.disconnect(session);
         return;
@@ -194,6 +203,10 @@ export class GatewayConsumer implements IncarnationOwner {
     }
   }
 }
+
+/** Whether the session, or its token, is older than the revocation. */
+const beganBefore = ({ since, issuedAt }: Pick<Session, 'since' | 'issuedAt'>, at: number) =>
+  since <= at || issuedAt === undefined || issuedAt < Math.floor(at / 1_000);
 
 /** At most one hint until the client asks (PROTOCOL: offline:N). */
 function hint(session: Session): void {

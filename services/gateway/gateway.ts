@@ -108,8 +108,12 @@ export class Gateway implements ConnectionOwner<Session> {
     this.log.debug({ session: session.id, user: session.user, reason }, 'session closed');
   }
 
-  /** Announces the session to presence: once for a login (whose client learns of a failure), or `again` until it succeeds. */
-  announce(session: Session, again: boolean): void {
+  /**
+   * Announces the session to presence: once for a login (whose client learns of a failure), or `again` until it succeeds.
+   *
+   * @param iat when the token was issued that is in question
+   */
+  announce(session: Session, again: boolean, iat = session.issuedAt): void {
     if (again && this.draining) return;
     const { user, device, id, since } = session;
     const sync = session.sync && !again;
@@ -117,7 +121,7 @@ export class Gateway implements ConnectionOwner<Session> {
     session.announcedAt = performance.now();
     this.publishers.route(
       user,
-      { kind: 'session-up', user, device, session: id, gateway, since, again, ...(sync && { sync }) },
+      { kind: 'session-up', user, device, session: id, gateway, since, iat, again, ...(sync && { sync }) },
       {
         settled: (error) => {
           if (!error) return;
@@ -153,6 +157,15 @@ export class Gateway implements ConnectionOwner<Session> {
     connection.send('logout:A', LOGOUT_A);
     this.closeSession(session, 'disconnected');
     connection.finish();
+  }
+
+  /** An operator ended the user's sessions: the client must not come back with this token (PROTOCOL: revoked). */
+  revoke(session: Session): void {
+    const { connection, id, user } = session;
+    this.log.info({ session: id, user }, 'revoked by an operator');
+    connection.bye('revoked');
+    this.closeSession(session, 'disconnected');
+    connection.leave('revoked');
   }
 
   /** Reports slow sessions to an operator. The report is dropped when the operator no longer waits for it. */

@@ -19,10 +19,10 @@ import { ReceiveWindow, type WindowOwner } from './receive-window.ts';
 import type { SessionBackend } from './session-backend.ts';
 
 /**
- * What came of announcing a session: in presence; somebody logged in later; the user has too many sessions; not known, or
- * its connection is gone.
+ * What came of announcing a session: in presence; somebody logged in later; the user has too many sessions; its token
+ * is revoked; not known, or its connection is gone.
  */
-export type Registration = 'registered' | 'late' | 'full' | 'too_many_devices' | 'failed';
+export type Registration = 'registered' | 'late' | 'full' | 'too_many_devices' | 'revoked' | 'failed';
 
 /** Length of the message bodies that may wait in one session, UTF-16 units: one user's share of what a gateway holds. */
 const QUEUE_BYTES = 8 * 1024 * 1024;
@@ -45,9 +45,10 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
   #registered = false;
   /** The connection is closed or closing. */
   closed = false;
-  /** Both as the latest token says. */
+  /** As the latest token says. */
   expiresAt: number;
   canSend: CanSend | undefined;
+  issuedAt: number | undefined;
   /** Waits for presence to know the session. */
   onRegistered: ((outcome: Registration) => void) | undefined;
   /** Messages that wait for a decision about a list. */
@@ -83,6 +84,7 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
     this.since = since;
     this.expiresAt = identity.expiresAt;
     this.canSend = identity.canSend;
+    this.issuedAt = identity.issuedAt;
     this.device = device;
     this.expectedAcks = new ExpectedAnswers(config.RECEIVE_WINDOW);
     this.connection = connection;
@@ -105,9 +107,10 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
   }
 
   /** A fresh token of the same user's came. */
-  renew({ expiresAt, canSend }: Identity): void {
+  renew({ expiresAt, canSend, issuedAt }: Identity): void {
     this.expiresAt = expiresAt;
     this.canSend = canSend;
+    this.issuedAt = issuedAt;
   }
 
   /** The server's clock, strictly increasing within the session (PROTOCOL: `at`). */

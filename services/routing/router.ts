@@ -5,7 +5,7 @@ import { removeGateways, renewLease } from '#libs/store/gateways.ts';
 import { findMissing } from '#libs/store/presence.ts';
 import { routeMessages, type RoutingContext } from './route-messages.ts';
 import { type ItemOf, select } from './select.ts';
-import { changeSessions } from './sessions.ts';
+import { changeInOrder } from './revocations.ts';
 
 /** An unresponsive queue must not block the partitions, milliseconds. */
 const SUBSCRIBE_TIMEOUT_MS = 2_000;
@@ -33,15 +33,15 @@ export class Router {
     this.#subscribe = subscribe;
   }
 
-  readonly handle = async (items: readonly BatchItem<RouteEntry>[]): Promise<void> => {
+  readonly handle = async (items: readonly BatchItem<RouteEntry>[], again = false): Promise<void> => {
     const { db, presence } = this.#context;
     const { generation } = presence; // the connection may be lost and restored while this batch waits
     for (const item of select(items, 'lease')) await this.#renewLease(item);
     const left = [...new Set(select(items, 'leave').map(({ entry }) => entry.gateway))];
     if (left.length > 0) await removeGateways(db, left);
-    const changes = select(items, 'session-up', 'session-down');
+    const changes = select(items, 'session-up', 'session-down', 'revoke');
     for (const { entry } of [...changes, ...select(items, 'logout')]) presence.forget(entry.user);
-    await changeSessions({ ...this.#context, ...this.#limits }, changes);
+    await changeInOrder({ ...this.#context, ...this.#limits }, changes, again);
     await routeMessages(this.#context, select(items, 'message', 'sent'), generation);
     this.#context.mailboxWorker.add(select(items, 'confirm', 'pull', 'logout'));
   };

@@ -83,16 +83,23 @@ export async function changeSessions(
     maxSessions,
   );
   const lost = new Map(outcome.late.map((one) => [one.session, one]));
+  const isRefused = (session: string) => lost.has(session) || outcome.revoked.has(session);
   // What was refused had no effect: nor did it make the device a synced one.
   await removeDevices(
     db,
-    ups.map(({ entry }) => entry).filter((up) => lost.has(up.session) && devices.fresh.has(deviceKey(up))),
+    ups.map(({ entry }) => entry).filter((up) => isRefused(up.session) && devices.fresh.has(deviceKey(up))),
   );
   const [first] = ups;
   for (const { gateway, session } of outcome.replaced)
     gatewaySender.send(gateway, { kind: 'replaced', session }, first?.delivery);
-  for (const { entry, delivery } of replaced)
-    gatewaySender.send(entry.gateway, { kind: 'replaced', session: entry.session }, delivery);
+  for (const item of replaced) {
+    const { entry, delivery } = item;
+    const winner = ups.find((up) => up.entry.user === entry.user && up.entry.device === entry.device);
+    if (!winner || !outcome.revoked.has(winner.entry.session))
+      gatewaySender.send(entry.gateway, { kind: 'replaced', session: entry.session }, delivery);
+    // Nobody took its place: a login is tried again, a session that presence lacks is announced again.
+    else if (!entry.again) tellLate(gatewaySender, { ...item, than: winner.entry.since });
+  }
   for (const item of late) tellLate(gatewaySender, item);
   for (const { entry, delivery } of changes.ups)
     if (devices.refused.has(deviceKey(entry)))
@@ -103,7 +110,8 @@ export async function changeSessions(
     const { session, gateway } = entry;
     const late = lost.get(session);
     const sync = outcome.synced.has(session);
-    if (late) tellLate(gatewaySender, { entry, delivery, than: late.since, full: late.full });
+    if (outcome.revoked.has(session)) gatewaySender.send(gateway, { kind: 'revoked', session }, delivery);
+    else if (late) tellLate(gatewaySender, { entry, delivery, than: late.since, full: late.full });
     else
       gatewaySender.send(
         gateway,

@@ -10,6 +10,9 @@ import { countRefusal } from '../metrics.ts';
 import type { ClientConnection, Registration, Session } from '../session.ts';
 
 const RE = { type: 'login:R' };
+const REVOKED = 'the token is revoked';
+/** Earlier than every revocation. */
+const WITHOUT_IAT = -1;
 
 /**
  * A login that is found late within this time is tried again with a later time, milliseconds: gateways' clocks differ,
@@ -29,7 +32,7 @@ export interface LoginContext {
   readonly log: Pick<Logger, 'warn'>;
   nextSince(): number;
   openSession(identity: Identity, device: string, connection: ClientConnection, since: number): Session;
-  announce(session: Session, again: boolean): void;
+  announce(session: Session, again: boolean, iat?: number): void;
   closeSession(session: Session, reason: ReturnReason): void;
 }
 
@@ -69,9 +72,7 @@ async function login(
     return;
   }
   if (session) {
-    session.renew(identity);
-    if (sync && !session.synced) await makeSynced(gateway, session);
-    else answer(gateway, session);
+    await renew(gateway, session, identity, sync);
     return;
   }
   connection.login.pendingSince = Date.now(); // what the token took is not the registration's time
@@ -86,8 +87,50 @@ async function login(
     refuseDevice(connection);
     return;
   }
+  if (outcome === 'revoked') {
+    connection.reject('unauthorized', REVOKED, RE);
+    return;
+  }
   connection.error('unavailable', 'the login could not be registered; send it again', RE);
   connection.login.deadline = Date.now() + gateway.config.LOGIN_TIMEOUT_MS;
+}
+
+/**
+ * A fresh token of the same user and device. What revokes it ends the session as well; but a token that was issued before
+ * the session's own may have been revoked before the session began: presence knows.
+ */
+async function renew(
+  gateway: LoginContext,
+  session: Session,
+  identity: Identity,
+  sync: boolean,
+): Promise<void> {
+  const isOlder = session.issuedAt !== undefined && (identity.issuedAt ?? -Infinity) < session.issuedAt;
+  const outcome = isOlder ? await check(gateway, session, identity) : 'registered';
+  if (session.closed) return;
+  if (outcome === 'registered') {
+    session.renew(identity);
+    if (sync && !session.synced) await makeSynced(gateway, session);
+    else answer(gateway, session);
+  } else if (outcome === 'revoked') session.connection.reject('unauthorized', REVOKED, RE);
+  else session.connection.error('unavailable', 'the token could not be checked; send it again', RE);
+}
+
+/** Announces the session with another token. */
+function check(
+  gateway: LoginContext,
+  session: Session,
+  { issuedAt = WITHOUT_IAT }: Identity,
+): Promise<Registration> {
+  const { promise, resolve } = Promise.withResolvers<Registration>();
+  const late = setTimeout(() => session.onRegistered?.('failed'), gateway.config.LOGIN_TIMEOUT_MS).unref();
+  session.onRegistered = (outcome) => {
+    session.onRegistered = undefined;
+    clearTimeout(late);
+    resolve(outcome);
+  };
+  gateway.announce(session, false, issuedAt);
+  return promise;
 }
 
 /**
@@ -113,7 +156,7 @@ async function openSession(
     // A session id is announced as a login once only: what comes late for the first one must not hit the second.
     gateway.closeSession(opened, 'disconnected');
     connection.session = undefined;
-    if (outcome === 'full' || outcome === 'too_many_devices') return outcome;
+    if (outcome === 'full' || outcome === 'too_many_devices' || outcome === 'revoked') return outcome;
     if (outcome === 'late') {
       if (performance.now() - start >= SAME_MOMENT_MS) return outcome;
       since = gateway.nextSince();
@@ -135,6 +178,7 @@ async function makeSynced(gateway: LoginContext, session: Session): Promise<void
   session.sync = false;
   if (outcome === 'registered' || session.closed) return;
   if (outcome === 'too_many_devices') refuseDevice(session.connection);
+  else if (outcome === 'revoked') session.connection.reject('unauthorized', REVOKED, RE);
   else
     session.connection.error('unavailable', 'the device could not be registered; send the login again', RE);
 }

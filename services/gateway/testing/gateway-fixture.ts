@@ -52,7 +52,7 @@ export class GatewayFixture {
     const publishers = new Publishers(publisher, config);
     this.incarnation = new Incarnation(config, publishers, log);
     const verify = (user: string) =>
-      Promise.resolve({ user, expiresAt: Number.MAX_SAFE_INTEGER, canSend: undefined });
+      Promise.resolve({ user, expiresAt: Number.MAX_SAFE_INTEGER, issuedAt: undefined, canSend: undefined });
     this.gateway = new Gateway({
       config,
       verify,
@@ -115,6 +115,7 @@ export class GatewayFixture {
       send: (_type: string, text: string) => void packets.push(JSON.parse(text) as ServerPacket),
       error: (code: string) => void packets.push({ type: 'error', code } as ServerPacket),
       bye: (reason: string) => void packets.push({ type: 'bye', reason } as ServerPacket),
+      leave: () => undefined,
     };
     const connection = stub as unknown as ClientConnection;
     this.gateway.opened(connection);

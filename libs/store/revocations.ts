@@ -1,0 +1,36 @@
+import type { Database } from './database.ts';
+import type { SessionLocation } from './presence.ts';
+
+/** Revocations: an operator ended a user's sessions. Tokens issued before that second are refused (PROTOCOL: revoked). */
+
+export interface Revocation {
+  user: string;
+  /** Milliseconds since the Unix epoch. */
+  at: number;
+}
+
+const REVOKE = {
+  name: 'revocations-revoke',
+  text: `
+    INSERT INTO user_revocations (user_id, at)
+    SELECT user_id, max(at) FROM unnest($1::text[], $2::bigint[]) AS i (user_id, at) GROUP BY user_id ORDER BY user_id
+    ON CONFLICT (user_id) DO UPDATE SET at = excluded.at WHERE user_revocations.at < excluded.at`,
+};
+
+/** The latest revocation of a user counts, regardless of processing order. */
+export async function revokeUsers(db: Database, revocations: readonly Revocation[]): Promise<void> {
+  await db.query(REVOKE, [revocations.map(({ user }) => user), revocations.map(({ at }) => at)]);
+}
+
+const FIND = {
+  name: 'revocations-find-sessions',
+  text: 'SELECT user_id AS user, session, gateway FROM sessions WHERE user_id = ANY ($1::text[])',
+};
+
+/** All sessions of users, also those whose gateway has no lease now: it may come back with them. */
+export function findSessionsToRevoke(
+  db: Database,
+  users: readonly string[],
+): Promise<(SessionLocation & { user: string })[]> {
+  return db.query(FIND, [users]);
+}
