@@ -1,8 +1,13 @@
 import type { OutgoingMessage } from '#libs/client/index.ts';
 import { until } from '../stack/until.ts';
 import { type Actor, must } from './actor.ts';
-import { showFact, showStep } from './screen.ts';
-import type { Story } from './story.ts';
+import { showFact, showStep, type Side } from './screen.ts';
+
+/** What the scenes need of the story. */
+interface Story {
+  user(name: string): string;
+  begin(title: string, text: string, names?: Record<Side, string>): void;
+}
 
 /** The states of a message, in the order of its receivers. */
 const states = (message: OutgoingMessage) => message.receivers.map(({ state }) => state).join(', ');

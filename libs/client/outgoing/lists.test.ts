@@ -191,6 +191,18 @@ describe('a message with a time to live', () => {
     expect(await message.settled()).toBe('rejected');
   });
 
+  test('is not sent again when it ends before the first retransmission', async () => {
+    const { client, clock, connection } = await online();
+    client.send('bob', 'hi', { id: 'm1', ttl: 1 });
+    await settle();
+    expect(connection.takeIds()).toEqual(['m1']);
+    await connection.send(msgA());
+    await clock.advance(70_000);
+    expect(connection.takeIds()).toEqual([]);
+    await clock.advance(2_000);
+    expect(connection.takeIds()).toEqual(['m1']);
+  });
+
   test('its end counts from the first acceptance, also in the next run', async () => {
     const storage = new MemoryStorage();
     const first = await online({ storage });

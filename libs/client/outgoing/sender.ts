@@ -198,6 +198,12 @@ export class Sender<E extends Sendable> {
   }
 
   #due(entry: E): void {
+    const toldBy = entry.expiresAt + EXPIRY_MS;
+    if (this.#now() >= entry.expiresAt && this.#now() < toldBy) {
+      entry.dueAt = toldBy; // the timer began before msg:A, which began the time to live
+      this.#overdue.set(entry, toldBy);
+      return;
+    }
     if (!entry.accepted || this.#now() >= this.#mailboxBy) {
       this.#late.delete(entry);
       this.enqueue(entry);
