@@ -110,15 +110,16 @@ const finalFor = (fate: Fate) => (fate === 'delivered' ? DELIVERED : fate === 'r
 const RANK: Record<string, number> = { stored: 1, delivered: 2, rejected: 2, read: 3 };
 
 /**
- * States only move forward, and nothing follows `rejected`. What a later run of the program is told may come twice; and
- * where the message was sent twice, one copy may expire after the other was delivered (RELIABILITY: what is not promised).
+ * States only move forward, and nothing follows `rejected`. A later run of the program may be told again; and where a
+ * message with a ttl was sent twice, one copy may expire and the other be delivered (RELIABILITY: what is not promised).
  */
 function stepsBack({ told, ttl, requested }: Message): boolean {
   const copies = ttl !== undefined && requested.length > 1;
   return told.some(({ state, late }, n) => {
     const before = told[n - 1]?.state;
     if (before === undefined || before === state) return false;
-    if (late && DELIVERED.includes(before) && (DELIVERED.includes(state) || copies)) return false;
+    const twice = copies ? FINAL : DELIVERED;
+    if (late && twice.includes(before) && twice.includes(state)) return false;
     return before === 'rejected' || (RANK[state] ?? 0) <= (RANK[before] ?? 0);
   });
 }
