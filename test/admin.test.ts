@@ -137,6 +137,8 @@ describe('dead letters', () => {
   });
   const bury = (...groups: object[][]) =>
     withChannel(stack, (channel) => publishTo(channel, DEAD_QUEUE, ...groups.map((g) => JSON.stringify(g))));
+  const deadMessages = () =>
+    withChannel(stack, async (channel) => (await channel.checkQueue(DEAD_QUEUE)).messageCount);
   const list = async () =>
     (await admin('dead', 'list')) as { letters: { letter: string; entries: { id?: string }[] }[] };
   const idsOf = async (user: string) =>
@@ -146,8 +148,14 @@ describe('dead letters', () => {
 
   test('a look shows what they are, and no body; it takes nothing, however often', async () => {
     await bury([letter(ofUser('gina'), message('look', 'gina')), letter(ACK_QUEUE, '[{"kind":')]);
-    for (let n = 0; n < 10; n++) await list();
+    // The broker puts back what a look leaves a moment after the look's channel is closed.
+    const isBack = async () => (await deadMessages()) === 1;
+    for (let n = 0; n < 10; n++) {
+      await list();
+      await until(isBack, { what: 'what was looked at to be back' });
+    }
     const { out } = await command(['dead', 'list', '--json']);
+    await until(isBack, { what: 'what was looked at to be back' });
     expect(JSON.parse(out)).toMatchObject({
       more: false,
       letters: [
@@ -161,6 +169,7 @@ describe('dead letters', () => {
       ],
     });
     expect(out + (await command(['dead', 'list'])).out).not.toContain(SECRET);
+    await until(isBack, { what: 'what was looked at to be back' });
     // RabbitMQ 4.0 to 4.2 would drop what was left 20 times.
     const count = await withChannel(stack, async (channel) => {
       const got = await channel.get(DEAD_QUEUE);
