@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { CLIENT_PACKETS, type ClientType } from './client-packets.ts';
-import { SERVED_PACKETS, type ServedType } from './coming.ts';
 import { decode } from './decode.ts';
 import { msgN } from './encode.ts';
 import type { Json } from './json.ts';
@@ -129,7 +128,7 @@ describe('the schemas of what is added', () => {
 
   test('what has no handler yet is of an unknown type, or ignored', () => {
     for (const type of Object.keys(CLIENT_PACKETS))
-      if (!Object.hasOwn(SERVED_PACKETS, type))
+      if (!Object.hasOwn(CLIENT_PACKETS, type))
         expect(decode(JSON.stringify({ type })).fault?.message).toBe(
           'type: is not one that a client may send',
         );
@@ -145,7 +144,7 @@ describe('any packet', () => {
   const receivers = fc.oneof(user, fc.uniqueArray(user, { minLength: 1, maxLength: 5 }));
   const body = fc.jsonValue({ maxDepth: 8 }) as fc.Arbitrary<Json>;
   /** Valid packets of all types, with and without what is optional. */
-  const packets: fc.Arbitrary<z.input<(typeof SERVED_PACKETS)[ServedType]>> = fc.oneof(
+  const packets: fc.Arbitrary<z.input<(typeof CLIENT_PACKETS)[ClientType]>> = fc.oneof(
     fc.record({ type: fc.constant('ping' as const) }),
     fc.record({ type: fc.constant('ack:R' as const), id, from: user }),
     fc.record(
@@ -184,7 +183,7 @@ describe('any packet', () => {
         const read = decode(JSON.stringify(packet, null, space));
         expect(read.fault).toBeUndefined();
         const { bodyText, ...rest } = read.packet as { bodyText?: string };
-        const written = SERVED_PACKETS[packet.type].parse(JSON.parse(JSON.stringify(packet)));
+        const written = CLIENT_PACKETS[packet.type].parse(JSON.parse(JSON.stringify(packet)));
         const got: unknown = bodyText === undefined ? rest : { ...rest, body: JSON.parse(bodyText) as Json };
         expect(got).toEqual(written);
       }),
@@ -202,7 +201,7 @@ describe('any packet', () => {
         const fields = JSON.parse(JSON.stringify({ ...packet, [name]: value })) as Record<string, unknown>;
         // Not String(): the value may be an object whose toString is no function.
         const type = typeof fields['type'] === 'string' ? fields['type'] : '';
-        const schema = Object.hasOwn(SERVED_PACKETS, type) ? SERVED_PACKETS[type as ServedType] : undefined;
+        const schema = Object.hasOwn(CLIENT_PACKETS, type) ? CLIENT_PACKETS[type as ClientType] : undefined;
         const { bodyText, ...read } = (decode(JSON.stringify(fields)).packet ?? {}) as { bodyText?: string };
         const got: unknown = bodyText === undefined ? read : { ...read, body: JSON.parse(bodyText) as Json };
         expect(got).toEqual(schema?.safeParse(fields).data ?? {});

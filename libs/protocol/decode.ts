@@ -1,6 +1,5 @@
 import type { z } from 'zod';
-import type { AckR } from './client-packets.ts';
-import { SERVED_PACKETS, type ServedType } from './coming.ts';
+import { type AckR, CLIENT_PACKETS, type ClientType } from './client-packets.ts';
 import { bodyFault, type Json, memberText } from './json.ts';
 import { isMessageId, isSeq, isUserId, MessageId, UserId } from './names.ts';
 
@@ -13,22 +12,22 @@ export interface Re {
   to?: string[];
 }
 
-type MsgR = z.output<(typeof SERVED_PACKETS)['msg:R']>;
+type MsgR = z.output<(typeof CLIENT_PACKETS)['msg:R']>;
 
 /** With the body as the text that the sender wrote; no service looks into it. */
 type WithText<P> = Omit<P, 'body'> & { bodyText: string };
 export type ReadMsgR = WithText<MsgR>;
-export type ReadSignalR = WithText<z.output<(typeof SERVED_PACKETS)['signal:R']>>;
+export type ReadSignalR = WithText<z.output<(typeof CLIENT_PACKETS)['signal:R']>>;
 
 type Read = {
-  [T in ServedType]: T extends 'msg:R'
+  [T in ClientType]: T extends 'msg:R'
     ? ReadMsgR
     : T extends 'signal:R'
       ? ReadSignalR
-      : z.output<(typeof SERVED_PACKETS)[T]>;
+      : z.output<(typeof CLIENT_PACKETS)[T]>;
 };
 /** A packet as a gateway reads it. */
-export type ReadPacket = Read[ServedType];
+export type ReadPacket = Read[ClientType];
 
 /** Why a frame is a `bad_packet`: which field, and what is off. Never quotes what the client sent. */
 export interface Fault {
@@ -87,9 +86,9 @@ export function decode(text: string): Decoded {
   const usual = readUsual(fields);
   if (usual) return readBody(usual, fields, text);
   const type = fields['type'];
-  if (typeof type !== 'string' || !Object.hasOwn(SERVED_PACKETS, type))
+  if (typeof type !== 'string' || !Object.hasOwn(CLIENT_PACKETS, type))
     return fault('type: is not one that a client may send', 'type', readRe(fields));
-  const read = SERVED_PACKETS[type as ServedType].safeParse(fields);
+  const read = CLIENT_PACKETS[type as ClientType].safeParse(fields);
   if (!read.success) {
     const issue = read.error.issues[0];
     const field = String(issue?.path[0] ?? 'packet');
@@ -100,7 +99,7 @@ export function decode(text: string): Decoded {
 
 /** A body is looked through, and kept as it was written. */
 function readBody(
-  packet: z.output<(typeof SERVED_PACKETS)[ServedType]>,
+  packet: z.output<(typeof CLIENT_PACKETS)[ClientType]>,
   fields: Record<string, unknown>,
   text: string,
 ): Decoded {

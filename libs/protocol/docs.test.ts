@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { CLIENT_PACKETS } from './client-packets.ts';
 import {
   CLOSE_NOT_UTF8,
   CLOSE_PROTOCOL_ERROR,
@@ -10,7 +11,6 @@ import {
   CODES,
   type CodeRule,
 } from './codes.ts';
-import { NOT_GIVEN, NOT_SENT, SERVED_PACKETS } from './coming.ts';
 import { MAX_BAD_PACKETS } from './limits.ts';
 import { SERVER_PACKETS } from './server-packets.ts';
 
@@ -44,16 +44,15 @@ function fieldsWithin(schema: unknown, path: string): string[] {
     return fieldsWithin(schema.unwrap(), path);
   if (schema instanceof z.ZodArray) return fieldsWithin(schema.element, path);
   if (!(schema instanceof z.ZodObject)) return [];
-  return Object.entries(schema.shape)
-    .filter(([name]) => !NOT_SENT.has(`${path}.${name}`))
-    .flatMap(([name, inner]) => [`${path}.${name}`, ...fieldsWithin(inner, `${path}.${name}`)]);
+  return Object.entries(schema.shape).flatMap(([name, inner]) => [
+    `${path}.${name}`,
+    ...fieldsWithin(inner, `${path}.${name}`),
+  ]);
 }
 
-const sent = Object.fromEntries(Object.entries(SERVER_PACKETS).filter(([type]) => !NOT_SENT.has(type)));
-
 const PACKETS: [string, Record<string, z.ZodObject>][] = [
-  ['## Packets, client to server', SERVED_PACKETS],
-  ['## Packets, server to client', sent],
+  ['## Packets, client to server', CLIENT_PACKETS],
+  ['## Packets, server to client', SERVER_PACKETS],
 ];
 
 describe.each(PACKETS)('%s', (heading, packets) => {
@@ -71,7 +70,7 @@ describe.each(PACKETS)('%s', (heading, packets) => {
         kind?.includes('optional') ? 'optional' : 'required',
       ]);
       const actual = Object.entries(shape)
-        .filter(([name]) => name !== 'type' && !NOT_SENT.has(`${type}.${name}`))
+        .filter(([name]) => name !== 'type')
         .map(([name, field]) => [name, z.safeParse(field, undefined).success ? 'optional' : 'required']);
       expect(documented.sort()).toEqual(actual.sort());
       for (const [name, field] of Object.entries(shape))
@@ -92,22 +91,15 @@ describe('## Error codes and close codes', () => {
   const documented = new Map(rows(text, 'Code').map(([code, ...cells]) => [unquoted(code), cells]));
 
   test('lists every code, and no other', () => {
-    expect([...documented.keys()].sort()).toEqual(
-      Object.keys(CODES)
-        .filter((code) => !NOT_GIVEN.has(code))
-        .sort(),
-    );
+    expect([...documented.keys()].sort()).toEqual(Object.keys(CODES).sort());
   });
 
-  test.each(Object.entries<CodeRule>(CODES).filter(([code]) => !NOT_GIVEN.has(code)))(
-    '%s: how it comes, and whether to retry',
-    (code, rule) => {
-      const [as = '', retry] = documented.get(code) ?? [];
-      expect(as.startsWith(rule.as)).toBe(true);
-      expect(as.match(/\d{4}/g) ?? []).toEqual(rule.close === undefined ? [] : [String(rule.close)]);
-      expect(retry).toMatch(RETRY[rule.retry]);
-    },
-  );
+  test.each(Object.entries<CodeRule>(CODES))('%s: how it comes, and whether to retry', (code, rule) => {
+    const [as = '', retry] = documented.get(code) ?? [];
+    expect(as.startsWith(rule.as)).toBe(true);
+    expect(as.match(/\d{4}/g) ?? []).toEqual(rule.close === undefined ? [] : [String(rule.close)]);
+    expect(retry).toMatch(RETRY[rule.retry]);
+  });
 
   test('names the close codes of WebSocket itself, and how many bad packets close', () => {
     const codes = [CLOSE_PROTOCOL_ERROR, CLOSE_UNSUPPORTED_DATA, CLOSE_NOT_UTF8, CLOSE_TOO_MANY_FRAMES];

@@ -1,4 +1,4 @@
-/** PROTOCOL: a list counts as one packet for so many receivers. */
+/** PROTOCOL: a list counts as one packet for a number of receivers. */
 const RECEIVERS_PER_PACKET = 10;
 
 /** What a packet for these receivers costs, in packets. */
