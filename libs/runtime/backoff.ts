@@ -9,8 +9,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Exponential backoff with full jitter: the n-th pause is anywhere between 0 and base * 2^n, so that those who lost
- * the same server do not all come back at once.
+ * Exponential backoff with full jitter: the n-th pause is anywhere between 0 and base * 2^n, so that clients of one lost
+ * server do not all return at once.
  */
 export class Backoff {
   readonly #options: BackoffOptions;
@@ -35,7 +35,7 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   await delay(ms, undefined, signal && { signal });
 }
 
-/** Resolves with the promise, or to undefined after this long, whichever comes first. */
+/** Resolves with the promise, or to undefined after this time. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   const over = new AbortController();
   const timeout = pause(ms, over.signal).then(

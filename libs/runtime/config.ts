@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { readSettingFiles } from './setting-files.ts';
 
-/** A setting that cannot be used: which one, and what it must be. Never quotes secrets. */
+/** An invalid setting: its name, and what it must be. Never quotes secrets. */
 export class ConfigError extends Error {
   readonly code = 'bad_config';
 }
@@ -44,11 +44,11 @@ function holdsCertificate(path: string): boolean {
   try {
     return new X509Certificate(readFileSync(path)).subject !== '';
   } catch {
-    return false; // what it must be says more than why it could not be read
+    return false; // the schema's error says what the file must be
   }
 }
 
-/** An address that is fetched. A password has no place in it: what fails would show it in the log. */
+/** An address to fetch. It must not hold a password: the log of a failure would show it. */
 export const webAddress = z
   .url({ protocol: /^https?$/, error: 'must be an address that begins with https:// (or http://)' })
   .refine((text) => !URL.parse(text)?.username && !URL.parse(text)?.password, {
@@ -56,8 +56,8 @@ export const webAddress = z
   });
 
 /**
- * Settings that every service has. `.meta()` is what docs/CONFIGURATION.md says of a setting: its unit, its meaning in
- * Markdown, and its default in words, where it is no value.
+ * Settings that every service has. `.meta()` goes into docs/CONFIGURATION.md: the unit, the meaning in
+ * Markdown, and the default in words, where it is not a value.
  */
 export const common = {
   HOST: z
@@ -115,7 +115,7 @@ export interface TracingConfig {
   OTEL_TRACES_SAMPLER_ARG: number;
 }
 
-/** Never quotes what it reads: it may hold a key. */
+/** Never quotes the text: it may hold a key. */
 function headers(text: string, context: z.RefinementCtx): Record<string, string> {
   const read = /^\s*([\w-]+)\s*=\s*([^\s,;]+)\s*$/;
   const found = text.split(',').map((pair) => read.exec(pair));
@@ -131,9 +131,9 @@ function headers(text: string, context: z.RefinementCtx): Record<string, string>
 
 /**
  * Reads settings from the environment, once, at start.
- * An empty variable counts as unset, as compose files leave them. NAME_FILE is the path of a file that holds NAME.
+ * An empty variable counts as unset, since compose files leave them so. NAME_FILE is the path of a file with NAME's value.
  *
- * @throws ConfigError that names every variable that is off
+ * @throws ConfigError that names every invalid variable
  */
 export function readConfig<S extends z.ZodRawShape>(shape: S, env: NodeJS.ProcessEnv = process.env) {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));

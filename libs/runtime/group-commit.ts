@@ -1,4 +1,4 @@
-/** Something that waits for a commit: told once, with the error if it failed. */
+/** Waits for a commit: called once, with the error if it failed. */
 export interface Pending {
   settled(error?: Error): void;
 }
@@ -16,9 +16,9 @@ export interface GroupCommitOptions<T> {
 }
 
 /**
- * While a commit is under way, what arrives next gathers, and goes out as one group when there is room.
- * Idle, an entry leaves in the same turn of the event loop; under load the groups grow by themselves, and the price
- * of a commit (an AMQP message and its confirm) is shared by all of a group.
+ * While a commit is under way, new entries gather, and leave as one group when there is room. Without load an entry
+ * leaves in the same turn of the event loop. Under load groups grow, and share the price of a commit (an AMQP message
+ * and its confirm).
  */
 export class GroupCommit<T extends Pending> {
   readonly #options: GroupCommitOptions<T>;
@@ -68,7 +68,7 @@ export class GroupCommit<T extends Pending> {
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  /** What one turn of the event loop brings leaves together: a burst read from many sockets is one group. */
+  /** Entries of one turn of the event loop leave together: a burst read from many sockets is one group. */
   #schedule(): void {
     if (this.#scheduled || this.#underWay >= this.#options.concurrency) return;
     this.#scheduled = true;

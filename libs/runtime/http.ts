@@ -15,13 +15,13 @@ export interface HttpOptions {
   port: number;
   /** Why the service cannot work now, a line each; empty when it is ready. */
   notReady: () => string[];
-  /** What is asked of those who connect; Node's own defaults where nothing is said. */
+  /** Limits for connections; Node's defaults otherwise. */
   limits?: ServerOptions;
   /** Set: HTTPS. */
   tls?: TlsOptions | undefined;
 }
 
-/** /metrics, /healthz (the process lives) and /readyz (it can work), the same in every service. */
+/** Serves /metrics, /healthz (the process lives) and /readyz (it can work), the same in every service. */
 export function createHttp({ notReady, limits = {}, tls }: Omit<HttpOptions, 'host' | 'port'>): Server {
   const app = express().disable('x-powered-by').disable('etag');
   app.get('/healthz', (_request, response) => {
@@ -43,7 +43,7 @@ export function createHttp({ notReady, limits = {}, tls }: Omit<HttpOptions, 'ho
 /**
  * Listens, and resolves to the port.
  *
- * @param onError told of failures later on (no file descriptors left), which pass by themselves
+ * @param onError gets later failures (no file descriptors left), which pass by themselves
  * @throws with the system's reason, such as EADDRINUSE
  */
 export function listen(
@@ -59,7 +59,7 @@ export function listen(
   });
 }
 
-/** Takes no further request, and does not wait for those who keep their end open. */
+/** Takes no further request, and closes all connections. */
 export async function closeHttp(server: Server): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   server.closeAllConnections();

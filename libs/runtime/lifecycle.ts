@@ -8,8 +8,8 @@ import { traceTo } from './trace.ts';
 type Release = () => Promise<void> | void;
 
 /**
- * What a process has opened, in order. Each resource registers its release at once; stop runs them in reverse, so
- * that nothing is closed under somebody who still uses it. A second signal forces.
+ * The resources of a process, in the order of their opening. Each registers its release at once; stop runs the releases
+ * in reverse, so that nothing closes before its users do. A second signal forces the exit.
  */
 export class Lifecycle {
   readonly #releases: { name: string; release: Release }[] = [];
@@ -27,7 +27,7 @@ export class Lifecycle {
     return this.#stopping !== undefined;
   }
 
-  /** Aborted when the stop begins: for what waits while it starts. */
+  /** Aborted when the stop begins: ends waits of the start. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
@@ -36,7 +36,7 @@ export class Lifecycle {
     this.#releases.push({ name, release });
   }
 
-  /** Runs the releases, the newest first. One that fails is logged and does not keep the others from running. */
+  /** Runs the releases, newest first. A failure is logged; the others still run. */
   stop(): Promise<void> {
     if (!this.stopping) this.#stopBegan = performance.now();
     this.#abort.abort();
@@ -44,7 +44,7 @@ export class Lifecycle {
     return this.#stopping;
   }
 
-  /** Waits for it until so many milliseconds after the stop began: releases that wait share one span of time. */
+  /** Waits for the promise, at most until `ms` after the stop began: all releases share one span of time. */
   async inTime(ms: number, promise: Promise<unknown>): Promise<void> {
     await within(Math.max(0, this.#stopBegan + ms - performance.now()), promise);
   }
@@ -61,7 +61,7 @@ export class Lifecycle {
     }
   }
 
-  /** SIGTERM and SIGINT stop the process in order; a second one ends it at once. */
+  /** SIGTERM and SIGINT stop the process in order; a second signal ends it at once. */
   handleSignals(): void {
     const onSignal = (signal: NodeJS.Signals) => {
       if (this.stopping) {
@@ -79,10 +79,10 @@ export class Lifecycle {
   }
 }
 
-/** How long the last lines of the log may take, milliseconds: a disk that others keep busy stalls for seconds. */
+/** Time for the last log lines, milliseconds: a busy disk stalls for seconds. */
 const IDLE_WITHIN_MS = 5_000;
 
-/** After an orderly stop nothing should keep the process; what does is a leak: name it, and leave. */
+/** After an orderly stop nothing should keep the process alive. Names a leak, and exits. */
 function exitWhenIdle(log: Logger): void {
   setTimeout(() => {
     log.error({ resources: process.getActiveResourcesInfo() }, 'something still runs after the stop');
@@ -90,7 +90,7 @@ function exitWhenIdle(log: Logger): void {
   }, IDLE_WITHIN_MS).unref();
 }
 
-/** What a composition root is given. */
+/** Arguments of a composition root. */
 export interface Context<C> {
   config: C;
   log: Logger;
@@ -99,8 +99,8 @@ export interface Context<C> {
 
 /**
  * Runs a service's composition root. A start that fails says why in one line and exits with 1.
- * An error that nobody caught is a bug: it is logged, and the process ends, since its state cannot be trusted; what
- * it held is in the broker.
+ * An uncaught error is a bug: it is logged, and the process ends, since its state cannot be trusted. Its unacknowledged
+ * deliveries are in the broker.
  */
 export async function run<C extends { LOG_LEVEL: string } & TracingConfig>(
   service: string,
@@ -131,7 +131,7 @@ export async function run<C extends { LOG_LEVEL: string } & TracingConfig>(
   }
 }
 
-/** OpenTelemetry's SDK is loaded only where it is asked for; the last thing that a process does is to send its spans. */
+/** Loads OpenTelemetry's SDK only where tracing is on. Spans are sent last, when the process stops. */
 async function startSpans(
   service: string,
   config: TracingConfig & { GATEWAY_ID?: string },
@@ -147,7 +147,7 @@ async function startSpans(
   log.info({ share }, 'messages are traced');
 }
 
-/** Settings that are off are the operator's to mend: said plainly, without a stack. */
+/** The operator can mend an invalid setting: the message has no stack. */
 function settings<C>(service: string, read: () => C): C | undefined {
   try {
     return read();

@@ -29,19 +29,19 @@ export const EXPORT_AT_A_TIME = 512;
 const EXPORT_EVERY_MS = 1_000;
 /** How long the collector may take, with every retry, milliseconds. */
 const EXPORT_TIMEOUT_MS = 2_000;
-/** What an orderly stop waits for the last spans, milliseconds. What is under way then may go on for the rest of the above. */
+/** Longest wait of an orderly stop for the last spans, milliseconds. */
 const FLUSH_TIMEOUT_MS = 1_000;
 
-/** Steps that put something into a queue for a client; the others take it out there. */
+/** Steps that put a message into a queue; the other steps take it out. */
 const PRODUCERS: ReadonlySet<TracedStep> = new Set(['accept', 'confirm']);
 
 export interface TracingOptions {
   service: string;
-  /** Tells this process from others of the service. */
+  /** Name of this process among others of the service. */
   instance: string;
   /** Address of the collector (OTLP over HTTP); `/v1/traces` is added. */
   endpoint: string;
-  /** What the collector asks of those who send: an HTTP header each. */
+  /** HTTP headers that the collector asks for. */
   headers: Record<string, string>;
   /** Share of messages to trace, 0 to 1. */
   share: number;
@@ -49,10 +49,9 @@ export interface TracingOptions {
 }
 
 /**
- * Sends spans to a collector from now on. This file alone knows OpenTelemetry's SDK, and is loaded only where somebody
- * has set where to send to.
+ * Sends spans to a collector. Only this file knows OpenTelemetry's SDK, and only a configured endpoint loads it.
  *
- * @returns ends it, with the last spans sent
+ * @returns a function that sends the last spans and stops
  */
 export function exportSpans({ service, instance, endpoint, headers, share, log }: TracingOptions) {
   const warn = (message: string) => log.warn({ reason: message.slice(0, 500) }, 'tracing');
@@ -98,7 +97,7 @@ export function exportSpans({ service, instance, endpoint, headers, share, log }
   });
   return async (): Promise<void> => {
     spansBy(undefined);
-    await within(FLUSH_TIMEOUT_MS, provider.shutdown().catch(silent)); // the exporter has said why
+    await within(FLUSH_TIMEOUT_MS, provider.shutdown().catch(silent)); // the exporter has logged the reason
     diag.disable();
   };
 }
@@ -114,7 +113,7 @@ function contextOf(traceparent: string): Context {
   });
 }
 
-/** The SDK's queue, and a count of what did not get through. */
+/** The SDK's queue, with a count of dropped spans. */
 class BoundedProcessor extends BatchSpanProcessor {
   readonly #waiting: { count: number };
 

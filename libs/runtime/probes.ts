@@ -3,8 +3,7 @@ import { closeHttp, createHttp, listen } from './http.ts';
 import type { Logger } from './logger.ts';
 
 /**
- * A service's HTTP side when it serves nothing but metrics and probes: up from the first moment, ready when every
- * condition holds.
+ * HTTP of a service that serves only metrics and probes: up from the start, ready when every condition holds.
  */
 export class Probes {
   readonly #server: Server;
@@ -25,7 +24,7 @@ export class Probes {
     return probes;
   }
 
-  /** @param otherwise what to say when the condition does not hold */
+  /** @param otherwise the reason to report while the condition does not hold */
   require(otherwise: string, condition: () => boolean): void {
     this.#conditions.set(otherwise, condition);
   }

@@ -1,6 +1,6 @@
 import type { Logger } from './logger.ts';
 
-/** Settings of 0.2 that are constants now. They have no effect, so an operator who set one must know. */
+/** Settings of 0.2 that are constants now. An operator who sets one gets a warning. */
 const REMOVED = [
   'ACK_PREFETCH',
   'AUTHORIZE_CACHE_ENTRIES',

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-/** What the file of a setting said that cannot be used; never quotes it. */
+/** The file of a setting is invalid. Never quotes it. */
 export interface FileFault {
   /** Name of the variable that holds the path. */
   name: string;
   message: string;
 }
 
-/** The variable with the path of a file that holds a setting. */
+/** The variable with the path of a setting's file. */
 export const fileVariable = (setting: string): string => `${setting}_FILE`;
 
 /**
@@ -28,7 +28,7 @@ export function readSettingFiles(names: readonly string[], env: NodeJS.ProcessEn
   return { values, faults };
 }
 
-/** What is in the file, or what is wrong with it. */
+/** The file's content, or its fault. */
 function contentOf(path: string): { value: string } | string {
   try {
     const value = readFileSync(path, 'utf8').trim();

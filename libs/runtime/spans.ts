@@ -1,17 +1,17 @@
-/** A step of one message on its way: what is timed in its distributed trace (OpenTelemetry). */
+/** A timed step of one message, in its distributed trace (OpenTelemetry). */
 export type TracedStep = 'accept' | 'route' | 'store' | 'deliver' | 'confirm' | 'receipt' | 'notify';
 
-/** A step that is under way. */
+/** A step that has not ended. */
 export interface Span {
   /** Names this step for the next one, here or in another service; it travels in the entry (W3C Trace Context). */
   readonly traceparent: string;
-  /** @param outcome in a word what it came to */
+  /** @param outcome its result, one word */
   end(outcome: string): void;
 }
 
-/** What makes spans, where they are wanted. */
+/** Makes spans where tracing is on. */
 export interface Tracer {
-  /** @returns undefined when this message is not to be traced */
+  /** @returns undefined when the message is not traced */
   start(
     step: TracedStep,
     from: string,
@@ -23,12 +23,12 @@ export interface Tracer {
 
 let tracer: Tracer | undefined;
 
-/** From now on spans are made by this; at the start of a process, if at all. */
+/** Sets the tracer, at the start of a process. */
 export function spansBy(made: Tracer | undefined): void {
   tracer = made;
 }
 
-/** The first step of a message (`from`, `id`): decides whether it is traced. Costs next to nothing when nobody asks for it. */
+/** The first step of a message (`from`, `id`): decides whether it is traced. Costs next to nothing when tracing is off. */
 export function firstSpan(step: TracedStep, from: string, id: string): Span | undefined {
   return tracer?.start(step, from, id, undefined, undefined);
 }
@@ -37,7 +37,7 @@ export function firstSpan(step: TracedStep, from: string, id: string): Span | un
  * A later step, if the message is traced.
  *
  * @param parent the `traceparent` of the step before
- * @param since when it began, milliseconds since the epoch; now, if nothing is said
+ * @param since when it began, milliseconds since the epoch; default: now
  */
 export function nextSpan(
   step: TracedStep,

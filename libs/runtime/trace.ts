@@ -2,14 +2,14 @@ import type { Logger } from './logger.ts';
 
 let sink: Logger | undefined;
 
-/** From now on {@link trace} writes to this logger, if its level asks for that; at the start of a process. */
+/** Sets the logger of {@link trace}, at the start of a process. */
 export function traceTo(log: Logger): void {
   sink = log.isLevelEnabled('trace') ? log : undefined;
 }
 
 /**
- * One step of one message on its way, as a log line of level `trace`. All steps of a message, in all services, carry
- * its name (`from`, `id`), so that its way can be read off the logs put together. Costs next to nothing otherwise.
+ * Logs one step of one message, at level `trace`. All steps of a message, in all services, carry its name (`from`, `id`),
+ * so that the merged logs show its path. Costs next to nothing at other levels.
  *
  * @param step a packet (`msg:N`), or in a word what was done
  */

@@ -1,7 +1,7 @@
 let turn = 0;
 let isEnding = false;
 
-/** Number of the event loop's current turn: what is read before the next `setImmediate` has the same one. */
+/** Number of the event loop's current turn: data read before the next `setImmediate` belongs to the same turn. */
 export function currentTurn(): number {
   if (!isEnding) {
     isEnding = true;
@@ -13,5 +13,5 @@ export function currentTurn(): number {
   return turn;
 }
 
-/** Resolves in the next turn, when everybody else who has something to do has had a go. */
+/** Resolves in the next turn, after all other pending work. */
 export const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -2,8 +2,8 @@ import type { Database } from './database.ts';
 import { tell } from './tell.ts';
 
 /**
- * Deletes what a client confirmed: the exact keys, and only in its own mailbox. (Keys do not become visible in
- * order, so "everything up to this key" would delete what was never sent.) Or, confirmed live, the exact message.
+ * Deletes confirmed entries: the exact keys, and only in the client's own mailbox. (Keys do not become visible in order,
+ * so "everything up to this key" would delete entries that were never sent.) Or, confirmed live, the exact message.
  */
 
 const CONFIRM_MESSAGES = {
@@ -41,17 +41,17 @@ const WAITING = {
     WHERE r.peer = ANY ($1::text[])`,
 };
 
-/** A sender who has receipts, and by whose confirmation. */
+/** A sender with new receipts, and the user who confirmed. */
 export interface Told {
   sender: string;
   by: string;
-  /** How many of them are new. */
+  /** Number of new receipts. */
   receipts: number;
 }
 
 /**
- * A key as handed out: kind and number. Anything else names nothing. Of the user's mailbox: message, receipt. Of a
- * device's: copy, receipt (d), missed (x).
+ * A key: kind and number. Any other text names nothing. In the user's mailbox: message, receipt. In a device's: copy,
+ * receipt (d), missed (x).
  */
 export const KEY = /^([mrcdx])(\d{1,18})$/;
 
@@ -71,9 +71,9 @@ function select(confirms: readonly { user: string; keys: readonly string[] }[], 
 /**
  * Deletes confirmed entries; each message becomes a `delivered` receipt in its sender's mailbox, in one statement.
  *
- * @param again the same confirmations may have been dealt with before, without the senders having been hinted:
- *   then all who have a receipt waiting from these users are named
- * @returns who has a receipt
+ * @param again the same confirmations may have run before, without hints to the senders: then all senders with a waiting
+ *   receipt from these users are named
+ * @returns the senders with a receipt
  */
 export async function confirmEntries(
   db: Database,

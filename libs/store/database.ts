@@ -8,30 +8,30 @@ import { databaseConnected, statementsTotal } from './metrics.ts';
 import { PoolerDetector } from './pooler.ts';
 import { DatabaseServers } from './database-servers.ts';
 
-/** A statement with a name: prepared once on each connection, unless a pooler stands before the database. */
+/** A named statement: prepared once on each connection, unless there is a pooler. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
-  /** How long it may take, instead of DATABASE_TIMEOUT_MS. */
+  /** Its timeout, instead of DATABASE_TIMEOUT_MS. */
   readonly timeoutMs?: number;
 }
 
 /** A batch holds a connection for a few milliseconds; more of them than this only compete for the same cores. */
 const POOL_SIZE = 5;
 const PING_MS = 2_000;
-/** How long the server may take to end its connections when we close, milliseconds. */
+/** Time for the server to end its connections when we close, milliseconds. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
 export interface DatabaseOptions extends DatabaseAddress {
   DATABASE_TIMEOUT_MS: number;
 }
 
-/** SQLSTATE classes that say the data is at fault: 21 cardinality, 22 data exception, 23 constraint violation, 54 too much. */
+/** SQLSTATE classes of faulty data: 21 cardinality, 22 data exception, 23 constraint violation, 54 limit exceeded. */
 const DATA_FAULT = /^(2[123]|54)/;
 
 /**
- * Whether a failure passes by itself. When in doubt it does: to wait is safe, to give up a good message is not.
- * Only what the data itself causes, or a mistake in our code, does not.
+ * Whether a failure passes by itself. In doubt it does: to wait is safe, to give up a good message is not. Only faulty
+ * data, or a bug of ours, stays.
  */
 export function isTransient(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return !DATA_FAULT.test(error.code ?? '');
@@ -39,8 +39,8 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Postgres, with a pool that notices outages and recovers from them without a restart; of several servers the one that
- * takes writes.
+ * Postgres, with a pool that notices outages and recovers without a restart. Of several servers it uses the one that takes
+ * writes.
  */
 export class Database {
   readonly #pool: pg.Pool;
@@ -48,7 +48,7 @@ export class Database {
   readonly #pooler: PoolerDetector;
   readonly #log: Logger;
   readonly #pinging: NodeJS.Timeout;
-  /** Also of connections that the pool has given up, and that may be half-open. */
+  /** Includes connections that the pool has dropped and that may be half-open. */
   readonly #sockets = new Set<Socket>();
   #connected = false;
   #lastSuccess = 0;
@@ -67,7 +67,7 @@ export class Database {
       application_name: `sixfold-${service}`,
       max: POOL_SIZE,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      // A query that hangs closes its connection; the same on the server, so that it does not run on alone.
+      // A hanging query closes its connection; this ends it on the server, too.
       query_timeout: DATABASE_TIMEOUT_MS,
       statement_timeout: DATABASE_TIMEOUT_MS,
       keepAlive: true,
@@ -76,10 +76,10 @@ export class Database {
         pooler.meet(client).then(() => done(), done);
       },
     });
-    // While a connection is in use the pool does not listen; what is under way fails with it.
+    // The pool does not listen while a connection is in use; the query fails with it.
     this.#pool.on('connect', (client) => client.on('error', ignore));
     this.#pool.on('error', ({ name, message, stack }) => {
-      // Not the error itself: the pool hangs its whole client on it.
+      // Not the error itself: the pool attaches its whole client to it.
       log.warn({ err: { type: name, message, stack } }, 'idle database connection lost');
     });
     this.#pinging = setInterval(() => void this.#ping(), PING_MS);
@@ -105,14 +105,14 @@ export class Database {
 
   async close(): Promise<void> {
     clearInterval(this.#pinging);
-    // The pool's end waits for statements under way, which may wait for a server that is out of reach.
+    // The pool's end waits for running statements, which may wait for a server out of reach.
     const late = setTimeout(() => this.#sockets.forEach((socket) => socket.destroy()), CLOSE_TIMEOUT_MS);
     await this.#pool.end();
     await Promise.all([...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end))));
     clearTimeout(late);
   }
 
-  /** What was refused because its server had become read-only had no effect, and goes to the one that takes writes. */
+  /** A statement that a read-only server refused had no effect: it goes to the server that takes writes. */
   async #run<Row extends pg.QueryResultRow>({ name, text, timeoutMs }: Statement, values: unknown[]) {
     const limit = timeoutMs === undefined ? {} : { query_timeout: timeoutMs };
     for (let outdated = POOL_SIZE; ; outdated -= 1) {
@@ -133,7 +133,7 @@ export class Database {
     }
   }
 
-  /** Each server has its turn once; the first one another, without what a pooler refused. */
+  /** Tries each server once, and the first one again without the options that a pooler refused. */
   async #connect(): Promise<pg.PoolClient> {
     let [left, isFirst] = [this.#servers.count, true];
     for (;;)
@@ -159,7 +159,7 @@ export class Database {
     databaseConnected.set(connected ? 1 : 0);
   }
 
-  /** Notices an outage, and its end, also while there is nothing to do. */
+  /** Notices an outage, and its end, without traffic, too. */
   async #ping(): Promise<void> {
     if (performance.now() - this.#lastSuccess < PING_MS) return;
     await this.query({ name: 'ping', text: 'SELECT 1' }).catch((error: unknown) => {

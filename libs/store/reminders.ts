@@ -19,8 +19,8 @@ const FORGOTTEN = {
 };
 
 /**
- * Sessions whose mailbox has held something for at least `ageMs`. Whoever stores something tells those who are there;
- * but the server may carry a statement out whose process is dead by then.
+ * Sessions whose mailbox has held something for at least `ageMs`. The process that stores an entry sends the hint; but the
+ * server may commit a statement whose process is dead by then.
  */
 export function findSessionsToRemind(
   db: Database,

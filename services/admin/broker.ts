@@ -8,14 +8,14 @@ import { AdminError } from './errors.ts';
 const CONNECT_TIMEOUT_MS = 5_000;
 const CONFIRM_TIMEOUT_MS = 5_000;
 
-/** The broker in the hands of one command. */
+/** The broker, for one command. */
 export interface CommandBroker {
   connection: ChannelModel;
-  /** Resolves when the queue has it. @returns false when there is no such queue */
+  /** Resolves after the publisher confirm. @returns false when there is no such queue */
   put: (queue: string, content: string) => Promise<boolean>;
 }
 
-/** Lets a command use the broker; declares nothing. @throws AdminError when it cannot be reached, or refuses */
+/** Connects a command to the broker; declares nothing. @throws AdminError when the broker is out of reach, or refuses */
 export async function withBroker<T>(
   config: AdminConfig,
   use: (broker: CommandBroker) => Promise<T>,
@@ -23,7 +23,7 @@ export async function withBroker<T>(
   const connection = await open(config);
   let blocked = false;
   connection.on('blocked', () => (blocked = true)).on('unblocked', () => (blocked = false));
-  connection.on('error', () => undefined); // what is under way fails with it
+  connection.on('error', () => undefined); // pending calls fail with it
   const publisher = new Publisher(() => blocked);
   try {
     await publisher.open(connection, () => Promise.resolve());
@@ -32,7 +32,7 @@ export async function withBroker<T>(
     throw typed(cause);
   } finally {
     publisher.stop();
-    await connection.close().catch(() => undefined); // it may be what failed
+    await connection.close().catch(() => undefined); // the connection itself may have failed
   }
 }
 

@@ -4,7 +4,7 @@ import { storeConfig } from '#libs/store/config.ts';
 
 const { AMQP_URL, AMQP_CA, AMQP_HEARTBEAT_S, GATEWAY_LEASE_MS, ROUTE_PARTITIONS } = brokerConfig;
 
-/** The settings of the services that say where broker and database are, and in which queue a user is. */
+/** Settings of the services: addresses of broker and database, and the number of partitions. */
 const adminConfig = {
   AMQP_URL,
   AMQP_CA,

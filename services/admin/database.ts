@@ -4,11 +4,11 @@ import { Database } from '#libs/store/database.ts';
 import type { AdminConfig } from './config.ts';
 import { AdminError } from './errors.ts';
 
-/** SQLSTATE: who we are is not accepted (28), or may not do it (42501); a table or schema is missing (3F000, 42P01). */
+/** SQLSTATE: login refused (28), permission denied (42501), schema or table missing (3F000, 42P01). */
 const REFUSED = /^(28|42501)/;
 const MISSING = /^(3F000|42P01|3D000)/;
 
-/** Lets a command use the database. @throws AdminError when it cannot be reached, or refuses */
+/** Connects a command to the database. @throws AdminError when the database is out of reach, or refuses */
 export async function withDatabase<T>(config: AdminConfig, use: (db: Database) => Promise<T>): Promise<T> {
   const db = new Database(config, 'admin', createLogger('admin', 'silent'));
   try {

@@ -5,14 +5,14 @@ import { type KnownDevice, listDevices } from '#libs/store/devices.ts';
 import type { CommandBroker } from './broker.ts';
 import { AdminError } from './errors.ts';
 
-/** How long routing may take to remove a device, and how often to look, milliseconds. */
+/** Longest wait for routing to remove a device, and the pause between looks, milliseconds. */
 const GONE_TIMEOUT_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 
 /**
  * Has routing remove a synced device with its mailbox. A client that is connected on it gets `logout:A`.
  *
- * @throws AdminError `not_found` when there is none, `no_answer` when it is still there after a while
+ * @throws AdminError `not_found` when there is none, `no_answer` when it is still there after the wait
  */
 export async function removeDevice(
   db: Database,

@@ -13,7 +13,7 @@ export const ADMIN_CODES = {
 
 export type AdminCode = keyof typeof ADMIN_CODES;
 
-/** A command that could not be carried out, or not all of it. */
+/** A command failed, wholly or in part. */
 export class AdminError extends Error {
   readonly code: AdminCode;
 

@@ -3,7 +3,7 @@ import type { KnownSession, MailboxCounts } from '#libs/store/admin-queries.ts';
 import type { KnownDevice } from '#libs/store/devices.ts';
 import type { Slow } from './slow.ts';
 
-/** What commands say to people; programs take `--json`. */
+/** Texts of the commands for people; programs take `--json`. */
 
 /** Columns, each as wide as its widest cell. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -19,7 +19,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
     .join('\n');
 }
 
-/** For how long, in the largest unit that fits. */
+/** A duration in the largest unit that fits. */
 export function age(since: number | null | undefined, now = Date.now()): string {
   if (since === null || since === undefined) return '-';
   const seconds = Math.max(0, Math.round((now - since) / 1_000));
@@ -83,7 +83,7 @@ export function slowText({ sessions, total, unsettled, silent }: Slow): string {
   return lines.join('\n');
 }
 
-/** Entries of one letter that are named in its line; `--json` names them all. */
+/** Entries of one letter that its line names; `--json` names all. */
 const NAMED = 2;
 
 export function lookText({ letters, more }: Look): string {
@@ -107,7 +107,7 @@ export function lookText({ letters, more }: Look): string {
   return more ? `${text}\nand more (--most)` : text;
 }
 
-/** A reason may quote what somebody wrote. */
+/** A reason may quote a client's text. */
 const printable = (text: string) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
 
 export function outcomeText(verb: string, { done, failed }: Outcome): string {

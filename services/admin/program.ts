@@ -15,23 +15,23 @@ import { revoke, waitUntilRevoked } from './revoke.ts';
 import { disconnect } from './sessions.ts';
 import { askForSlow } from './slow.ts';
 
-/** What the program has to do with its surroundings. */
+/** The program's surroundings. */
 export interface Surroundings {
   env: NodeJS.ProcessEnv;
   out: (text: string) => unknown;
   err: (text: string) => unknown;
 }
 
-/** What a command works with. */
+/** Arguments of a command. */
 interface Context {
   config: () => ReturnType<typeof readAdminConfig>;
-  /** Answers: with the value for programs, with the text for people. */
+  /** Prints the answer: the value for programs, the text for people. */
   say: (value: object, text: string) => void;
 }
 
 /**
- * What an operator may ask and do: a program that ends, not a service. It reads the database, and speaks to the services
- * through the queues, as they do with each other; it needs no access to their processes.
+ * The operator's program. It reads the database, and talks to the services through their queues, as they do with each
+ * other; it needs no access to their processes.
  *
  * @returns the exit code
  */
@@ -62,7 +62,7 @@ export async function admin(args: readonly string[], { env, out, err }: Surround
     const code = codeOf(error);
     const message = error instanceof Error ? error.message : String(error);
     if (json) err(JSON.stringify({ error: { code, message } }));
-    else if (!(error instanceof CommanderError)) err(`${code}: ${message}`); // commander has said so itself
+    else if (!(error instanceof CommanderError)) err(`${code}: ${message}`); // commander has printed it
     return 1;
   }
 }
@@ -174,7 +174,7 @@ function addDead(dead: Command, { config, say }: Context): void {
     });
 }
 
-/** A name as the protocol has them. */
+/** A name by the protocol's rules. */
 const name = (schema: typeof UserId) => (text: string) => {
   const read = schema.safeParse(text);
   if (read.success) return read.data;
@@ -187,7 +187,7 @@ const whole = (least: number, most: number) => (text: string) => {
   throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
 };
 
-/** @throws what is a mistake of ours */
+/** @throws errors that are bugs of ours */
 function codeOf(error: unknown): string {
   if (error instanceof AdminError || error instanceof ConfigError) return error.code;
   if (error instanceof CommanderError) return 'bad_usage';

@@ -7,7 +7,7 @@ import type { CommandBroker } from './broker.ts';
 import { AdminError } from './errors.ts';
 import { GONE_TIMEOUT_MS, LOOK_EVERY_MS } from './sessions.ts';
 
-/** The user's partition gets it: no login of the user overtakes it. @returns when, milliseconds since the epoch */
+/** Goes through the user's partition: no login of the user overtakes it. @returns the time, milliseconds since the epoch */
 export async function revoke(broker: CommandBroker, user: string, partitions: number): Promise<number> {
   const at = Date.now();
   const entry: RouteEntry = { kind: 'revoke', user, at };
@@ -17,7 +17,7 @@ export async function revoke(broker: CommandBroker, user: string, partitions: nu
   return at;
 }
 
-/** Waits until tokens are refused and earlier sessions are gone. @throws AdminError `no_answer`: it is still to come */
+/** Waits until tokens are refused and earlier sessions are gone. @throws AdminError `no_answer`: it will still happen */
 export async function waitUntilRevoked(
   db: Database,
   { user, at, leaseMs }: { user: string; at: number; leaseMs: number },
@@ -25,7 +25,7 @@ export async function waitUntilRevoked(
   const deadline = Date.now() + GONE_TIMEOUT_MS;
   for (;;) {
     const revoked = await isRevoked(db, user, at);
-    // A session whose gateway is gone does not count, though its row may stay for a while.
+    // Sessions of dead gateways do not count, though their rows may stay for a while.
     const left = (await listSessions(db, user, leaseMs)).filter(
       ({ present, since }) => present && since <= at,
     );

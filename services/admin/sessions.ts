@@ -5,20 +5,20 @@ import { type KnownSession, listSessions } from '#libs/store/admin-queries.ts';
 import type { CommandBroker } from './broker.ts';
 import { AdminError } from './errors.ts';
 
-/** How long gateways and routing may take to end sessions, and how often to look, milliseconds. */
+/** Longest wait for gateways and routing to end sessions, and the pause between looks, milliseconds. */
 export const GONE_TIMEOUT_MS = 5_000;
 export const LOOK_EVERY_MS = 50;
 
 export interface Disconnected {
-  /** Sessions that are gone. */
+  /** Ended sessions. */
   sessions: KnownSession[];
 }
 
 /**
- * Has a user's sessions end, all or those on one device: their gateways send `bye`, and presence forgets them. Their
- * clients may come back at once; what they have not confirmed is in the mailbox.
+ * Ends a user's sessions, all or those on one device: their gateways send `bye`, and presence forgets them. Their
+ * clients may reconnect at once; unconfirmed messages are in the mailbox.
  *
- * @throws AdminError `not_found` when there is none, `no_answer` when one is still there after a while
+ * @throws AdminError `not_found` when there is none, `no_answer` when one is still there after the wait
  */
 export async function disconnect(
   db: Database,
@@ -35,7 +35,7 @@ export async function disconnect(
   const meant = new Set(sessions.map(({ session }) => session));
   const deadline = Date.now() + GONE_TIMEOUT_MS;
   for (;;) {
-    // One whose gateway is gone does not count any more, though its row may stay for a while.
+    // Sessions of dead gateways do not count, though their rows may stay for a while.
     const left = (await of()).filter(({ session, present }) => present && meant.has(session));
     if (left.length === 0) return { sessions };
     if (Date.now() > deadline) {

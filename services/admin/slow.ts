@@ -5,12 +5,12 @@ import { gatewayQueue } from '#libs/broker/topology.ts';
 import type { CommandBroker } from './broker.ts';
 
 export interface Slow {
-  /** The worst first, over all gateways that answered. */
+  /** Worst first, over all gateways that answered. */
   sessions: (SlowSession & { gateway: string })[];
-  /** Logged in at those gateways, and how many of these have something unsettled. */
+  /** Sessions at those gateways, and how many of them have unsettled messages. */
   total: number;
   unsettled: number;
-  /** Gateways that did not answer in time: they hang, are of an older version, or so full that nothing gets through. */
+  /** Gateways that did not answer in time: they hang, are older, or their queue is too long. */
   silent: string[];
 }
 
@@ -21,7 +21,7 @@ export interface SlowOptions {
   waitMs: number;
 }
 
-/** Asks every gateway, through its queue, which of its sessions have not settled what they were sent. */
+/** Asks every gateway, through its queue, which of its sessions have unsettled messages. */
 export async function askForSlow(broker: CommandBroker, options: SlowOptions): Promise<Slow> {
   const { gateways, most, waitMs } = options;
   const queue = reportQueue(randomUUID());
@@ -48,13 +48,13 @@ export async function askForSlow(broker: CommandBroker, options: SlowOptions): P
   };
 }
 
-/** A queue that ends with our connection. What does not fit is nobody's answer. */
+/** A queue that ends with our connection. */
 async function answersInto(
   channel: Channel,
   queue: string,
   reports: Map<string, SlowSessionsReport>,
 ): Promise<void> {
-  channel.on('error', () => undefined); // what is under way fails with it
+  channel.on('error', () => undefined); // pending calls fail with it
   const exclusive = { exclusive: true, durable: false, autoDelete: true };
   await channel.assertQueue(queue, { ...exclusive, arguments: { 'x-queue-type': 'classic' } });
   await channel.consume(

@@ -5,11 +5,11 @@ import { goThrough } from './queue.ts';
 
 export interface Look {
   letters: ShownLetter[];
-  /** There are more than were looked at. */
+  /** The queue holds more than the command read. */
   more: boolean;
 }
 
-/** What lies in `sixfold.dead`, without its bodies. Nothing is changed. */
+/** Lists `sixfold.dead`, without bodies. Changes nothing. */
 export async function look(broker: CommandBroker, most: number): Promise<Look> {
   const letters: ShownLetter[] = [];
   const more = await goThrough(broker, most, (letter) => {
@@ -19,19 +19,19 @@ export async function look(broker: CommandBroker, most: number): Promise<Look> {
   return { letters, more };
 }
 
-/** Which letters are meant: by name, or all of them. */
+/** Selects letters: by name, or all. */
 export type Chosen = readonly string[] | 'all';
 
 export interface Outcome {
-  /** Names of the letters that left. */
+  /** Names of the letters that left the queue. */
   done: string[];
-  /** Those that are still there, and why. */
+  /** Letters that stayed, and why. */
   failed: { letter: string; reason: string }[];
 }
 
 /**
- * Puts letters back to where they were read. Each leaves `sixfold.dead` only when the broker has confirmed it in the other
- * queue; duplicates are harmless there, so a command that was killed can be given again.
+ * Puts letters back into the queues they came from. A letter leaves `sixfold.dead` only after the publisher confirm of the
+ * other queue. Duplicates are harmless there, so a killed command can be repeated.
  */
 export function requeue(broker: CommandBroker, chosen: Chosen): Promise<Outcome> {
   return settle(broker, chosen, async ({ target, content }) => {
@@ -41,12 +41,12 @@ export function requeue(broker: CommandBroker, chosen: Chosen): Promise<Outcome>
   });
 }
 
-/** Throws letters away: those that are named, and nothing else. */
+/** Discards the named letters, and nothing else. */
 export function discard(broker: CommandBroker, letters: readonly string[]): Promise<Outcome> {
   return settle(broker, letters, () => Promise.resolve(undefined));
 }
 
-/** @param deal does what must be done before a letter may leave; returns why it must stay */
+/** @param deal runs before a letter may leave; returns why it must stay */
 async function settle(
   broker: CommandBroker,
   chosen: Chosen,

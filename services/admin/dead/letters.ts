@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ACK_QUEUE, gatewayOfQueue, RETURNED_QUEUE } from '#libs/broker/topology.ts';
 
-/** What an operator may see of an entry: names, never a body. */
+/** The part of an entry that an operator may see: names, never a body. */
 export interface EntryNames {
   kind: string;
   from?: string;
@@ -10,20 +10,20 @@ export interface EntryNames {
   id?: string;
 }
 
-/** Something in `sixfold.dead`, as it may be shown. */
+/** A letter of `sixfold.dead`, as it may be shown. */
 export interface ShownLetter {
-  /** Names it: the same content from the same queue has the same name. */
+  /** Its name: the same content from the same queue has the same name. */
   letter: string;
   reason: string;
-  /** Where it was read; undefined if nobody knows. */
+  /** The queue it came from, if known. */
   queue: string | undefined;
-  /** When it was put aside, milliseconds since the epoch, if that is known. */
+  /** When it became a dead letter, milliseconds since the epoch, if known. */
   at: number | undefined;
   /** Length of its text, UTF-16 units. */
   length: number;
-  /** What can be read of its entries; empty when it is not even JSON. */
+  /** Its entries, as far as they are readable; empty when the text is not JSON. */
   entries: EntryNames[];
-  /** Where it goes when it is requeued; undefined: it cannot be. */
+  /** The queue that a requeue puts it into; undefined: it cannot be requeued. */
   target: string | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface Letter extends ShownLetter {
   content: string;
 }
 
-/** What an AMQP message says about itself, as the broker hands it over. */
+/** Properties of an AMQP message. */
 export interface DeadMessage {
   content: Buffer;
   headers: Record<string, unknown>;
@@ -63,7 +63,7 @@ export const shown = ({ letter, reason, queue, at, length, entries, target }: Le
   target,
 });
 
-/** A letter as it lies in the queue, when it is put there again. */
+/** A letter in the form that goes back into the queue. */
 export const written = ({ reason, content, queue, at }: Letter): object => ({ reason, content, queue, at });
 
 interface Written {
@@ -102,8 +102,7 @@ function letterOf(reason: string, content: string, queue?: string, at?: number):
 }
 
 /**
- * Back to where it was read. What was on its way to a session goes to the mailbox instead, as everything that could
- * not be handed over live: there is one live attempt only.
+ * The queue that it came from. Entries for a session go to the mailbox instead: there is only one live attempt.
  */
 function targetOf(queue = ''): string | undefined {
   if (gatewayOfQueue(queue) !== undefined) return RETURNED_QUEUE;
@@ -112,7 +111,7 @@ function targetOf(queue = ''): string | undefined {
     : undefined;
 }
 
-/** Names as they may be; whatever else stands there could be anything, and is not shown. */
+/** Valid names only: any other text could be anything, and is not shown. */
 function namesOf(entry: unknown): EntryNames {
   const { kind, from, to, user, id } = objectOf(entry);
   const names: Partial<EntryNames> = {};

@@ -4,17 +4,17 @@ import type { CommandBroker } from '../broker.ts';
 import { type Letter, lettersOf, written } from './letters.ts';
 
 /**
- * RabbitMQ 4.0 to 4.2 counts each time that a message of a quorum queue is looked at and left, and drops one that was
- * left 20 times. So who has been left this often is put into the queue anew.
+ * RabbitMQ 4.0 to 4.2 counts how often a message of a quorum queue is returned, and drops it after 20 times. So a message
+ * returned this often is published anew.
  */
 const LEFT_TOO_OFTEN = 8;
 
-/** What becomes of a letter that was looked at. */
+/** The decision about a letter. */
 export type Fate = 'stays' | 'leaves';
 
 /**
- * Goes through `sixfold.dead`, once. A letter leaves only when `decide` has said so, after it did what it had to: who is
- * killed in between leaves it where it was, or there are two of it.
+ * Reads `sixfold.dead` once. A letter leaves only after `decide` has acted and said so: a kill in between leaves the letter
+ * in place, or duplicates it.
  *
  * @param decide is called for each letter
  * @returns whether there are more AMQP messages than `most`
@@ -25,13 +25,13 @@ export async function goThrough(
   decide: (letter: Letter) => Promise<Fate> | Fate,
 ): Promise<boolean> {
   const channel = await connection.createChannel();
-  channel.on('error', () => undefined); // what is under way fails with it
+  channel.on('error', () => undefined); // pending calls fail with it
   const { messageCount } = await channel.checkQueue(DEAD_QUEUE);
   const again = async (letters: Letter[]) => {
     if (!(await put(DEAD_QUEUE, JSON.stringify(letters.map(written)))))
       throw new Error(`${DEAD_QUEUE} was deleted`);
   };
-  // What dies meanwhile is for the next time: it would go round and round.
+  // Letters that arrive meanwhile are for the next run: else it might never end.
   for (let n = 0; n < Math.min(most, messageCount); n++) {
     const message = await channel.get(DEAD_QUEUE);
     if (message === false) break;
@@ -42,7 +42,7 @@ export async function goThrough(
     if (staying.length > 0) await again(staying);
     channel.ack(message);
   }
-  await channel.close(); // gives back what stays, in its order
+  await channel.close(); // returns the letters that stay, in their order
   return messageCount > most;
 }
 
