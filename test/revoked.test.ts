@@ -50,9 +50,9 @@ async function connected(
 }
 
 /** What a login comes to. */
-async function outcome(gateway: ServiceHandle, jwt: string): Promise<string> {
+async function outcome(gateway: ServiceHandle, jwt: string, as: { device?: string; sync?: true } = {}) {
   await using client = await connectRaw(gateway.url);
-  client.send({ type: 'login:R', token: jwt });
+  client.send({ type: 'login:R', token: jwt, ...as });
   const answer = await Promise.race([client.next('login:A'), client.next('error')]);
   if (answer.type === 'login:A') return 'accepted';
   expect(answer.re).toEqual({ type: 'login:R' });
@@ -211,6 +211,47 @@ describe('revoke', () => {
   test('a user who is not one: bad_usage', async () => {
     const { exit, err } = await command(['revoke', 'no name']);
     expect([exit, JSON.parse(err)]).toMatchObject([1, { error: { code: 'bad_usage' } }]);
+  });
+});
+
+describe('a revoked token that asks for a synced device', () => {
+  const devicesOf = (user: string) =>
+    stack.sql('SELECT device, last_seen FROM devices WHERE user_id = $1 ORDER BY device', [user]);
+
+  test('makes none', async () => {
+    const bob = someone('bob');
+    const at = await revoke(bob);
+    const [gateway] = stack.gateways as [ServiceHandle];
+    const as = { device: 'phone', sync: true } as const;
+    for (const iat of [at - 1, undefined])
+      expect(await outcome(gateway, await token(bob, iat), as)).toBe(REFUSED);
+    expect(await devicesOf(bob)).toEqual([]);
+    expect(await outcome(gateway, await token(bob, at), as)).toBe('accepted');
+    expect(await devicesOf(bob)).toMatchObject([{ device: 'phone' }]);
+  });
+
+  test('that is one already: the device does not count as seen, and stays one', async () => {
+    const bob = someone('bob');
+    const at = await revoke(bob);
+    const [gateway] = stack.gateways as [ServiceHandle];
+    const as = { device: 'phone', sync: true } as const;
+    expect(await outcome(gateway, await token(bob, at), as)).toBe('accepted');
+    const before = await devicesOf(bob);
+    expect(before).toHaveLength(1);
+    expect(await outcome(gateway, await token(bob, at - 1), as)).toBe(REFUSED);
+    expect(await devicesOf(bob)).toEqual(before);
+  });
+
+  test('while the user has as many as may be: it is unauthorized all the same', async () => {
+    const bob = someone('bob');
+    const at = await revoke(bob);
+    const [gateway] = stack.gateways as [ServiceHandle];
+    const names = Array.from({ length: 10 }, (_, n) => `d${n}`);
+    for (const device of names)
+      expect(await outcome(gateway, await token(bob, at), { device, sync: true })).toBe('accepted');
+    const as = { device: 'more', sync: true } as const;
+    expect(await outcome(gateway, await token(bob, at - 1), as)).toBe(REFUSED);
+    expect(await outcome(gateway, await token(bob, at), as)).toBe('too_many_devices 4403');
   });
 });
 

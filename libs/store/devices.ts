@@ -1,5 +1,6 @@
 import type { Database } from './database.ts';
-import type { Session } from './presence.ts';
+import type { Announced } from './presence.ts';
+import { TOKEN_IS_REVOKED } from './revocations.ts';
 import { tell } from './tell.ts';
 
 /** Synced devices: each has a mailbox of its own (PROTOCOL: sync). */
@@ -13,8 +14,12 @@ export interface Device {
 const REGISTER = {
   name: 'devices-register',
   text: `
-    WITH input AS (
-      SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) AS i (user_id, device, since)
+    WITH given AS (
+      SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $5::float8[]) AS g (user_id, device, since, iat)
+    ), input AS (
+      -- A login with a revoked token leaves no trace; its registration refuses it.
+      SELECT user_id, device, since FROM given g
+      WHERE NOT EXISTS (SELECT FROM user_revocations r WHERE r.user_id = g.user_id AND ${TOKEN_IS_REVOKED})
     ), counted AS (
       SELECT user_id, count(*) AS devices FROM devices WHERE user_id = ANY ($1::text[]) GROUP BY user_id
     ), known AS (
@@ -34,14 +39,15 @@ const REGISTER = {
 };
 
 /**
- * Makes devices synced ones; each at most once in a call. It is durable when the promise resolves.
+ * Makes devices synced ones; each at most once in a call. It is durable when the promise resolves. Nothing becomes of
+ * those whose token is revoked.
  *
  * @param most synced devices of one user
  * @returns those that were not synced before; `refused`: and are not now, since the user has as many as may be
  */
 export async function registerDevices(
   db: Database,
-  devices: readonly Pick<Session, 'user' | 'device' | 'since'>[],
+  devices: readonly Pick<Announced, 'user' | 'device' | 'since' | 'iat'>[],
   most: number,
 ): Promise<(Device & { refused: boolean })[]> {
   if (devices.length === 0) return [];
@@ -50,6 +56,7 @@ export async function registerDevices(
     devices.map(({ device }) => device),
     devices.map(({ since }) => since),
     most,
+    devices.map(({ iat }) => iat ?? null),
   ]);
 }
 

@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { TOKEN_IS_REVOKED } from './revocations.ts';
 
 /** Presence: which sessions of a user are connected to which gateways. A session counts while its gateway's lease holds. */
 
@@ -24,9 +25,9 @@ const REGISTER = {
       SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $7::float8[], $8::boolean[])
         AS g (user_id, device, session, gateway, since, iat, again)
     ), revoked AS (
-      -- Issued before the second of the revocation; announced again, but begun before it.
+      -- A session that is announced again, but begun before the revocation, has ended, whatever its token.
       SELECT g.session FROM given g JOIN user_revocations r USING (user_id)
-      WHERE g.iat IS NULL OR g.iat < r.at / 1000 OR (g.again AND g.since <= r.at)
+      WHERE ${TOKEN_IS_REVOKED} OR (g.again AND g.since <= r.at)
     ), input AS (
       SELECT user_id, device, session, gateway, since FROM given
       WHERE session NOT IN (SELECT session FROM revoked)

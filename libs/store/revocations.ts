@@ -1,5 +1,4 @@
 import type { Database } from './database.ts';
-import type { SessionLocation } from './presence.ts';
 
 /** Revocations: an operator ended a user's sessions. Tokens issued before that second are refused (PROTOCOL: revoked). */
 
@@ -8,6 +7,9 @@ export interface Revocation {
   /** Milliseconds since the Unix epoch. */
   at: number;
 }
+
+/** SQL: the token of session `g` was issued before the second of revocation `r`, or does not say when. */
+export const TOKEN_IS_REVOKED = '(g.iat IS NULL OR g.iat < r.at / 1000)';
 
 const REVOKE = {
   name: 'revocations-revoke',
@@ -31,6 +33,6 @@ const FIND = {
 export function findSessionsToRevoke(
   db: Database,
   users: readonly string[],
-): Promise<(SessionLocation & { user: string })[]> {
+): Promise<{ user: string; session: string; gateway: string }[]> {
   return db.query(FIND, [users]);
 }
