@@ -5,7 +5,7 @@ import type { Span } from '#libs/runtime/spans.ts';
 
 /** A message that the session holds, with the broker deliveries (more than one if it was sent again) that wait for it. */
 export class InFlight implements Pending {
-  /** Of the message; see messageKey. */
+  /** Of the message; see windowKey. */
   readonly key: string;
   readonly message: LiveMessage;
   readonly deliveries: Delivery[];
@@ -32,5 +32,5 @@ export class InFlight implements Pending {
   }
 }
 
-/** Names a message: its sender and the id that this one chose. */
-export const messageKey = (from: string, id: string) => `${from} ${id}`;
+/** Identifies a message within one session, whose user is the receiver. */
+export const windowKey = (from: string, id: string) => `${from} ${id}`;

@@ -2,7 +2,7 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import type { LiveMessage, ReturnReason } from '#libs/broker/entries.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
-import { InFlight, messageKey } from './in-flight.ts';
+import { InFlight, windowKey } from './in-flight.ts';
 import { ReturnedCopies } from './returned-copies.ts';
 
 export interface WindowLimits {
@@ -58,12 +58,12 @@ export class ReceiveWindow {
 
   /** Whether the message is with the client, and its confirmation not durable yet. */
   holds(from: string, id: string): boolean {
-    return this.#sent.has(messageKey(from, id));
+    return this.#sent.has(windowKey(from, id));
   }
 
   /** A message for the client. One that it has not answered yet is handed to it again. */
   offer(message: LiveMessage, delivery: Delivery, now = Date.now()): void {
-    const key = messageKey(message.from, message.id);
+    const key = windowKey(message.from, message.id);
     const known = this.#sent.get(key) ?? this.#waiting.get(key);
     if (known) {
       known.deliveries.push(delivery);
@@ -85,7 +85,7 @@ export class ReceiveWindow {
 
   /** The client answered. @returns what it answered, or undefined if nothing of that name is with it */
   answer(from: string, id: string): InFlight | undefined {
-    const inFlight = this.#sent.get(messageKey(from, id));
+    const inFlight = this.#sent.get(windowKey(from, id));
     if (!inFlight) return undefined;
     if (++inFlight.answers === 1) {
       this.#unanswered--;
@@ -113,7 +113,7 @@ export class ReceiveWindow {
 
   /** Another device of the user confirmed it: nothing more to wait for. */
   settleElsewhere(from: string, id: string): void {
-    const key = messageKey(from, id);
+    const key = windowKey(from, id);
     const inFlight = this.#sent.get(key) ?? this.#waiting.get(key);
     if (inFlight?.answers === 0) {
       this.#remove(key, inFlight);
@@ -129,7 +129,7 @@ export class ReceiveWindow {
    * @returns whether the copy may have gone back without that knowledge
    */
   markTold(from: string, id: string): boolean {
-    const key = messageKey(from, id);
+    const key = windowKey(from, id);
     const inFlight = this.#sent.get(key) ?? this.#waiting.get(key);
     if (inFlight) inFlight.message.told = true;
     return !inFlight && this.#returned.mayHave(key);

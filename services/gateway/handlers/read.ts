@@ -2,7 +2,7 @@ import type { ReadR } from '#libs/protocol/client-packets.ts';
 import { encode } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { trace } from '#libs/runtime/trace.ts';
-import { messageKey } from '../in-flight.ts';
+import { windowKey } from '../in-flight.ts';
 import { readItems } from '../metrics.ts';
 import type { Publishers } from '../publishers.ts';
 import type { ReceiptProofs } from '../receipt-proofs.ts';
@@ -50,7 +50,7 @@ export function readR({ proofs, publishers }: ReadContext, session: Session, { i
   const seen = new Map(
     items
       .filter(({ from, id, read }) => proofs.verify(from, id, user, read))
-      .map(({ from, id }) => [messageKey(from, id), { from, id }]),
+      .map(({ from, id }) => [windowKey(from, id), { from, id }]),
   );
   readItems.inc({ outcome: 'accepted' }, seen.size);
   readItems.inc({ outcome: 'ignored' }, items.length - seen.size);
