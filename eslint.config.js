@@ -3,25 +3,29 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /**
- * Dependency directions: protocol <- runtime <- broker, store <- relay; protocol <- client; all of them <- services <- test, tools.
+ * Dependency directions: protocol <- runtime <- broker, store <- relay; broker <- events <- relay; protocol <- client; all of them <- services <- test, tools.
  * Each layer lists what it must not import; services never import each other.
  */
 const layers = [
   {
     files: ['libs/protocol/**'],
-    not: ['runtime', 'broker', 'store', 'relay', 'client', 'services', 'tools', 'test'],
+    not: ['runtime', 'broker', 'store', 'events', 'relay', 'client', 'services', 'tools', 'test'],
   },
-  { files: ['libs/runtime/**'], not: ['broker', 'store', 'relay', 'client', 'services', 'tools', 'test'] },
-  { files: ['libs/broker/**'], not: ['store', 'relay', 'client', 'services', 'tools', 'test'] },
-  { files: ['libs/store/**'], not: ['broker', 'relay', 'client', 'services', 'tools', 'test'] },
+  {
+    files: ['libs/runtime/**'],
+    not: ['broker', 'store', 'events', 'relay', 'client', 'services', 'tools', 'test'],
+  },
+  { files: ['libs/broker/**'], not: ['store', 'events', 'relay', 'client', 'services', 'tools', 'test'] },
+  { files: ['libs/store/**'], not: ['broker', 'events', 'relay', 'client', 'services', 'tools', 'test'] },
+  { files: ['libs/events/**'], not: ['store', 'relay', 'client', 'services', 'tools', 'test'] },
   { files: ['libs/relay/**'], not: ['client', 'services', 'tools', 'test'] },
   {
     files: ['libs/client/**'],
-    not: ['libs', 'runtime', 'broker', 'store', 'relay', 'services', 'tools', 'test'],
+    not: ['libs', 'runtime', 'broker', 'store', 'events', 'relay', 'services', 'tools', 'test'],
   },
   {
     files: ['services/gateway/**'],
-    not: ['store', 'relay', 'client', 'routing', 'ack', 'admin', 'tools', 'test'],
+    not: ['store', 'events', 'relay', 'client', 'routing', 'ack', 'admin', 'tools', 'test'],
   },
   { files: ['services/routing/**'], not: ['client', 'gateway', 'ack', 'admin', 'tools', 'test'] },
   { files: ['services/ack/**'], not: ['client', 'gateway', 'routing', 'admin', 'tools', 'test'] },
@@ -35,6 +39,7 @@ const folder = {
   runtime: '(libs|\\.\\.)/runtime',
   broker: '(libs|\\.\\.)/broker',
   store: '(libs|\\.\\.)/store',
+  events: '(libs|\\.\\.)/events',
   relay: '(libs|\\.\\.)/relay',
   client: '(libs|\\.\\.)/client',
   services: 'services',

@@ -16,6 +16,8 @@ export interface BrokerOptions {
     AMQP_HEARTBEAT_S: number;
     QUEUE_TYPE: QueueType;
     ROUTE_PARTITIONS: number;
+    /** Types of events that are published, where the service has to do with any. */
+    EVENTS?: readonly string[];
   };
   log: Logger;
 }
@@ -43,12 +45,12 @@ export class Broker {
   /** @throws ConfigError when a CA is set for a connection that would not be encrypted */
   constructor(options: BrokerOptions) {
     this.#options = options;
-    const { AMQP_URL, AMQP_CA, QUEUE_TYPE, ROUTE_PARTITIONS } = options.config;
+    const { AMQP_URL, AMQP_CA, QUEUE_TYPE, ROUTE_PARTITIONS, EVENTS = [] } = options.config;
     if (AMQP_CA !== undefined && !AMQP_URL.every((url) => url.startsWith('amqps:')))
       throw new ConfigError(
         'AMQP_CA needs amqps:// addresses in AMQP_URL: with amqp:// nothing is encrypted',
       );
-    this.topology = { queueType: QUEUE_TYPE, partitions: ROUTE_PARTITIONS };
+    this.topology = { queueType: QUEUE_TYPE, partitions: ROUTE_PARTITIONS, events: EVENTS.length > 0 };
     this.publisher = new Publisher(
       () => this.#publishing.blocked,
       () => this.#publishing.reset(),

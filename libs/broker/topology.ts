@@ -8,6 +8,8 @@ export interface Topology {
   queueType: QueueType;
   /** Number of route queues. Everything about one user goes through one of them, in order. */
   partitions: number;
+  /** Events are published, so their exchange must be there. */
+  events?: boolean;
 }
 
 export const ACK_QUEUE = 'sixfold.ack';
@@ -18,6 +20,11 @@ export const RETURNED_EXCHANGE = 'sixfold.returned';
 /** From gateways to routing, and from routing to the gateways, by gateway id. */
 export const SIGNAL_QUEUE = 'sixfold.signal';
 export const SIGNAL_EXCHANGE = 'sixfold.signal';
+
+/** Events for back ends, by type; a consumer binds a queue of its own. */
+export const EVENTS_EXCHANGE = 'sixfold.events';
+/** What the service `webhook` hands on. */
+export const WEBHOOK_QUEUE = 'sixfold.webhook';
 
 export const routeQueue = (partition: number) => `sixfold.route.${partition}`;
 
@@ -68,7 +75,8 @@ function queueOptions(type: QueueType, singleActiveConsumer: boolean): Options.A
 }
 
 /** Declares the shared topology. Each service does so on every connection: any start order works. */
-export async function declareTopology(channel: Channel, { queueType, partitions }: Topology): Promise<void> {
+export async function declareTopology(channel: Channel, topology: Topology): Promise<void> {
+  const { queueType, partitions, events = false } = topology;
   await channel.assertQueue(DEAD_QUEUE, { durable: true, arguments: { 'x-queue-type': queueType } });
   await channel.assertQueue(RETURNED_QUEUE, queueOptions(queueType, false));
   await channel.assertExchange(RETURNED_EXCHANGE, 'fanout');
@@ -77,6 +85,18 @@ export async function declareTopology(channel: Channel, { queueType, partitions 
   await channel.assertQueue(ACK_QUEUE, queueOptions(queueType, false));
   for (let p = 0; p < partitions; p++)
     await channel.assertQueue(routeQueue(p), queueOptions(queueType, true));
+  if (events) await channel.assertExchange(EVENTS_EXCHANGE, 'topic');
+}
+
+/** Declares the queue of the service `webhook`; it gets events of these types. */
+export async function declareWebhookQueue(
+  channel: Channel,
+  types: readonly string[],
+  type: QueueType,
+): Promise<void> {
+  await channel.assertExchange(EVENTS_EXCHANGE, 'topic');
+  await channel.assertQueue(WEBHOOK_QUEUE, queueOptions(type, false));
+  for (const event of types) await channel.bindQueue(WEBHOOK_QUEUE, EVENTS_EXCHANGE, event);
 }
 
 /**

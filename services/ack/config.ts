@@ -1,4 +1,5 @@
 import { brokerConfig } from '#libs/broker/config.ts';
+import { eventsConfig } from '#libs/events/config.ts';
 import { common, readConfig } from '#libs/runtime/config.ts';
 import { storeConfig } from '#libs/store/config.ts';
 
@@ -6,7 +7,7 @@ import { storeConfig } from '#libs/store/config.ts';
 export const PREFETCH = 32;
 
 /** Every setting of the ack service; the unit stands in the name. */
-export const ackConfig = { ...common, ...brokerConfig, ...storeConfig };
+export const ackConfig = { ...common, ...brokerConfig, ...storeConfig, ...eventsConfig };
 
 /** @throws ConfigError */
 export const readAckConfig = (env: NodeJS.ProcessEnv = process.env) => readConfig(ackConfig, env);

@@ -1,4 +1,5 @@
 import { brokerConfig } from '#libs/broker/config.ts';
+import { eventsConfig } from '#libs/events/config.ts';
 import { common, decimal, integer, readConfig } from '#libs/runtime/config.ts';
 import { storeConfig } from '#libs/store/config.ts';
 import type { Quotas } from '#libs/store/quota-cache.ts';
@@ -65,7 +66,13 @@ export const mailboxConfig = {
 };
 
 /** Every setting of the routing service; the unit stands in the name. */
-export const routingConfig = { ...common, ...brokerConfig, ...storeConfig, ...mailboxConfig };
+export const routingConfig = {
+  ...common,
+  ...brokerConfig,
+  ...storeConfig,
+  ...eventsConfig,
+  ...mailboxConfig,
+};
 
 /** @throws ConfigError */
 export const readRoutingConfig = (env: NodeJS.ProcessEnv = process.env) => readConfig(routingConfig, env);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { brokerConfig } from '#libs/broker/config.ts';
+import { eventsConfig } from '#libs/events/config.ts';
 import { common } from '#libs/runtime/config.ts';
 import { storeConfig } from '#libs/store/config.ts';
 import { ackConfig } from '../../services/ack/config.ts';
@@ -34,7 +35,7 @@ const SERVICES: Record<string, z.ZodRawShape> = {
 /** The tables of docs/CONFIGURATION.md, by the names in their markers. */
 const TABLES: Record<string, z.ZodRawShape> = {
   'every service': { ...common, ...brokerConfig },
-  'routing and ack': { ...storeConfig, ...mailboxConfig },
+  'routing and ack': { ...storeConfig, ...eventsConfig, ...mailboxConfig },
   access: accessConfig,
   authorize: authorizeConfig,
   admission: admissionConfig,
