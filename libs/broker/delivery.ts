@@ -1,4 +1,4 @@
-import type { ConsumeMessage, ConsumeMessageFields } from 'amqplib';
+import type { ConsumeMessage, ConsumeMessageFields, MessageProperties } from 'amqplib';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 
 /** What a delivery reports to its consumer. */
@@ -25,13 +25,15 @@ export class Delivery implements Pending {
   /** Size of its content. */
   readonly bytes: number;
   readonly #fields: ConsumeMessageFields;
+  readonly #properties: MessageProperties;
   #holds = 1;
   #failed = false;
 
-  constructor(source: DeliverySource, { fields, content }: ConsumeMessage) {
+  constructor(source: DeliverySource, { fields, properties, content }: ConsumeMessage) {
     this.source = source;
     this.bytes = content.length;
     this.#fields = fields;
+    this.#properties = properties;
   }
 
   /** An earlier delivery of it may have been handled. */
@@ -46,6 +48,12 @@ export class Delivery implements Pending {
 
   get routingKey(): string {
     return this.#fields.routingKey;
+  }
+
+  /** When it was published, milliseconds since the Unix epoch; undefined if its publisher does not say. */
+  get publishedAt(): number | undefined {
+    const { timestamp } = this.#properties as { timestamp?: unknown };
+    return typeof timestamp === 'number' ? timestamp * 1_000 : undefined;
   }
 
   /** Marks it as started. False if the broker redelivers it to another consumer: then ignore it. */

@@ -6,6 +6,8 @@ export interface Publish {
   readonly exchange: string;
   readonly routingKey: string;
   readonly content: Buffer;
+  /** Milliseconds since the Unix epoch. */
+  readonly publishedAt: number;
 }
 
 type Settle = (error?: BrokerError) => void;
@@ -68,9 +70,17 @@ export class DestinationChannel {
     await this.#channel.then((channel) => channel.close()).catch(() => undefined); // closed already
   }
 
-  #send(channel: ConfirmChannel, { exchange, routingKey, content }: Publish, settle: Settle): void {
+  #send(channel: ConfirmChannel, message: Publish, settle: Settle): void {
+    const { exchange, routingKey, content, publishedAt } = message;
     const messageId = String(++this.#count);
-    const options = { persistent: true, mandatory: true, messageId };
+    const timestamp = Math.floor(publishedAt / 1_000); // AMQP: seconds
+    const options = {
+      persistent: true,
+      mandatory: true,
+      messageId,
+      timestamp,
+      contentType: 'application/json',
+    };
     try {
       channel.publish(exchange, routingKey, content, options, (cause: unknown) => {
         const unroutable = this.#returned.delete(messageId);

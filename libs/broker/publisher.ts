@@ -92,16 +92,23 @@ export class Publisher {
    * message may still arrive, after later ones; all unconfirmed messages behind it fail too.
    *
    * @param timeoutMs give up waiting after this long
+   * @param publishedAt of a message that replaces another one: when that was published, milliseconds since the epoch
    * @throws BrokerError
    */
-  async publish(exchange: string, routingKey: string, content: Buffer, timeoutMs: number): Promise<void> {
+  async publish(
+    exchange: string,
+    routingKey: string,
+    content: Buffer,
+    timeoutMs: number,
+    publishedAt = Date.now(),
+  ): Promise<void> {
     if (this.#stopped) throw new BrokerError('stopped');
     if (this.#blocked()) throw new BrokerError('blocked');
     if (!this.#connection) throw new BrokerError('not_connected');
     const destination = destinationKey(exchange, routingKey);
     const channel = this.#channels.get(destination) ?? this.#open(this.#connection, destination);
     await new Promise<void>((resolve, reject) => {
-      channel.publish({ exchange, routingKey, content }, timeoutMs, (error) => {
+      channel.publish({ exchange, routingKey, content, publishedAt }, timeoutMs, (error) => {
         if (error?.code === 'unroutable') this.#prepareAgain();
         if (error) reject(error);
         else resolve();
