@@ -26,11 +26,11 @@ beforeAll(async () => {
   const result = await runLoad(
     {
       ...DEFAULTS,
-      scenarios: ['open-loop', 'offline-storm'],
+      scenarios: ['open-loop', 'offline-storm', 'compare'],
       backends: { amqpUrl: `${addresses.amqpUrl}/${name}`, databaseUrl },
       limits: true,
       ...{ gateways: 1, pairs: PAIRS, outstanding: [2], rates: [RATE], rate: RATE },
-      ...{ seconds: 3, warmup: 0, stored: STORED, batches: [4] },
+      ...{ seconds: 3, warmup: 0, turns: 1, stored: STORED, batches: [4] },
     },
     { say: () => undefined },
     (soFar) => kept.push(Object.keys(soFar.sections)),
@@ -66,13 +66,16 @@ test('what it measured is there as JSON', () => {
 });
 
 test('what was measured is kept before the next is', () => {
-  expect(kept).toEqual([['limits'], ['limits', 'open-loop'], ['limits', 'open-loop', 'offline-storm']]);
+  const names = ['limits', 'open-loop', 'offline-storm', 'compare'];
+  expect(kept).toEqual(names.map((_, n) => names.slice(0, n + 1)));
 });
 
 test('and as tables and charts for people', () => {
   const text = files.get('results.md') ?? '';
-  for (const title of ['What the machine can do at most', 'Open loop', 'Offline storm'])
+  for (const title of ['What the machine can do at most', 'Open loop', 'Offline storm', 'In turns'])
     expect(text).toContain(`## ${title}`);
+  expect(text).toMatch(/^\| 1 x 1 under way: this version( \| [\d.,]+){5} \|$/m);
+  expect(text).toMatch(/^\| 50\/s due( \| [\d.,]+){5} \|$/m);
   expect(text).not.toMatch(/NaN|undefined|Infinity/);
   const [, chart = ''] = /!\[.*\]\((.*\.svg)\)/.exec(text) ?? [];
   expect(files.get(chart)).toMatch(/^<svg [^]*<\/svg>\s*$/);

@@ -1,6 +1,13 @@
 import { join, resolve } from 'node:path';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { ATTACKS, BENCHMARKS, type LoadOptions, OPTIONS, type ScenarioName } from './load/options.ts';
+import {
+  ATTACKS,
+  BENCHMARKS,
+  COMPARISONS,
+  type LoadOptions,
+  OPTIONS,
+  type ScenarioName,
+} from './load/options.ts';
 import { markdownOf, writeResults } from './load/report/write.ts';
 import { type LoadResult, runLoad } from './load/run.ts';
 import { progressLine } from './progress.ts';
@@ -55,8 +62,8 @@ const command = new Command('npm run load --')
   )
   .addArgument(
     new Argument('[scenarios...]', 'which ones')
-      .choices([...BENCHMARKS, ...ATTACKS, ...Object.keys(GROUPS)])
-      .default([...BENCHMARKS, ...ATTACKS], 'all'),
+      .choices([...BENCHMARKS, ...ATTACKS, ...COMPARISONS, ...Object.keys(GROUPS)])
+      .default([...BENCHMARKS, ...ATTACKS], 'all but compare'),
   );
 for (const [name, { argument, what, fallback, parse }] of Object.entries(OPTIONS)) {
   const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -65,6 +72,7 @@ for (const [name, { argument, what, fallback, parse }] of Object.entries(OPTIONS
 }
 await command
   .addOption(new Option('--env <NAME=value>', 'a setting of the services; repeatable').argParser(setting))
+  .option('--against <commit>', 'compare: another commit of this repository')
   .option('--no-limits', 'do not measure what the machine can do at most')
   .option('--profile', 'CPU profiles of the services, in the same folder', false)
   .option('--out <folder>', 'for results', '.sixfold-load')

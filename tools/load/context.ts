@@ -37,6 +37,8 @@ export class Context {
   /** What the machine can do at most, as far as that was measured. */
   readonly limits: Limit[] = [];
   readonly environment: Environment;
+  /** The same for the commit of `--against`, with a broker and a database of its own. */
+  other: Context | undefined;
   /** Shows the current step. */
   readonly say: (text: string) => void;
   #services: Services | undefined;
@@ -47,10 +49,16 @@ export class Context {
     this.say = say;
   }
 
-  static async start(dataDir: string, options: LoadOptions, say: (text: string) => void): Promise<Context> {
+  /** @param root work tree of the services; default: this one */
+  static async start(
+    dataDir: string,
+    options: LoadOptions,
+    say: (text: string) => void,
+    root?: string,
+  ): Promise<Context> {
     say('starting broker and database');
     const ground = options.backends;
-    return new Context(await Environment.start({ dataDir, secret: SECRET, ground }), options, say);
+    return new Context(await Environment.start({ dataDir, secret: SECRET, ground, root }), options, say);
   }
 
   /** The broker and the database, if they were started here. */
@@ -119,8 +127,11 @@ export class Context {
   }
 
   /** Load generators with pairs of users that are logged in. */
-  async pairs({ target }: Services, slowEvery = 0): Promise<LoadGenerators> {
-    const { pairs, bodyBytes } = this.options;
+  async pairs(
+    { target }: Services,
+    { pairs = this.options.pairs, slowEvery = 0 } = {},
+  ): Promise<LoadGenerators> {
+    const { bodyBytes } = this.options;
     const generators = this.generators();
     await generators.connect(pairs, { ...target, tag: freshTag(), body: 'x'.repeat(bodyBytes), slowEvery });
     return generators;

@@ -11,6 +11,8 @@ export const BENCHMARKS = [
   'scale-out',
   'soak',
 ] as const;
+/** Scenarios that run only when named. */
+export const COMPARISONS = ['compare'] as const;
 export const ATTACKS = [
   'attack-idle',
   'attack-slow-readers',
@@ -18,7 +20,7 @@ export const ATTACKS = [
   'attack-lists',
   'attack-storm',
 ] as const;
-export type ScenarioName = (typeof BENCHMARKS | typeof ATTACKS)[number];
+export type ScenarioName = (typeof BENCHMARKS | typeof ATTACKS | typeof COMPARISONS)[number];
 
 /** Number of processes of each service. */
 export interface Size {
@@ -85,6 +87,7 @@ export const OPTIONS = {
   attackers: option('n', 'attacks: that flood, and that write to slow readers', '40', integer(1, 10_000)),
   rounds: option('n', 'attacks: storms', '3', integer(1, 1_000)),
   honestPairs: option('n', 'attacks: pairs of honest users', '10', integer(1, 1_000)),
+  turns: option('n', 'compare: measurements of each', '3', integer(1, 100)),
   attackSeconds: option('n', 'of each attack, and of the calm before it', '20', integer(1, 3_600)),
 };
 
@@ -105,6 +108,8 @@ export interface LoadOptions extends Values {
   backends?: Backends;
   /** On top of the environment of all services. */
   env?: NodeJS.ProcessEnv;
+  /** compare: a commit of this repository to measure as well. */
+  against?: string | undefined;
   /** Folder for CPU profiles of the services. */
   profiles?: string | undefined;
 }

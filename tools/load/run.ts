@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Progress } from '../progress.ts';
 import { killStack } from '../stack/leftovers.ts';
+import { checkOut } from './checkout.ts';
 import { Context } from './context.ts';
 import { measureLimits } from './limits/limits.ts';
 import { ATTACKS, BENCHMARKS, type LoadOptions, type ScenarioName } from './options.ts';
 import { describeHost } from './report/host.ts';
 import type { Section } from './report/section.ts';
 import { attack } from './scenarios/attack.ts';
+import { compare } from './scenarios/compare.ts';
 import { idle } from './scenarios/idle.ts';
 import { loginStorm } from './scenarios/login-storm.ts';
 import { closedLoop, openLoop } from './scenarios/loops.ts';
@@ -33,6 +35,7 @@ const scenarios: Partial<Record<ScenarioName, (context: Context) => Promise<Sect
   'slow-users': slowUsers,
   'scale-out': scaleOut,
   soak,
+  compare,
   ...Object.fromEntries(ATTACKS.map((name) => [name, (context: Context) => attack(context, name)])),
 };
 
@@ -55,6 +58,7 @@ export async function runLoad(
   process.once('exit', clearUp);
   try {
     const context = await Context.start(dataDir, options, progress.say);
+    if (options.against !== undefined) context.other = await startOther(dataDir, options, progress.say);
     const result: LoadResult = { host, options, sections: {} };
     const measured = options.scenarios.some((name) => (BENCHMARKS as readonly string[]).includes(name));
     const steps = [
@@ -65,7 +69,7 @@ export async function runLoad(
       if (run) result.sections[name] = await run(context);
       keep(result);
     }
-    await context.environment[Symbol.asyncDispose]();
+    for (const one of [context, context.other]) await one?.environment[Symbol.asyncDispose]();
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
     return result;
   } catch (error) {
@@ -74,4 +78,15 @@ export async function runLoad(
     killStack(dataDir);
     process.off('exit', clearUp);
   }
+}
+
+/** Broker, database and (later) services for the commit of `--against`. */
+async function startOther(
+  dataDir: string,
+  options: LoadOptions,
+  say: (text: string) => void,
+): Promise<Context> {
+  const folder = join(dataDir, 'other');
+  const root = checkOut(options.against ?? '', join(folder, 'checkout'));
+  return Context.start(folder, options, say, root);
 }

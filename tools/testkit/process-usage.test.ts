@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { memoryOf, parsePss, parseStat, processUsage, treeOf } from './process-usage.ts';
+import {
+  memoryOf,
+  parsePss,
+  parseStat,
+  parseSwitches,
+  processUsage,
+  switchesOf,
+  treeOf,
+} from './process-usage.ts';
 
 test('CPU time is that of a process and of its children that ended, whatever its name holds', () => {
   const stat = '77 (a) b (c) S 42 77 77 0 -1 4194560 9 8 7 6 250 50 30 7 20 0 5 0 123 4 5';
@@ -10,7 +18,17 @@ test('memory is the proportional set size', () => {
   expect(parsePss('00400000-7ffe [rollup]\nRss:  900 kB\nPss:   512 kB\nPss_Anon: 4 kB\n')).toBe(512 * 1024);
 });
 
-test('a process that has ended has no memory', () => {
+test('voluntary context switches are those of all threads', async () => {
+  expect(parseSwitches('Threads:\t12\nvoluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t7\n')).toBe(
+    150,
+  );
+  const before = switchesOf(process.pid);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(switchesOf(process.pid)).toBeGreaterThan(before);
+});
+
+test('a process that has ended has no memory, and does not switch', () => {
+  expect([parseSwitches(''), switchesOf(2 ** 22 + 1)]).toEqual([0, 0]);
   expect(memoryOf(2 ** 22 + 1)).toBe(0); // beyond the largest pid (proc(5): pid_max)
   expect(parsePss('')).toBe(0);
 });

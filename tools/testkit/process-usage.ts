@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { statFields } from '../bootstrap/process.mjs';
 import { allPids, orNothing } from '../stack/processes.ts';
 
@@ -44,6 +44,18 @@ export function treeOf(root: number, processes: ReadonlyMap<number, Usage>): num
 /** Memory of a process, bytes; what it shares with others counts in part (PSS). One that has ended has none. */
 export const memoryOf = (pid: number): number =>
   parsePss(orNothing(() => readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? '');
+
+/** Voluntary context switches of a process so far: how often one of its threads went to sleep. */
+export function switchesOf(pid: number): number {
+  const threads = orNothing(() => readdirSync(`/proc/${pid}/task`)) ?? [];
+  const read = (thread: string) =>
+    parseSwitches(orNothing(() => readFileSync(`/proc/${pid}/task/${thread}/status`, 'latin1')) ?? '');
+  return threads.reduce((sum, thread) => sum + read(thread), 0);
+}
+
+/** @param status a file /proc/PID/task/TID/status; it is empty when the thread has ended */
+export const parseSwitches = (status: string): number =>
+  Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1] ?? 0);
 
 /** @param rollup a file /proc/PID/smaps_rollup; it is empty when the process is ending */
 export function parsePss(rollup: string): number {

@@ -32,14 +32,19 @@ function entries(bodyBytes: number): string[] {
  * must. The AMQP messages are as long as those of real messages (with `batch` entries in each). There is no JSON, no
  * database and no WebSocket.
  *
- * @param rate messages a second that are due, instead of a closed loop
+ * @param due messages a second, or messages under way in a closed loop; default: as many as the pairs have
  */
-export async function brokerLimit(context: Context, batch: number, rate?: number): Promise<Limit> {
+export async function brokerLimit(
+  context: Context,
+  batch: number,
+  due: { rate?: number; window?: number } = {},
+): Promise<Limit> {
   const { options } = context;
   const { pairs, outstanding, bodyBytes, env } = options;
   const [amqpUrl = ''] = context.environment.amqpUrls;
   const queueType = env?.['QUEUE_TYPE'] ?? process.env['QUEUE_TYPE'] ?? 'quorum';
-  const window = Math.max(4, Math.ceil((pairs * Math.max(1, ...outstanding)) / batch));
+  const { rate, window: messages = Math.max(4, pairs * Math.max(1, ...outstanding)) } = due;
+  const window = Math.ceil(messages / batch);
   const tag = freshTag();
   const queue = (hop: number) => `load.${tag}.${hop % 4}`;
   const relays = entries(bodyBytes).map((text, hop) => {
@@ -78,9 +83,11 @@ async function measured(
   await delay(seconds * 1_000);
   const taken = await source.call('take');
   const messages = taken.length * batch;
+  const { cpuByRole, switchesByRole } = meter.cost(messages);
   return {
     perSecond: (messages * 1_000) / (performance.now() - began),
     latency: new LatencyHistogram().add(taken).summary(),
-    cpuByRole: meter.cost(messages).cpuByRole,
+    cpuByRole,
+    switchesByRole,
   };
 }

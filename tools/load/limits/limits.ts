@@ -16,7 +16,7 @@ export async function measureLimits(context: Context): Promise<Section> {
   context.say('limit of WebSockets');
   limits.push(await echoLimit(context));
   context.say(`the same at ${rate} messages/s`);
-  const atRate = [await brokerLimit(context, 1, rate), await echoLimit(context, rate)];
+  const atRate = [await brokerLimit(context, 1, { rate }), await echoLimit(context, rate)];
   return {
     title: 'What the machine can do at most',
     tables: [...tablesOf('Limit', limits), ...tablesOf(`At ${number(rate)}/s due`, atRate)],

@@ -23,6 +23,8 @@ export interface Limit {
   latency: Latency;
   /** CPU time for 1,000 messages, milliseconds. */
   cpuByRole: Record<string, number>;
+  /** Voluntary context switches a message. */
+  switchesByRole?: Record<string, number>;
 }
 
 export const processesOf = ({ gateways, routing, ack }: Size): string => `${gateways} + ${routing} + ${ack}`;

@@ -37,15 +37,16 @@ export async function openLoop(context: Context): Promise<Section> {
 export async function measurePoint(
   context: Context,
   services: Services,
-  load: { outstandingPerPair: number } | { rate: number },
+  load: { pairs?: number; outstandingPerPair?: number; rate?: number },
   slowEvery = 0,
 ): Promise<Point> {
   const { options } = context;
-  await using generators = await context.pairs(services, slowEvery);
+  const { pairs = options.pairs, rate, outstandingPerPair = 1 } = load;
+  await using generators = await context.pairs(services, { pairs, slowEvery });
   await delay(REST_MS);
-  if ('rate' in load) await generators.openLoop(load.rate);
-  else await generators.closedLoop(load.outstandingPerPair);
+  if (rate === undefined) await generators.closedLoop(outstandingPerPair);
+  else await generators.openLoop(rate);
   const measured = await generators.measure(services.roles, options);
   await generators.stop();
-  return { ...measured, size: services.size, pairs: options.pairs, ...load };
+  return { ...measured, size: services.size, ...load, pairs };
 }
