@@ -68,10 +68,10 @@ async function compile(name: string, files: Record<string, string>, options: obj
   });
 }
 
-/** The packages that `./level` asks for, as they are here: the test needs no registry. */
+/** The packages that `./level` and `./server` ask for, as they are here: the test needs no registry. */
 async function linkForNode(): Promise<void> {
   await mkdir(join(home, 'node_modules/@types'));
-  for (const name of ['classic-level', '@types/node'])
+  for (const name of ['classic-level', 'standardwebhooks', '@types/node'])
     await symlink(join(REPOSITORY, 'node_modules', name), join(home, 'node_modules', name));
 }
 
@@ -79,7 +79,7 @@ test('its types and the examples of its README are right, in a browser and on No
   const readme = await readFile(join(home, 'node_modules/@sixfold/client/README.md'), 'utf8');
   const examples = Array.from(readme.matchAll(/```ts\n(.*?)```/gs), ([, code = '']) => code);
   const named = examples.map((code, n) => [`example${n}.ts`, code] as const);
-  const isForNode = ([, code]: readonly [string, string]) => code.includes('@sixfold/client/level');
+  const isForNode = ([, code]: readonly [string, string]) => /@sixfold\/client\/(?:level|server)/.test(code);
   const inBrowser = Object.fromEntries(named.filter((example) => !isForNode(example)));
   expect(Object.keys(inBrowser).length).toBeGreaterThan(2);
   await compile('browser', inBrowser, { types: [], lib: ['ES2022', 'DOM'] });

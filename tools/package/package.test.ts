@@ -43,18 +43,19 @@ test('it holds the modules, their types and three texts, and nothing of the test
 
 test('everything that it exports is in it', () => {
   const { exports } = JSON.parse(read('libs/client/package.json')) as Manifest;
-  expect(Object.keys(exports)).toEqual(['.', './level']);
+  expect(Object.keys(exports)).toEqual(['.', './level', './server']);
   for (const path of Object.values(exports).flatMap((conditions) => Object.values(conditions)))
     expect(packed.files).toContain(path.replace('./', ''));
 });
 
-test('it needs no package but classic-level, and that for `./level` alone', () => {
+test('it needs no package but classic-level for `./level` and standardwebhooks for `./server`', () => {
   const foreign = packed.files.flatMap((path) => {
     const text = path.startsWith('dist/') ? readFileSync(join(packed.source, path), 'utf8') : '';
     return Array.from(text.matchAll(/(?:from |import\()'([^.'][^']*)'/g), (match) => [path, match[1]]);
   });
   const level = 'dist/client/storage/level';
   expect(foreign.sort()).toEqual([
+    ['dist/client/server/webhook.js', 'standardwebhooks'],
     [`${level}-store.d.ts`, 'classic-level'],
     [`${level}.js`, 'classic-level'],
   ]);
@@ -69,7 +70,7 @@ test('its version and licence are those of the repository', () => {
 });
 
 test('everything that it exports has a doc comment', () => {
-  for (const path of ['index.d.ts', 'storage/level.d.ts'])
+  for (const path of ['index.d.ts', 'storage/level.d.ts', 'server/server.d.ts'])
     expect(undocumented(join(packed.source, 'dist/client', path))).toEqual([]);
 });
 
