@@ -1,18 +1,22 @@
 import { z } from 'zod';
-import { isJson } from '#libs/protocol/json.ts';
-import { MAX_KEY_LENGTH, MAX_PULL } from '#libs/protocol/limits.ts';
-import { MAX_REPORTED, REPORT_QUEUE } from './slow-sessions-report.ts';
+import { MAX_PRESENCE_USERS, MAX_PULL } from '#libs/protocol/limits.ts';
 import {
-  At,
-  DeliveryState,
-  DeviceId,
-  MessageId,
-  Receivers,
-  RejectReason,
-  Seq,
-  Thread,
-  UserId,
-} from '#libs/protocol/names.ts';
+  asker,
+  checked,
+  copy,
+  Gateway,
+  Key,
+  mayAsk,
+  message,
+  question,
+  receipt,
+  sent,
+  Session,
+  Since,
+  traced,
+} from './entry-fields.ts';
+import { MAX_REPORTED, REPORT_QUEUE } from './slow-sessions-report.ts';
+import { At, DeviceId, MessageId, Receivers, Seq, Thread, UserId } from '#libs/protocol/names.ts';
 
 /**
  * The entries that travel in the queues. An AMQP message is a JSON array of entries for one queue. The schemas also
@@ -20,68 +24,17 @@ import {
  * fields are dropped, unknown kinds are dead-lettered.
  */
 
-/** `<gateway id>.<incarnation>` */
-export const GATEWAY_INCARNATION = /^[A-Za-z0-9_-]{1,64}\.[0-9a-z]{1,16}$/;
-const Gateway = z.string().regex(GATEWAY_INCARNATION);
-/** A session's id. */
-export const SESSION = /^[A-Za-z0-9-]{1,64}$/;
-export const Session = z.string().regex(SESSION);
-
-/** Names a mailbox entry. A gateway copies it into a packet unescaped. */
-const Key = z.string().regex(new RegExp(`^[A-Za-z0-9_-]{1,${MAX_KEY_LENGTH}}$`));
-
-/** Largest clock difference accepted, milliseconds. A login from the future would win for as long. */
-const MAX_CLOCK_DIFFERENCE_MS = 86_400_000;
-const Since = At.refine((since) => since < Date.now() + MAX_CLOCK_DIFFERENCE_MS, {
-  error: 'is in the future',
-});
-
-/**
- * The step of the message's distributed trace that this follows, if it is traced (W3C Trace Context). An invalid one
- * is ignored.
- */
-const traced = {
-  traceparent: z
-    .string()
-    .regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
-    .catch('')
-    .optional(),
-};
-
-/** A message as accepted; `body` is the text of the JSON value that the sender wrote. */
-const message = {
-  from: UserId,
-  id: MessageId,
-  to: UserId,
-  body: z.string(),
-  at: At,
-  seq: Seq.optional(),
-  thread: Thread.optional(),
-  /** When it is of no more use, milliseconds since the epoch. */
-  expires: At.optional(),
-  /** Its sender asked for a read receipt. */
-  read: z.literal(true).optional(),
-  /** The sender's synced device: receipts go there live, and to the user's other ones through their mailboxes. */
-  origin: DeviceId.optional(),
-};
-/** What another device of this user sent: whom to, as sent. Nobody is told of its fate. */
-const sent = { sentTo: Receivers.optional() };
-/** Of a user with synced devices: the synced device that a live copy is for; '' for another session of the user. */
-const copy = { copy: z.union([DeviceId, z.literal('')]).optional() };
-/** On the last hop: the gateway copies the body into a packet unescaped, so it must be valid JSON. */
-const checked = { ...message, body: z.string().refine(isJson, { error: 'is not JSON' }) };
-const receipt = { id: MessageId, to: UserId, state: DeliveryState, at: At, reason: RejectReason.optional() };
-
 /** The other sessions that a message was sent to. The first confirmation settles it for all. */
 const Target = z.object({ gateway: Gateway, session: Session });
 export type Target = z.infer<typeof Target>;
 
-/** Sequence number of a session's pulls; the page echoes it. */
-const question = { ask: z.int().min(0).optional() };
-
 /** A session that presence should know. */
 const Checked = z.object({ user: UserId, session: Session });
 export type Checked = z.infer<typeof Checked>;
+
+/** A device that a user is connected on; `since`: milliseconds since the epoch. */
+const Present = z.object({ user: UserId, device: DeviceId, since: At, sync: z.boolean() });
+export type Present = z.infer<typeof Present>;
 
 /** gateway -> routing, in the partition of the user that it concerns. */
 export const RouteEntry = z.discriminatedUnion('kind', [
@@ -102,18 +55,25 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     sync: z.literal(true).optional(),
   }),
   z.object({ kind: z.literal('session-down'), user: UserId, session: Session }),
-  /** An operator ended the user's sessions, at that moment. */
-  z.object({ kind: z.literal('revoke'), user: UserId, at: At }),
+  /** An operator ended the user's sessions, at that moment. Answered by `answer`. */
+  z.object({ kind: z.literal('revoke'), user: UserId, at: At, ...mayAsk }),
   z.object({
     kind: z.literal('pull'),
     user: UserId,
-    session: Session,
-    gateway: Gateway,
+    ...asker,
     limit: z.int(),
     /** The synced device that the session is on. */
     device: DeviceId.optional(),
+    /** The user's mailbox, also where the user has synced devices. */
+    whole: z.literal(true).optional(),
     ...question,
   }),
+  /** Where are these users? In the partition of any. Answered by `answer`, as the next two. */
+  z.object({ kind: z.literal('presence'), users: z.array(UserId).max(MAX_PRESENCE_USERS), ...asker }),
+  /** Which synced devices does the user have? */
+  z.object({ kind: z.literal('devices'), user: UserId, ...asker }),
+  /** Is a token of the user revoked that was issued at `iat`, seconds since the Unix epoch? */
+  z.object({ kind: z.literal('token'), user: UserId, iat: z.number().optional(), ...asker }),
   z.object({
     kind: z.literal('confirm'),
     user: UserId,
@@ -133,15 +93,8 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     thread: Thread.optional(),
     expires: At.optional(),
   }),
-  /** The device is no longer a synced one. */
-  z.object({
-    kind: z.literal('logout'),
-    user: UserId,
-    device: DeviceId,
-    /** Who asks; the device's session is told in any case. */
-    session: Session.optional(),
-    gateway: Gateway.optional(),
-  }),
+  /** The device is no longer a synced one. Who asks is told, and the device's session in any case. */
+  z.object({ kind: z.literal('logout'), user: UserId, device: DeviceId, ...mayAsk }),
   /**
    * A gateway's heartbeat; `first` registers a new incarnation. `asked`: time on the gateway's clock, echoed in the
    * answer. `check`: some of its sessions; the answer names those missing from presence.
@@ -266,6 +219,17 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     receipts: z.array(z.object({ key: Key, ...receipt })),
     more: z.boolean(),
     missed: z.object({ key: Key, count: z.int() }).optional(),
+    /** The device that it was asked for is not a synced one. */
+    unsynced: z.literal(true).optional(),
+  }),
+  /** Answer to presence, devices, token, revoke: with what the question was about. */
+  z.object({
+    kind: z.literal('answer'),
+    session: Session,
+    present: z.array(Present).optional(),
+    devices: z.array(z.object({ device: DeviceId, since: At })).optional(),
+    /** The token is revoked. */
+    revoked: z.boolean().optional(),
   }),
   /**
    * Answer to lease. `presence` names an uninterrupted period of presence. When it changes, sessions were lost or had
@@ -300,6 +264,9 @@ export type Logout = Kind<RouteEntry, 'logout'>;
 export type Settled = Kind<GatewayEntry, 'settled'>;
 export type Pull = Kind<RouteEntry, 'pull'>;
 export type Confirm = Kind<RouteEntry, 'confirm'>;
+export type Revoke = Kind<RouteEntry, 'revoke'>;
+export type Question = Kind<RouteEntry, 'presence' | 'devices' | 'token'>;
+export type Answer = Kind<GatewayEntry, 'answer'>;
 export type LeaseGranted = Kind<GatewayEntry, 'lease-granted'>;
 export type Confirmation = Kind<AckEntry, 'ack'>;
 export type ReadConfirmation = Kind<AckEntry, 'read'>;

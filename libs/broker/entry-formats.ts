@@ -8,8 +8,8 @@ import {
   type LiveReceipt,
   RouteEntry,
   type RouteMessage,
-  SESSION,
 } from './entries.ts';
+import { SESSION } from './entry-fields.ts';
 
 /**
  * How the entries of each queue are parsed. The common kinds have a fast path without the schema, with the same

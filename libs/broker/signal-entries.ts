@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isJson } from '#libs/protocol/json.ts';
 import { MAX_RECEIVERS_CEILING } from '#libs/protocol/limits.ts';
 import { At, Thread, UserId } from '#libs/protocol/names.ts';
-import { Session } from './entries.ts';
+import { Session } from './entry-fields.ts';
 
 /** The entries of signals. What does not fit is dropped: a signal is not worth a dead letter. */
 

@@ -24,6 +24,9 @@ export const MAX_TTL_S = 2_592_000;
 /** Most messages that one `read:R` may name. */
 export const MAX_READ_ITEMS = 100;
 
+/** Most users that one question about presence may name. */
+export const MAX_PRESENCE_USERS = 100;
+
 /** Longest proof in `read`, in characters. */
 export const MAX_PROOF_LENGTH = 64;
 

@@ -5,7 +5,12 @@ import { ENVELOPE_BYTES, type EntryRow, type Page, toPage } from './mailbox-page
 /** Reading the mailbox of a synced device, page by page, together with what is in its user's. */
 
 /** An entry, or (without a key) a mailbox that holds none; with what its device missed. */
-type PageRow = { n: number; missedKey: string | null; missed: number | null } & (EntryRow | { key: null });
+type PageRow = { n: number; missedKey: string | null; missed: number | null; synced: boolean } & (
+  EntryRow | { key: null }
+);
+
+/** There is one for each pull. */
+const NO_ROW = { synced: true, missedKey: null, missed: null };
 
 const MESSAGE = 'body, at, seq, thread, read';
 
@@ -24,7 +29,8 @@ const PULL = {
     )
     SELECT p.n::integer, e.key, e.kind, e.peer, e.id, e.at, e.seq, e.thread, e.read, e.state, e.reason, e.fits,
            CASE WHEN e.fits THEN e.body END AS body, e.sent_to AS "sentTo",
-           o.key AS "missedKey", coalesce(h.count, o.count) AS missed
+           o.key AS "missedKey", coalesce(h.count, o.count) AS missed,
+           EXISTS (SELECT FROM devices d WHERE d.user_id = p.recipient AND d.device = p.device) AS synced
     FROM pull p
     LEFT JOIN oldest o USING (recipient, device) LEFT JOIN handed h USING (recipient, device)
     LEFT JOIN LATERAL (
@@ -98,10 +104,10 @@ export async function readDevicePages(
         async (_, { kind, key }) =>
           (await db.query<{ body: string | null }>(BODY, [user, device, kind, key]))[0]?.body ?? undefined,
       );
-      const [{ missedKey, missed } = { missedKey: null, missed: null }] = all;
-      return missedKey === null || missed === null
-        ? page
-        : { ...page, missed: { key: `x${missedKey}`, count: missed } };
+      const { synced, missedKey, missed } = all[0] ?? NO_ROW;
+      if (!synced) page.unsynced = true;
+      if (missedKey !== null && missed !== null) page.missed = { key: `x${missedKey}`, count: missed };
+      return page;
     }),
   );
 }

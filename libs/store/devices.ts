@@ -143,6 +143,18 @@ export async function findForgottenDevices(db: Database, days: number, limit: nu
   return db.query<Device>(FORGOTTEN, [days + touch, limit]);
 }
 
+const FIND = {
+  name: 'devices-find',
+  text: `
+    SELECT user_id AS user, device, since::float8 AS since FROM devices
+    WHERE user_id = ANY ($1::text[]) ORDER BY since, device`,
+};
+
+/** The synced devices of users, the oldest first; `since`: their first login, milliseconds since the epoch. */
+export function findDevices(db: Database, users: readonly string[]): Promise<(Device & { since: number })[]> {
+  return db.query(FIND, [users]);
+}
+
 const LIST = {
   name: 'devices-list',
   text: `

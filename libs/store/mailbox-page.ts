@@ -12,6 +12,8 @@ export interface Page {
   /** The mailbox holds more than this. */
   more: boolean;
   missed?: { key: string; count: number };
+  /** The device that it was asked for is not a synced one. */
+  unsynced?: true;
 }
 
 /** An entry as read. `kind`: message or receipt of the user's mailbox, copy or receipt (d) of a device's. */
@@ -42,8 +44,8 @@ const PULL = {
            CASE WHEN e.fits THEN e.body END AS body
     FROM (
       -- Sessions that are not synced find nothing, where their user has synced devices.
-      SELECT * FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS i (recipient, most, n)
-      WHERE NOT EXISTS (SELECT FROM devices d WHERE d.user_id = i.recipient)
+      SELECT * FROM unnest($1::text[], $2::integer[], $4::boolean[]) WITH ORDINALITY AS i (recipient, most, whole, n)
+      WHERE i.whole OR NOT EXISTS (SELECT FROM devices d WHERE d.user_id = i.recipient)
     ) AS p
     CROSS JOIN LATERAL (
       SELECT *, sum(octet_length(coalesce(body, '')) + octet_length(peer) + octet_length(id)
@@ -68,6 +70,14 @@ const BODY = {
   text: 'SELECT body FROM offline_messages WHERE recipient = $1 AND key = $2::bigint',
 };
 
+/** What a session, or a back end, asks for. */
+export interface MailboxPull {
+  user: string;
+  limit: number;
+  /** Also where the user has synced devices. */
+  whole?: true | undefined;
+}
+
 /**
  * The oldest entries of mailboxes, messages and receipts together, without messages that expired.
  *
@@ -76,10 +86,15 @@ const BODY = {
  */
 export async function readMailboxPages(
   db: Database,
-  pulls: readonly { user: string; limit: number }[],
+  pulls: readonly MailboxPull[],
   now = Date.now(),
 ): Promise<Page[]> {
-  const rows = await db.query<EntryRow>(PULL, [pulls.map((p) => p.user), pulls.map((p) => p.limit), now]);
+  const rows = await db.query<EntryRow>(PULL, [
+    pulls.map((p) => p.user),
+    pulls.map((p) => p.limit),
+    now,
+    pulls.map((p) => p.whole === true),
+  ]);
   const byPull = Map.groupBy(rows, (row) => row.n - 1);
   const readBody = async (user: string, { key }: EntryRow) =>
     (await db.query<{ body: string }>(BODY, [user, key]))[0]?.body;

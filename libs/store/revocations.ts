@@ -36,3 +36,24 @@ export function findSessionsToRevoke(
 ): Promise<{ user: string; session: string; gateway: string }[]> {
   return db.query(FIND, [users]);
 }
+
+const FIND_REVOKED = {
+  name: 'revocations-find-tokens',
+  text: `
+    SELECT g.n::integer FROM unnest($1::text[], $2::float8[]) WITH ORDINALITY AS g (user_id, iat, n)
+      JOIN user_revocations r USING (user_id)
+    WHERE ${TOKEN_IS_REVOKED}`,
+};
+
+/** Which of these tokens are revoked. @returns a truth for each, in the same order */
+export async function areRevoked(
+  db: Database,
+  tokens: readonly { user: string; iat?: number | undefined }[],
+): Promise<boolean[]> {
+  const rows = await db.query<{ n: number }>(FIND_REVOKED, [
+    tokens.map(({ user }) => user),
+    tokens.map(({ iat }) => iat ?? null),
+  ]);
+  const revoked = new Set(rows.map(({ n }) => n - 1));
+  return tokens.map((_, n) => revoked.has(n));
+}

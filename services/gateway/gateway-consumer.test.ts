@@ -34,6 +34,7 @@ function stalled() {
     sessions: new Map(),
     log: pino({ level: 'silent' }),
     returnToMailbox: () => undefined,
+    questions: { lost: () => undefined },
     publishers: { forgetReturned: () => asked.push('forget returned') },
   } as unknown as Gateway;
   const consumer = new GatewayConsumer(gateway, undefined as unknown as DeadLetters, {

@@ -54,6 +54,7 @@ export class GatewayConsumer implements IncarnationOwner {
   incarnationEnded(deleted: boolean): void {
     this.#budget.clear();
     if (!deleted) this.#gateway.publishers.forgetReturned();
+    this.#gateway.questions.lost();
     for (const session of this.#gateway.sessions.values()) {
       if (deleted) session.returnAll('queue_deleted');
       else session.clear();
@@ -115,13 +116,15 @@ export class GatewayConsumer implements IncarnationOwner {
         else this.#gateway.returnToMailbox(entry, 'no_session', delivery);
         return;
       }
-      if (session?.connection.open && !(entry.kind === 'receipt' && !session.registered))
+      if (entry.kind === 'answer') this.#gateway.questions.answered(entry);
+      else if (session?.connection.open && !(entry.kind === 'receipt' && !session.registered))
         this.#forSession(session, entry);
       else if (entry.kind === 'receipt') {
         if (session?.connection.open) session.earlyReceipts.offer(entry, delivery);
         else this.#gateway.returnToMailbox(entry, 'no_session', delivery);
         return;
-      }
+      } else if (entry.kind === 'mailbox' || entry.kind === 'logged-out')
+        this.#gateway.questions.answered(entry); // it may be no session's, but a request's over HTTP
     }
     delivery.settled();
   }
@@ -155,7 +158,7 @@ export class GatewayConsumer implements IncarnationOwner {
 
   #forSession(
     session: Session,
-    entry: Exclude<GatewayEntry, { kind: 'message' | 'lease-granted' | 'report' | 'tombstone' }>,
+    entry: Exclude<GatewayEntry, { kind: 'message' | 'lease-granted' | 'report' | 'tombstone' | 'answer' }>,
   ): void {
     switch (entry.kind) {
       case 'receipt':

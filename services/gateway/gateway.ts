@@ -8,6 +8,7 @@ import type { Authorizer } from './authorize/authorizer.ts';
 import type { GatewayConfig } from './config.ts';
 import type { ConnectionOwner } from './connection.ts';
 import { Admission } from './admission/admission.ts';
+import { Questions } from './http/questions.ts';
 import type { Incarnation } from './incarnation.ts';
 import { requestPage } from './handlers/offline.ts';
 import { receivePacket } from './packets.ts';
@@ -45,6 +46,8 @@ export class Gateway implements ConnectionOwner<Session> {
   readonly proofs: ReceiptProofs;
   readonly log: Logger;
   readonly admission: Admission;
+  /** What requests over HTTP ask of routing. */
+  readonly questions: Questions;
   readonly connections = new Set<ClientConnection>();
   /** Logged in, or about to be, by session id. */
   readonly sessions = new Map<string, Session>();
@@ -64,6 +67,7 @@ export class Gateway implements ConnectionOwner<Session> {
     this.proofs = createReceiptProofs(config, log);
     this.log = log;
     this.admission = new Admission(config);
+    this.questions = new Questions(this);
     this.#backend = {
       returnToMailbox: this.returnToMailbox,
       requestPage: requestPage(this),

@@ -130,6 +130,13 @@ export const readItems = new Counter({
 });
 for (const outcome of ['accepted', 'ignored']) readItems.inc({ outcome }, 0);
 
+export const questionsTotal = new Counter({
+  name: 'sixfold_questions_total',
+  help: 'Questions to routing on behalf of HTTP requests, by outcome: answered, unanswered (in time) or refused (not asked)',
+  labelNames: ['outcome'],
+});
+for (const outcome of ['answered', 'unanswered', 'refused']) questionsTotal.inc({ outcome }, 0);
+
 export const authorizeRequests = new Counter({
   name: 'sixfold_authorize_requests_total',
   help: 'Requests to the authorization endpoint, by outcome',

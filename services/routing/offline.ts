@@ -20,7 +20,7 @@ export async function pull(
 ): Promise<void> {
   for (let from = 0; from < items.length; from += PULLS_AT_A_TIME) {
     const some = items.slice(from, from + PULLS_AT_A_TIME);
-    const pages = await readPages(
+    const pages = await readFilledPages(
       db,
       some.map(({ entry }) => entry),
     );
@@ -34,6 +34,22 @@ export async function pull(
     await gatewaySender.waitForCapacity(); // pages are large
   }
 }
+
+/**
+ * What a page was to hold may be confirmed meanwhile: it is read again, since none may be empty with `more: true`
+ * (PROTOCOL: offline:N).
+ */
+async function readFilledPages(db: Database, pulls: readonly Pull[]): Promise<Map<Pull, Page>> {
+  const pages = await readPages(db, pulls);
+  for (;;) {
+    const empty = pulls.filter((pull) => pull.limit > 0 && isEmptyWithMore(pages.get(pull)));
+    if (empty.length === 0) return pages;
+    for (const [pull, page] of await readPages(db, empty)) pages.set(pull, page);
+  }
+}
+
+const isEmptyWithMore = (page?: Page) =>
+  page?.more === true && page.messages.length + page.receipts.length === 0;
 
 /** A page for each: of its user's mailbox, or of its synced device's. */
 async function readPages(db: Database, pulls: readonly Pull[]): Promise<Map<Pull, Page>> {

@@ -1,10 +1,6 @@
 import type { Delivery, DeliverySource } from '#libs/broker/delivery.ts';
-import {
-  GATEWAY_INCARNATION,
-  type GatewayEntry,
-  type LiveMessage,
-  type LiveReceipt,
-} from '#libs/broker/entries.ts';
+import type { GatewayEntry, LiveMessage, LiveReceipt } from '#libs/broker/entries.ts';
+import { GATEWAY_INCARNATION } from '#libs/broker/entry-fields.ts';
 import type { BatchItem } from '#libs/broker/batch-processor.ts';
 import { GATEWAY_EXCHANGE, gatewayOfQueue } from '#libs/broker/topology.ts';
 import { storeAndHintReceipts } from '#libs/relay/receipts.ts';

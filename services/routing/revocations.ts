@@ -1,9 +1,9 @@
 import type { BatchItem } from '#libs/broker/batch-processor.ts';
-import type { RouteEntry, SessionDown, SessionUp } from '#libs/broker/entries.ts';
+import type { Revoke, SessionDown, SessionUp } from '#libs/broker/entries.ts';
 import { findSessionsToRevoke, revokeUsers } from '#libs/store/revocations.ts';
+import { answer } from './questions.ts';
 import { changeSessions, type PresenceContext, type SessionItem } from './sessions.ts';
 
-type Revoke = Extract<RouteEntry, { kind: 'revoke' }>;
 type Item = BatchItem<SessionUp | SessionDown | Revoke>;
 type RevokeItem = BatchItem<Revoke>;
 
@@ -36,11 +36,8 @@ export async function changeInOrder(
 }
 
 /** Refuses the users' earlier tokens from now on, then ends their sessions. */
-async function revoke(
-  { db, gatewaySender }: PresenceContext,
-  items: readonly RevokeItem[],
-  again: boolean,
-): Promise<void> {
+async function revoke(context: PresenceContext, items: readonly RevokeItem[], again: boolean): Promise<void> {
+  const { db, gatewaySender } = context;
   await revokeUsers(
     db,
     items.map(({ entry }) => entry),
@@ -54,4 +51,5 @@ async function revoke(
       delivery,
     );
   }
+  for (const { entry, delivery } of items) answer(context, entry, {}, delivery);
 }

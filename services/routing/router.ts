@@ -5,6 +5,7 @@ import { removeGateways, renewLease } from '#libs/store/gateways.ts';
 import { findMissing } from '#libs/store/presence.ts';
 import { routeMessages, type RoutingContext } from './route-messages.ts';
 import { type ItemOf, select } from './select.ts';
+import { answerQuestions } from './questions.ts';
 import { changeInOrder } from './revocations.ts';
 
 /** An unresponsive queue must not block the partitions, milliseconds. */
@@ -42,6 +43,7 @@ export class Router {
     const changes = select(items, 'session-up', 'session-down', 'revoke');
     for (const { entry } of [...changes, ...select(items, 'logout')]) presence.forget(entry.user);
     await changeInOrder({ ...this.#context, ...this.#limits }, changes, again);
+    await answerQuestions(this.#context, select(items, 'presence', 'devices', 'token'));
     await routeMessages(this.#context, select(items, 'message', 'sent'), generation);
     this.#context.mailboxWorker.add(select(items, 'confirm', 'pull', 'logout'));
   };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Parsed, parseEntries } from '#libs/broker/dead-letters.ts';
-import { GATEWAY_INCARNATION, SESSION } from '#libs/broker/entries.ts';
+import { GATEWAY_INCARNATION, SESSION } from '#libs/broker/entry-fields.ts';
 import { At, DeviceId, MessageId, RejectReason, Seq, UserId } from '#libs/protocol/names.ts';
 
 /**
