@@ -25,11 +25,18 @@ const layers = [
   },
   {
     files: ['services/gateway/**'],
-    not: ['store', 'events', 'relay', 'client', 'routing', 'ack', 'admin', 'tools', 'test'],
+    not: ['store', 'events', 'relay', 'client', 'routing', 'ack', 'admin', 'webhook', 'tools', 'test'],
   },
-  { files: ['services/routing/**'], not: ['client', 'gateway', 'ack', 'admin', 'tools', 'test'] },
-  { files: ['services/ack/**'], not: ['client', 'gateway', 'routing', 'admin', 'tools', 'test'] },
-  { files: ['services/admin/**'], not: ['relay', 'client', 'gateway', 'routing', 'ack', 'tools', 'test'] },
+  { files: ['services/routing/**'], not: ['client', 'gateway', 'ack', 'admin', 'webhook', 'tools', 'test'] },
+  { files: ['services/ack/**'], not: ['client', 'gateway', 'routing', 'admin', 'webhook', 'tools', 'test'] },
+  {
+    files: ['services/admin/**'],
+    not: ['relay', 'client', 'gateway', 'routing', 'ack', 'webhook', 'tools', 'test'],
+  },
+  {
+    files: ['services/webhook/**'],
+    not: ['store', 'relay', 'client', 'gateway', 'routing', 'ack', 'admin', 'tools', 'test'],
+  },
   { files: ['tools/**'], not: ['test'] },
 ];
 
@@ -47,6 +54,7 @@ const folder = {
   routing: '(services|\\.\\.)/routing',
   ack: '(services|\\.\\.)/ack',
   admin: '(services|\\.\\.)/admin',
+  webhook: '(services|\\.\\.)/webhook',
   tools: 'tools',
   test: 'test',
 };

@@ -47,6 +47,7 @@ program
   .option('--gateways <n>', 'number of gateways', integer(1, 99), 2)
   .option('--routing <n>', 'number of routing instances', integer(1, 99), 1)
   .option('--ack <n>', 'number of ack instances', integer(1, 99), 1)
+  .option('--webhook <n>', 'number of webhook instances; default: 1 if WEBHOOK_URL is set', integer(0, 99))
   .option('--port <port>', 'port of the first gateway; the others follow', integer(1, 65_000), 8080)
   .addOption(dataOption())
   .option('--detach', 'return when everything is ready; `npm stop` ends it')

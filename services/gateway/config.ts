@@ -1,5 +1,6 @@
 import { brokerConfig } from '#libs/broker/config.ts';
 import { common, ConfigError, readConfig } from '#libs/runtime/config.ts';
+import { requireHttps } from '#libs/runtime/plain-http.ts';
 import { admissionConfig } from './admission/config.ts';
 import { accessConfig } from './settings/access.ts';
 import { authorizeConfig } from './settings/authorize.ts';
@@ -34,16 +35,6 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv = process.env) {
         'one; `openssl rand -base64 32` makes one',
     );
   for (const name of ['AUTH_JWKS_URL', 'AUTHORIZE_URL'] as const)
-    if (!config.ALLOW_PLAIN_HTTP && isPlainHttpElsewhere(config[name]))
-      throw new ConfigError(
-        `${name} must begin with https://: over http:// anybody on the network can change the answer ` +
-          '(http:// is for this machine; in a network of your own set ALLOW_PLAIN_HTTP=true)',
-      );
+    requireHttps(name, config[name], config.ALLOW_PLAIN_HTTP);
   return config;
-}
-
-function isPlainHttpElsewhere(url: string | undefined): boolean {
-  if (url === undefined) return false;
-  const { protocol, hostname } = new URL(url);
-  return protocol === 'http:' && !/^(127\.[\d.]+|\[::1\]|localhost)$/.test(hostname);
 }

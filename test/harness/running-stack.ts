@@ -78,6 +78,10 @@ export class Stack implements AsyncDisposable {
     return this.#environment.of('ack');
   }
 
+  get webhook(): ServiceHandle[] {
+    return this.#environment.of('webhook');
+  }
+
   /** The stack's own broker. @throws Error without `ownInfrastructure`. */
   get rabbitmq(): ProcessHandle {
     return this.#own().brokers[0];
@@ -123,6 +127,11 @@ export class Stack implements AsyncDisposable {
   /** One more ack instance, ready; `env` on top of the stack's. */
   addAck(env: NodeJS.ProcessEnv = {}): Promise<ServiceHandle> {
     return this.#environment.addOne('ack', env);
+  }
+
+  /** One more webhook instance, ready; `env` on top of the stack's. */
+  addWebhook(env: NodeJS.ProcessEnv = {}): Promise<ServiceHandle> {
+    return this.#environment.addOne('webhook', env);
   }
 
   /** Rows of one SQL statement in the stack's database. */

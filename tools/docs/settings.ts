@@ -11,6 +11,7 @@ import { authorizeConfig } from '../../services/gateway/settings/authorize.ts';
 import { processConfig } from '../../services/gateway/settings/process.ts';
 import { sessionConfig } from '../../services/gateway/settings/session.ts';
 import { mailboxConfig, routingConfig } from '../../services/routing/config.ts';
+import { webhookConfig, webhookSettings } from '../../services/webhook/config.ts';
 
 /** A setting as the services read it. */
 interface Setting {
@@ -30,6 +31,7 @@ const SERVICES: Record<string, z.ZodRawShape> = {
   gateway: gatewayConfig,
   routing: routingConfig,
   ack: ackConfig,
+  webhook: webhookConfig,
 };
 
 /** The tables of docs/CONFIGURATION.md, by the names in their markers. */
@@ -41,6 +43,7 @@ const TABLES: Record<string, z.ZodRawShape> = {
   admission: admissionConfig,
   session: sessionConfig,
   process: processConfig,
+  webhook: webhookSettings,
 };
 
 /** Every setting of every service. */

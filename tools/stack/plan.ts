@@ -13,6 +13,7 @@ import {
   receiptSecretFile,
   secretFromEnvironment,
   usesPublicKey,
+  webhookSecretFile,
 } from './secret.ts';
 import { service, type ServiceKind } from './service.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -23,6 +24,8 @@ export interface LocalOptions {
   gateways: number;
   routing: number;
   ack: number;
+  /** Without it: one if WEBHOOK_URL is set, else none. */
+  webhook?: number | undefined;
   /** Port of the first gateway; the others follow. */
   port: number;
   /** Absolute path of the data directory. */
@@ -30,7 +33,15 @@ export interface LocalOptions {
 }
 
 /** Where the ports nobody types are looked for, relative to the first gateway's. */
-const OFFSET = { routing: 100, ack: 200, amqp: 1000, distribution: 1001, epmd: 1002, postgres: 1010 };
+const OFFSET = {
+  routing: 100,
+  ack: 200,
+  webhook: 300,
+  amqp: 1000,
+  distribution: 1001,
+  epmd: 1002,
+  postgres: 1010,
+};
 /** How long the user's own broker or database may take to answer. */
 const ANSWER_MS = 15_000;
 
@@ -113,6 +124,11 @@ async function planServices(
   for (const kind of ['routing', 'ack'] as const)
     for (let n = 1; n <= options[kind]; n += 1)
       plan(kind, n, await freePortFrom(options.port + OFFSET[kind] + n - 1), { DATABASE_URL });
+  const { webhook = setting('WEBHOOK_URL') === undefined ? 0 : 1 } = options;
+  for (let n = 1; n <= webhook; n += 1) {
+    const env = { DATABASE_URL: undefined, ...webhookSecret(dataDir) };
+    plan('webhook', n, await freePortFrom(options.port + OFFSET.webhook + n - 1), env);
+  }
   return specs;
 }
 
@@ -131,4 +147,10 @@ export function gatewaySecret(dataDir: string): NodeJS.ProcessEnv {
 function receiptSecret(dataDir: string): NodeJS.ProcessEnv {
   if (setting('RECEIPT_SECRET') !== undefined) return {};
   return { RECEIPT_SECRET: readOrCreateSecret(receiptSecretFile(dataDir)) };
+}
+
+/** The key that webhooks are signed with (Standard Webhooks); nothing to add when the user's environment has one. */
+function webhookSecret(dataDir: string): NodeJS.ProcessEnv {
+  if (setting('WEBHOOK_SECRET') !== undefined) return {};
+  return { WEBHOOK_SECRET: readOrCreateSecret(webhookSecretFile(dataDir), 'whsec_', 'base64') };
 }

@@ -9,6 +9,9 @@ export const authSecretFile = (dataDir: string): string => join(dataDir, 'secret
 /** File of the generated key of read receipts. */
 export const receiptSecretFile = (dataDir: string): string => join(dataDir, 'receipt-secret');
 
+/** File of the generated key that webhooks are signed with. */
+export const webhookSecretFile = (dataDir: string): string => join(dataDir, 'webhook-secret');
+
 /** The secret in `path` (trimmed), or undefined when there is no such file. */
 export const readSecret = (path: string): string | undefined => readIfThere(path)?.trim();
 
@@ -18,10 +21,14 @@ const SECRET_BYTES = 32;
  * The secret in `path`; on first use 32 random bytes, written readable by the owner only. One that is shorter was cut off
  * (a full disk, a power failure), and fits nothing any more.
  */
-export function readOrCreateSecret(path: string): string {
+export function readOrCreateSecret(
+  path: string,
+  prefix = '',
+  encoding: BufferEncoding = 'base64url',
+): string {
   const existing = readSecret(path);
   if (existing && Buffer.byteLength(existing) >= SECRET_BYTES) return existing;
-  const secret = randomBytes(SECRET_BYTES).toString('base64url');
+  const secret = prefix + randomBytes(SECRET_BYTES).toString(encoding);
   writeWholeFile(path, `${secret}\n`, 0o600);
   return secret;
 }

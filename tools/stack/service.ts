@@ -6,7 +6,7 @@ import { childEnvironment, REPOSITORY } from './environment.ts';
 import type { ManagedProcess } from './managed-process.ts';
 
 /** Names of the services, and of their folders. */
-export type ServiceKind = 'gateway' | 'routing' | 'ack';
+export type ServiceKind = 'gateway' | 'routing' | 'ack' | 'webhook';
 
 /** One process of a service. */
 export interface ServiceOptions {

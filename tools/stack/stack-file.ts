@@ -26,7 +26,7 @@ const pathOf = (dataDir: string) => join(dataDir, 'stack.json');
 
 /** What stack.json says: services first, then what they stand on, and the supervisor. */
 export function describeStack(running: readonly { spec: ManagedProcess; pid: number }[]): StackFile {
-  const kinds = ['gateway', 'routing', 'ack', 'rabbitmq', 'postgres'];
+  const kinds = ['gateway', 'routing', 'ack', 'webhook', 'rabbitmq', 'postgres'];
   const rank = (name: string) => kinds.findIndex((kind) => name.startsWith(kind));
   const byNumber = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });
   const processes = running

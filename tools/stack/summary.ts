@@ -1,7 +1,8 @@
 import { relative } from 'node:path';
 import { styleText } from 'node:util';
+import { setting } from './environment.ts';
 import type { LocalOptions } from './plan.ts';
-import { secretFromEnvironment, usesPublicKey } from './secret.ts';
+import { secretFromEnvironment, usesPublicKey, webhookSecretFile } from './secret.ts';
 import { webSocketUrl } from './service.ts';
 import type { StackFile } from './stack-file.ts';
 
@@ -24,6 +25,7 @@ export function summary(stack: StackFile, options: LocalOptions, detached: boole
   const data = dataArgument(options.dataDir);
   const hints = [
     ...tokenHint(data),
+    ...webhookHint(stack, options.dataDir),
     ['See all six packets', `npm run tour${data ? ` -- ${data}` : ''}`],
     ['State', `npm run status${data ? ` -- ${data}` : ''}`],
     ['Stop', detached ? `npm stop${data ? ` -- ${data}` : ''}` : 'Ctrl-C'],
@@ -37,6 +39,12 @@ function tokenHint(data: string): string[][] {
   if (usesPublicKey()) return [['Token', 'from your own issuer']];
   const secret = secretFromEnvironment() ? 'AUTH_SECRET=… ' : '';
   return [['Make a token', `${secret}npm run --silent token -- alice${data ? ` ${data}` : ''}`]];
+}
+
+function webhookHint({ processes }: StackFile, dataDir: string): string[][] {
+  if (!processes.some(({ name }) => name.startsWith('webhook'))) return [];
+  const own = setting('WEBHOOK_SECRET') === undefined;
+  return [['Webhook secret', own ? shown(webhookSecretFile(dataDir)) : 'WEBHOOK_SECRET']];
 }
 
 /** A path as short as it goes without leaving the current folder. */

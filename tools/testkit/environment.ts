@@ -37,7 +37,7 @@ export class Environment implements AsyncDisposable {
   readonly services: ServiceHandle[] = [];
   readonly #options: EnvironmentOptions;
   readonly #parts: Parts;
-  readonly #started: Record<ServiceKind, number> = { gateway: 0, routing: 0, ack: 0 };
+  readonly #started: Record<ServiceKind, number> = { gateway: 0, routing: 0, ack: 0, webhook: 0 };
 
   private constructor(options: EnvironmentOptions, parts: Parts) {
     this.#options = options;
@@ -80,10 +80,13 @@ export class Environment implements AsyncDisposable {
   async addOne(kind: ServiceKind, env: NodeJS.ProcessEnv = {}): Promise<ServiceHandle> {
     const name = `${kind}-${++this.#started[kind]}`;
     const { dataDir, root, proxies = false, watch, logPrefix = '' } = this.#options;
-    const own =
-      kind === 'gateway'
-        ? { DATABASE_URL: undefined, AUTH_SECRET: this.secret, GATEWAY_ID: name }
-        : { DATABASE_URL: this.#parts.pooler?.url ?? this.databaseUrl };
+    const database = { DATABASE_URL: this.#parts.pooler?.url ?? this.databaseUrl };
+    const own: Record<ServiceKind, NodeJS.ProcessEnv> = {
+      gateway: { DATABASE_URL: undefined, AUTH_SECRET: this.secret, GATEWAY_ID: name },
+      routing: database,
+      ack: database,
+      webhook: { DATABASE_URL: undefined },
+    };
     const options = {
       kind,
       name,
@@ -91,7 +94,7 @@ export class Environment implements AsyncDisposable {
       dataDir,
       logFile: join(dataDir, 'logs', `${logPrefix}${name}.log`),
       servicesDir: root === undefined ? undefined : join(root, 'services'),
-      env: { AMQP_URL: this.amqpUrls.join(','), ...own, ...this.#envOf(kind, name), ...env },
+      env: { AMQP_URL: this.amqpUrls.join(','), ...own[kind], ...this.#envOf(kind, name), ...env },
     };
     const handle = await ServiceHandle.startService(options, { behindProxies: proxies, watch });
     this.services.push(handle);
@@ -102,7 +105,7 @@ export class Environment implements AsyncDisposable {
   /** Ends the services in good order, gateways first. @returns what had crashed, or did not end well */
   async stopServices(): Promise<string[]> {
     const services = this.services.splice(0);
-    this.#started.gateway = this.#started.routing = this.#started.ack = 0;
+    for (const kind of Object.keys(this.#started)) this.#started[kind as ServiceKind] = 0;
     const isGateway = ({ kind }: ServiceHandle) => kind === 'gateway';
     const failures = [
       ...(await failuresOf(services.filter(isGateway).map((one) => one.stop()))),

@@ -36,6 +36,7 @@ test.each([
   ['sixfold.route.12', 'sixfold.route.12'],
   ['sixfold.ack', 'sixfold.ack'],
   ['sixfold.returned', 'sixfold.returned'],
+  ['sixfold.webhook', 'sixfold.webhook'],
   ['sixfold.gateway.g.1', 'sixfold.returned'],
   ['sixfold.dead', undefined],
   ['somebody-elses', undefined],
@@ -51,6 +52,13 @@ test('what is not JSON would come back at once: it cannot be requeued', () => {
 test('what would do something to a terminal is not shown', () => {
   const [letter] = letterFrom('sixfold.ack', { kind: '\u001b[2J', from: 'a\u0007', id: '<x>', to: 'bob' });
   expect(letter?.entries).toEqual([{ kind: '?', to: 'bob' }]);
+});
+
+test('an event is shown by its type', () => {
+  const event = { type: 'message.stored', event: 'x'.repeat(22), from: 'alice', id: 'm1', to: 'bob', at: 1 };
+  expect(letterFrom('sixfold.webhook', event)[0]?.entries).toEqual([
+    { kind: 'message.stored', from: 'alice', id: 'm1', to: 'bob' },
+  ]);
 });
 
 test('put back, a letter is what it was; the same content has the same name', () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ACK_QUEUE, gatewayOfQueue, RETURNED_QUEUE } from '#libs/broker/topology.ts';
+import { ACK_QUEUE, gatewayOfQueue, RETURNED_QUEUE, WEBHOOK_QUEUE } from '#libs/broker/topology.ts';
 
 /** The part of an entry that an operator may see: names, never a body. */
 export interface EntryNames {
@@ -106,14 +106,13 @@ function letterOf(reason: string, content: string, queue?: string, at?: number):
  */
 function targetOf(queue = ''): string | undefined {
   if (gatewayOfQueue(queue) !== undefined) return RETURNED_QUEUE;
-  return queue === ACK_QUEUE || queue === RETURNED_QUEUE || /^sixfold\.route\.\d{1,3}$/.test(queue)
-    ? queue
-    : undefined;
+  const others = [ACK_QUEUE, RETURNED_QUEUE, WEBHOOK_QUEUE];
+  return others.includes(queue) || /^sixfold\.route\.\d{1,3}$/.test(queue) ? queue : undefined;
 }
 
 /** Valid names only: any other text could be anything, and is not shown. */
 function namesOf(entry: unknown): EntryNames {
-  const { kind, from, to, user, id } = objectOf(entry);
+  const { type, kind = type, from, to, user, id } = objectOf(entry); // an event has a type
   const names: Partial<EntryNames> = {};
   for (const [field, value] of Object.entries({ from, to, user, id })) {
     const name = identifierOf(value);

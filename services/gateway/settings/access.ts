@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { integer, webAddress } from '#libs/runtime/config.ts';
+import { allowPlainHttp } from '#libs/runtime/plain-http.ts';
 
 /** Size of a SHA-256 hash. */
 const SHA256_BYTES = 32;
@@ -68,14 +69,7 @@ export const accessConfig = {
     description:
       'The key before it, while it is changed: messages handed out with it can still be confirmed as read.',
   }),
-  ALLOW_PLAIN_HTTP: z
-    .stringbool({ error: 'must be true or false' })
-    .default(false)
-    .meta({
-      description:
-        '`true`: `AUTH_JWKS_URL` and `AUTHORIZE_URL` may be `http://` on other machines, too. Anybody who can change ' +
-        'these answers on the network gets every right: set it only for a network of your own.',
-    }),
+  ALLOW_PLAIN_HTTP: allowPlainHttp,
   LOGIN_TIMEOUT_MS: integer(5_000, 100).meta({
     unit: 'ms',
     description:
