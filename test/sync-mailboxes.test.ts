@@ -215,6 +215,12 @@ describe('a device that is one no longer', () => {
 
 describe('a message whose time is over', () => {
   test('`ttl`: rejected if nobody confirmed it, else missed by those that had a copy', async () => {
+    const missed = async () => {
+      const [routing] = stack.routing as [ServiceHandle];
+      const metrics = await stack.metrics(routing);
+      return metrics.value('sixfold_missed_total', { reason: 'expired' });
+    };
+    const before = await missed();
     await using alice = await connectAs(stack, one, 'alice-9');
     await away('bob-9', 'phone');
     alice.send({ type: 'msg:R', id: 'lost', to: 'bob-9', body: 1, ttl: 1 });
@@ -228,6 +234,7 @@ describe('a message whose time is over', () => {
     await using phone = await synced('bob-9', 'phone');
     expect(await emptyMailbox(phone)).toMatchObject({ messages: [], missed: 1 });
     expect(idsOf(laptop.all('msg:N'))).toEqual(['seen']);
+    await until(async () => (await missed()) === before + 1, { what: 'it to be counted' });
   });
 
   test('MAILBOX_RETENTION_DAYS: the same', async () => {

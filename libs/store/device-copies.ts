@@ -2,6 +2,7 @@ import { messageKey } from '#libs/protocol/names.ts';
 import type { Database } from './database.ts';
 import type { StoredMessage } from './messages.ts';
 import type { QuotaCache } from './quota-cache.ts';
+import { withoutCopies } from './unplaced-copies.ts';
 
 /** The copies of messages in the mailboxes of synced devices. */
 
@@ -24,10 +25,16 @@ export interface CopiedMessage extends StoredMessage {
 
 /**
  * What became of it. `kept`: a device has it live or has confirmed it, or there is nobody to tell. `stored`: every copy
- * waits in a mailbox. `full`: there was room for none. `gone`: the device that it was for is none any more, and no other
- * has it. `no_devices`: the user has none.
+ * waits in a mailbox. `full`: there was room for none, in the devices' mailboxes or (`sender_full`) in the sender's part
+ * of them. `gone`: the device that it was for is none any more, and no other has it. `no_devices`: the user has none.
  */
-export type CopiesOutcome = 'kept' | 'stored' | 'full' | 'gone' | 'no_devices';
+export type CopiesOutcome = 'kept' | 'stored' | 'full' | 'sender_full' | 'gone' | 'no_devices';
+
+/** What became of messages, in their order; `missed`: copies that devices without room are told of. */
+export interface StoredCopies {
+  outcomes: CopiesOutcome[];
+  missed: number;
+}
 
 /** The stored column, or that of the new copy where the row held no message. */
 const first = (column: string) =>
@@ -88,7 +95,8 @@ const STORE = {
       SELECT i.n,
         EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND r.stored) OR EXISTS (
           SELECT FROM device_copies c WHERE c.recipient = i.recipient AND c.sender = i.sender AND c.id = i.id) AS held,
-        ARRAY(SELECT r.device FROM ranked r WHERE r.n = i.n AND NOT r.stored) AS dropped
+        ARRAY(SELECT r.device FROM ranked r WHERE r.n = i.n AND NOT r.stored) AS dropped,
+        EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND NOT r.stored AND r.fits) AS no_room
       FROM input i
     ), message AS (
       INSERT INTO device_messages
@@ -111,44 +119,41 @@ const STORE = {
       INSERT INTO device_copies (recipient, device, sender, id)
       SELECT recipient, device, sender, id FROM ranked WHERE stored ORDER BY n, device
       ON CONFLICT DO NOTHING
-    ), missed AS (
+    ), lost AS (
       -- What lives on elsewhere; once, also if the statement is repeated.
-      INSERT INTO device_missed (recipient, device, count)
-      SELECT r.recipient, r.device, count(*)
+      SELECT r.n, r.recipient, r.device
       FROM ranked r JOIN held USING (n) JOIN message m USING (recipient, sender, id)
         LEFT JOIN device_messages before USING (recipient, sender, id)
       WHERE NOT r.stored AND (held.held OR m.delivered OR NOT m.settled)
         AND r.device <> ALL (coalesce(before.dropped, '{}'))
-      GROUP BY r.recipient, r.device ORDER BY r.recipient, r.device
+    ), missed AS (
+      INSERT INTO device_missed (recipient, device, count)
+      SELECT recipient, device, count(*) FROM lost GROUP BY recipient, device ORDER BY recipient, device
       ON CONFLICT (recipient, device) WHERE NOT handed DO UPDATE SET count = device_missed.count + excluded.count
     )
-    SELECT n::integer, message.delivered, settled, held.held, cardinality(held.dropped) > 0 AS full,
+    SELECT n::integer, message.delivered, settled, held.held,
+      CASE WHEN no_room THEN 'full' WHEN cardinality(held.dropped) > 0 THEN 'sender_full' END AS full,
+      (SELECT count(*) FROM lost WHERE lost.n = input.n)::integer AS missed,
       recipient IN (SELECT recipient FROM device) AS synced, NULL AS "to", NULL AS "from", NULL::integer AS free
     FROM input JOIN held USING (n) LEFT JOIN message USING (recipient, sender, id)
-    UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, recipient || ' ' || device, NULL, free::integer FROM room WHERE free IS NOT NULL
-    UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, recipient || ' ' || device, sender, free::integer FROM own_room`,
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, recipient || ' ' || device, NULL, free::integer
+    FROM room WHERE free IS NOT NULL
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, recipient || ' ' || device, sender, free::integer FROM own_room`,
 };
 
 type StoreRow =
-  | { n: number; delivered: boolean | null; settled: boolean; held: boolean; full: boolean; synced: boolean }
+  | {
+      n: number;
+      delivered: boolean | null;
+      settled: boolean;
+      held: boolean;
+      full: 'full' | 'sender_full' | null;
+      missed: number;
+      synced: boolean;
+    }
   | { n: null; to: string; from: string | null; free: number };
-
-/** Nothing of these is anywhere: no copy, no session. New rows, so that a copy that was stored meanwhile is seen. */
-const UNPLACED = {
-  name: 'copies-unplaced',
-  text: `
-    WITH input AS (
-      SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS i (recipient, sender, id)
-    ), empty AS (
-      SELECT m.recipient, m.sender, m.id, m.revision FROM device_messages m JOIN input USING (recipient, sender, id)
-      WHERE NOT EXISTS (
-        SELECT FROM device_copies c WHERE c.recipient = m.recipient AND c.sender = m.sender AND c.id = m.id)
-    )
-    UPDATE device_messages m SET body = NULL, idle_at = now() FROM empty e
-    WHERE m.recipient = e.recipient AND m.sender = e.sender AND m.id = e.id AND m.revision = e.revision
-      AND NOT m.delivered AND m.live <@ m.back
-    RETURNING m.recipient AS "to", m.sender AS "from", m.id`,
-};
 
 /** Counting full mailboxes takes up to 10 ms each: bounds the statement to a second or two. */
 const MESSAGES_AT_A_TIME = 100;
@@ -162,18 +167,21 @@ export async function storeCopies(
   db: Database,
   messages: readonly CopiedMessage[],
   quotaCache: QuotaCache,
-): Promise<CopiesOutcome[]> {
-  const outcomes: CopiesOutcome[] = [];
-  for (let from = 0; from < messages.length; from += MESSAGES_AT_A_TIME)
-    outcomes.push(...(await storeSome(db, messages.slice(from, from + MESSAGES_AT_A_TIME), quotaCache)));
-  return outcomes;
+): Promise<StoredCopies> {
+  const all: StoredCopies = { outcomes: [], missed: 0 };
+  for (let from = 0; from < messages.length; from += MESSAGES_AT_A_TIME) {
+    const some = await storeSome(db, messages.slice(from, from + MESSAGES_AT_A_TIME), quotaCache);
+    all.outcomes.push(...some.outcomes);
+    all.missed += some.missed;
+  }
+  return all;
 }
 
 async function storeSome(
   db: Database,
   messages: readonly CopiedMessage[],
   quotaCache: QuotaCache,
-): Promise<CopiesOutcome[]> {
+): Promise<StoredCopies> {
   const asked = performance.now();
   const { mailbox, sender } = quotaCache.quotas;
   const mailboxes = messages.flatMap(mailboxesOf);
@@ -181,20 +189,28 @@ async function storeSome(
   const rows = await db.query<StoreRow>(STORE, [...columns(messages), mailbox, sender, roomy]);
   const outcomes: CopiesOutcome[] = messages.map(() => 'no_devices');
   const unplaced: number[] = [];
+  let missed = 0;
   for (const row of rows) {
-    if (row.n === null) quotaCache.recordCount(row.to, row.from, row.free, asked);
-    else if (row.delivered === null) continue;
-    else if (row.delivered || !row.settled) outcomes[row.n - 1] = 'kept';
+    if (row.n === null) {
+      quotaCache.recordCount(row.to, row.from, row.free, asked);
+      continue;
+    }
+    missed += row.missed;
+    if (row.delivered === null) continue;
+    if (row.delivered || !row.settled) outcomes[row.n - 1] = 'kept';
     else if (row.held) outcomes[row.n - 1] = 'stored';
     else {
-      outcomes[row.n - 1] = row.full ? 'full' : row.synced ? 'gone' : 'no_devices';
+      outcomes[row.n - 1] = row.full ?? (row.synced ? 'gone' : 'no_devices');
       unplaced.push(row.n - 1);
     }
   }
   quotaCache.recordStored(mailboxes);
-  const placed = unplaced.length > 0 ? await placedMeanwhile(db, messages, unplaced) : [];
-  for (const n of placed) outcomes[n] = 'stored';
-  return outcomes;
+  const nowhere = await withoutCopies(
+    db,
+    unplaced.flatMap((n) => messages[n] ?? []),
+  );
+  for (const n of unplaced) if (messages[n] && !nowhere.has(messageKey(messages[n]))) outcomes[n] = 'stored';
+  return { outcomes, missed };
 }
 
 /** The mailboxes that a message may take room in, as the quota cache names them. */
@@ -224,20 +240,4 @@ function columns(messages: readonly CopiedMessage[]): unknown[] {
     back.map(({ device }) => device),
     back.map(({ beyondQuota }) => beyondQuota),
   ];
-}
-
-/** @returns those that are somewhere: a copy was stored meanwhile */
-async function placedMeanwhile(
-  db: Database,
-  messages: readonly CopiedMessage[],
-  which: readonly number[],
-): Promise<number[]> {
-  const some = which.flatMap((n) => messages[n] ?? []);
-  const rows = await db.query<{ to: string; from: string; id: string }>(UNPLACED, [
-    some.map((m) => m.to),
-    some.map((m) => m.from),
-    some.map((m) => m.id),
-  ]);
-  const nowhere = new Set(rows.map(messageKey));
-  return which.filter((n) => messages[n] && !nowhere.has(messageKey(messages[n])));
 }

@@ -25,17 +25,22 @@ const expireMessages = (condition: string, order: string) => `
       DELETE FROM device_messages m USING old o
       WHERE m.recipient = o.recipient AND m.sender = o.sender AND m.id = o.id
       RETURNING m.recipient, m.sender, m.id, m.delivered
+    ), lost AS (
+      SELECT recipient, c.device, sender, id FROM copies c JOIN gone g USING (recipient, sender, id)
+        JOIN devices d ON d.user_id = recipient AND d.device = c.device
+      WHERE g.delivered
     ), missed AS (
       INSERT INTO device_missed (recipient, device, count)
-      SELECT c.recipient, c.device, count(*) FROM copies c JOIN gone g USING (recipient, sender, id)
-        JOIN devices d ON d.user_id = c.recipient AND d.device = c.device
-      WHERE g.delivered GROUP BY c.recipient, c.device ORDER BY c.recipient, c.device
+      SELECT recipient, device, count(*) FROM lost GROUP BY recipient, device ORDER BY recipient, device
       ON CONFLICT (recipient, device) WHERE NOT handed DO UPDATE SET count = device_missed.count + excluded.count
     ), news AS (
       SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at
       FROM gone WHERE NOT delivered
     ), ${tell('news')}
-    SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`;
+    SELECT sender, told IS NOT NULL AS receipt, coalesce(lost.copies, 0) AS missed
+    FROM gone LEFT JOIN told USING (sender, id, recipient)
+      LEFT JOIN (SELECT recipient, sender, id, count(*)::integer AS copies FROM lost GROUP BY recipient, sender, id) AS lost
+        USING (sender, id, recipient)`;
 
 const EXPIRE = {
   name: 'copies-expire',
@@ -76,8 +81,11 @@ const DELETE_IDLE = {
     RETURNING 1`,
 };
 
-/** Messages that expired: their senders, one for each message; `receipt`: it is news to that one. */
-export type ExpiredCopies = { sender: string; receipt: boolean }[];
+/**
+ * Messages that expired: their senders, one for each message; `receipt`: it is news to that one; `missed`: copies that
+ * devices are told of.
+ */
+export type ExpiredCopies = { sender: string; receipt: boolean; missed: number }[];
 
 /** Expires up to `limit` messages that have waited that many days. */
 export const expireCopies = (

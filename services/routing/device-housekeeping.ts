@@ -11,7 +11,7 @@ import {
 } from '#libs/store/device-retention.ts';
 import { findSessions } from '#libs/store/presence.ts';
 import type { RoutingConfig } from './config.ts';
-import { expiredTotal } from './metrics.ts';
+import { expiredTotal, missedTotal } from './metrics.ts';
 import { removeMailboxes } from './remove-devices.ts';
 
 /** Rows that one statement takes. */
@@ -62,5 +62,9 @@ async function tellSenders({ db, config, gatewaySender }: Parts, expired: Expire
     gatewaySender.hint(sessions);
   expiredTotal.inc({ what: 'message' }, expired.length);
   receiptsTotal.inc({ outcome: 'stored' }, told.length);
+  missedTotal.inc(
+    { reason: 'expired' },
+    expired.reduce((sum, { missed }) => sum + missed, 0),
+  );
   return expired.length;
 }

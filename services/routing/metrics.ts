@@ -10,16 +10,25 @@ for (const outcome of ['live', 'stored', 'rejected']) routedTotal.inc({ outcome 
 
 export const mailboxFullTotal = new Counter({
   name: 'sixfold_mailbox_full_total',
-  help: 'Messages rejected as mailbox_full, by the quota that they met: mailbox or sender',
+  help:
+    'Messages rejected as mailbox_full, by the quota that they met: mailbox or sender; of a user with synced ' +
+    'devices: device or device_sender',
   labelNames: ['quota'],
 });
-for (const quota of ['mailbox', 'sender']) mailboxFullTotal.inc({ quota }, 0);
+for (const quota of ['mailbox', 'sender', 'device', 'device_sender']) mailboxFullTotal.inc({ quota }, 0);
 
 export const returnedTotal = new Counter({
   name: 'sixfold_returned_total',
   help: 'Messages and receipts that could not be handed over live, by reason',
   labelNames: ['reason'],
 });
+
+export const missedTotal = new Counter({
+  name: 'sixfold_missed_total',
+  help: 'Copies that a synced device did not get while others did, and is told of, by reason: mailbox_full or expired',
+  labelNames: ['reason'],
+});
+for (const reason of ['mailbox_full', 'expired']) missedTotal.inc({ reason }, 0);
 
 /** `gateway_gone`: an heir took it over. `unroutable`: its gateway's queue was unbound or deleted. */
 export const countReturned = (reason: ReturnReason | 'gateway_gone' | 'unroutable') =>

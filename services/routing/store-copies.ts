@@ -7,7 +7,7 @@ import { type CopiedMessage, type CopiesOutcome, storeCopies } from '#libs/store
 import { isExpired } from '#libs/store/expiry.ts';
 import type { StoredMessage } from '#libs/store/messages.ts';
 import { findUserLocations, mailboxSessions } from '#libs/store/presence.ts';
-import { mailboxFullTotal, routedTotal } from './metrics.ts';
+import { mailboxFullTotal, missedTotal, routedTotal } from './metrics.ts';
 import { sendLive, sendSentLive } from './send-live.ts';
 import { type MailboxContext, type OfflineItem, storeOffline } from './store-offline.ts';
 import { coveredDevices, liveSessions, type SyncedLocation } from './synced-location.ts';
@@ -144,7 +144,7 @@ function returnedWork(copies: readonly ReturnedItem[], now: number): Work {
 async function store(mailbox: MailboxContext, work: readonly Work[], now: number): Promise<void> {
   if (work.length === 0) return;
   const { db, gatewaySender, leaseMs, deviceQuotaCache } = mailbox;
-  const outcomes = await storeCopies(
+  const { outcomes, missed } = await storeCopies(
     db,
     work.map(({ copied }) => copied),
     deviceQuotaCache,
@@ -171,7 +171,11 @@ async function store(mailbox: MailboxContext, work: readonly Work[], now: number
   await relayReceipts(mailbox, receipts, presence);
   // Count last: a failure above repeats the whole batch.
   for (const { receipt } of receipts) routedTotal.inc({ outcome: receipt.state });
-  for (const outcome of outcomes) if (outcome === 'full') mailboxFullTotal.inc({ quota: 'mailbox' });
+  for (const outcome of outcomes) {
+    if (outcome === 'full') mailboxFullTotal.inc({ quota: 'device' });
+    if (outcome === 'sender_full') mailboxFullTotal.inc({ quota: 'device_sender' });
+  }
+  missedTotal.inc({ reason: 'mailbox_full' }, missed);
 }
 
 /** Whether a copy was meant for the mailbox of this device. */
@@ -182,6 +186,7 @@ const RECEIPTS = {
   kept: undefined,
   stored: { state: 'stored' },
   full: { state: 'rejected', reason: 'mailbox_full' },
+  sender_full: { state: 'rejected', reason: 'mailbox_full' },
   gone: { state: 'rejected', reason: 'expired' },
 } as const satisfies Record<Exclude<CopiesOutcome, 'no_devices'>, unknown>;
 
