@@ -65,10 +65,8 @@ const PLANTED: {
     bugs: [
       {
         file: 'services/gateway/handlers/msg.ts',
-        find: 'this.#at = this.#session.nextAt();',
-        replace:
-          'this.#at = this.#session.nextAt(); ' +
-          "this.#session.connection.send('msg:A', msgA(this.#id, this.#at));",
+        find: 'this.#at = this.#sender.nextAt();',
+        replace: 'this.#at = this.#sender.nextAt(); this.#answer.accepted(this.#id, this.#at);',
         shows: /G1 accepted, and neither/,
       },
       {

@@ -38,8 +38,9 @@ test.concurrent.for<[string, PlantedBug & { only: Partial<FuzzOptions>; found: R
     'a packet that ends the process',
     {
       file: 'libs/protocol/decode.ts',
-      find: "const type = fields['type'];",
-      replace: "const type = fields['type']; if (typeof type !== 'string') throw new Error('planted');",
+      find: 'const usual = readUsual(type, fields);',
+      replace:
+        "const usual = readUsual(type, fields); if (typeof type !== 'string') throw new Error('planted');",
       only: { forged: 0 },
       found: /gateway-1 ended|planted/,
     },

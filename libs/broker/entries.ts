@@ -80,11 +80,11 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     keys: z.array(z.string()).max(MAX_PULL),
     device: DeviceId.optional(),
   }),
-  /** What a synced device sent, in the partition of its own user: for the user's other synced devices. */
+  /** What a user sent, in the partition of that user: for the synced devices, but not the one that sent, if one did. */
   z.object({
     kind: z.literal('sent'),
     user: UserId,
-    device: DeviceId,
+    device: DeviceId.optional(),
     id: MessageId,
     to: Receivers,
     body: z.string(),

@@ -56,8 +56,8 @@ function fault(message: string, field?: string, re?: Re): Decoded {
 }
 
 /** The two packets that every message takes, if nothing is off: as their schemas read them, for less. */
-function readUsual(fields: Record<string, unknown>): MsgR | AckR | undefined {
-  const { type, id, to, from, body, seq } = fields;
+function readUsual(type: unknown, fields: Record<string, unknown>): MsgR | AckR | undefined {
+  const { id, to, from, body, seq } = fields;
   if (!isMessageId(id)) return undefined;
   if (type === 'ack:R') return isUserId(from) ? { type, id, from } : undefined;
   if (type !== 'msg:R' || !isUserId(to) || body === undefined || hasMore(fields)) return undefined;
@@ -74,27 +74,57 @@ const hasMore = ({ thread, ttl, read }: Record<string, unknown>) =>
  * Unknown fields are ignored; everything else that is off is a fault.
  */
 export function decode(text: string): Decoded {
-  let json: unknown;
+  const json = parse(text);
+  if (json === undefined) return fault('the frame is not JSON');
+  const fields = fieldsOf(json);
+  return fields ? read(fields['type'], fields, text) : fault('a packet is a JSON object');
+}
+
+/**
+ * Reads a message as HTTP has it: the fields of a `msg:R` without its `type`, and who sends it (PROTOCOL: the same over
+ * HTTP).
+ */
+export function decodeMessage(text: string): DecodedMessage {
+  const json = parse(text);
+  if (json === undefined) return { fault: { message: 'this is not JSON' } };
+  const fields = fieldsOf(json);
+  if (!fields) return { fault: { message: 'a message is a JSON object' } };
+  const { packet, fault: why } = read('msg:R', fields, text);
+  if (packet?.type === 'msg:R') return { packet, from: fields['from'] };
+  const id = MessageId.safeParse(fields['id']);
+  const re = { type: 'msg:R', ...(id.success && { id: id.data }) };
+  return { fault: { message: 'this is no message', ...why, re } };
+}
+
+/** `from`: what stands there, not checked yet. */
+export type DecodedMessage = { packet: ReadMsgR; from: unknown; fault?: never } | { fault: Fault };
+
+/** @returns undefined when it is not JSON */
+function parse(text: string): unknown {
   try {
-    json = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    return fault('the frame is not JSON');
+    return undefined;
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json))
-    return fault('a packet is a JSON object');
-  const fields = json as Record<string, unknown>;
-  const usual = readUsual(fields);
+}
+
+const fieldsOf = (json: unknown): Record<string, unknown> | undefined =>
+  typeof json === 'object' && json !== null && !Array.isArray(json)
+    ? (json as Record<string, unknown>)
+    : undefined;
+
+function read(type: unknown, fields: Record<string, unknown>, text: string): Decoded {
+  const usual = readUsual(type, fields);
   if (usual) return readBody(usual, fields, text);
-  const type = fields['type'];
   if (typeof type !== 'string' || !Object.hasOwn(CLIENT_PACKETS, type))
     return fault('type: is not one that a client may send', 'type', readRe(fields));
-  const read = CLIENT_PACKETS[type as ClientType].safeParse(fields);
-  if (!read.success) {
-    const issue = read.error.issues[0];
+  const checked = CLIENT_PACKETS[type as ClientType].safeParse({ ...fields, type });
+  if (!checked.success) {
+    const issue = checked.error.issues[0];
     const field = String(issue?.path[0] ?? 'packet');
     return fault(`${field}: ${issue?.message ?? 'is off'}`, field, readRe(fields));
   }
-  return readBody(read.data, fields, text);
+  return readBody(checked.data, fields, text);
 }
 
 /** A body is looked through, and kept as it was written. */

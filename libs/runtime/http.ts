@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TlsOptions } from 'node:tls';
-import express from 'express';
+import express, { type Router } from 'express';
 import { collectDefaultMetrics, register } from 'prom-client';
 import { within } from './backoff.ts';
 
@@ -19,11 +19,19 @@ export interface HttpOptions {
   limits?: ServerOptions;
   /** Set: HTTPS. */
   tls?: TlsOptions | undefined;
+  /** What else is served, by path: never one of ours. */
+  routes?: Readonly<Record<string, Router>>;
 }
 
 /** Serves /metrics, /healthz (the process lives) and /readyz (it can work), the same in every service. */
-export function createHttp({ notReady, limits = {}, tls }: Omit<HttpOptions, 'host' | 'port'>): Server {
+export function createHttp({
+  notReady,
+  limits = {},
+  tls,
+  routes = {},
+}: Omit<HttpOptions, 'host' | 'port'>): Server {
   const app = express().disable('x-powered-by').disable('etag');
+  for (const [path, router] of Object.entries(routes)) app.use(path, router);
   app.get('/healthz', (_request, response) => {
     response.type('text').send('ok\n');
   });

@@ -5,6 +5,7 @@ import { ConfigError } from '#libs/runtime/config.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { type CanSend, readCanSend } from './authorize/can-send.ts';
 import type { GatewayConfig } from './config.ts';
+import { readServiceClaim, type ServiceClaim } from './service-claim.ts';
 import { isShortSecret } from './settings/access.ts';
 import { KeySet, KeysOutOfReach } from './key-set.ts';
 
@@ -16,6 +17,8 @@ export interface Identity {
   issuedAt: number | undefined;
   /** Whom the user may write to; undefined: everybody. */
   canSend: CanSend | undefined;
+  /** Set: no user's token. It acts as others, over HTTP. */
+  service: ServiceClaim | undefined;
 }
 
 /**
@@ -132,7 +135,10 @@ function identityOf(payload: JWTPayload): Identity {
   const canSend = readCanSend(payload['can_send']);
   if (canSend === 'unreadable')
     throw new AuthError('unauthorized', "the token's can_send is not a list of user ids and patterns");
-  return { user: user.data, expiresAt, issuedAt: payload.iat, canSend };
+  const service = readServiceClaim(payload['sixfold']);
+  if (service === 'unreadable')
+    throw new AuthError('unauthorized', `the token's sixfold is not {"as": [user ids], "scopes": [scopes]}`);
+  return { user: user.data, expiresAt, issuedAt: payload.iat, canSend, service };
 }
 
 /**

@@ -4,6 +4,7 @@ import { requireHttps } from '#libs/runtime/plain-http.ts';
 import { admissionConfig } from './admission/config.ts';
 import { accessConfig } from './settings/access.ts';
 import { authorizeConfig } from './settings/authorize.ts';
+import { httpConfig } from './settings/http.ts';
 import { processConfig } from './settings/process.ts';
 import { sessionConfig } from './settings/session.ts';
 
@@ -15,6 +16,7 @@ export const gatewayConfig = {
   ...authorizeConfig,
   ...admissionConfig,
   ...sessionConfig,
+  ...httpConfig,
   ...processConfig,
 };
 

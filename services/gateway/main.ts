@@ -1,7 +1,7 @@
 import { Broker } from '#libs/broker/broker.ts';
 import { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { closeHttp, createHttp, listen } from '#libs/runtime/http.ts';
-import { run } from '#libs/runtime/lifecycle.ts';
+import { type Lifecycle, run } from '#libs/runtime/lifecycle.ts';
 import { traceTo } from '#libs/runtime/trace.ts';
 import { createVerifier } from './auth.ts';
 import { createAuthorizer } from './authorize/authorizer.ts';
@@ -13,6 +13,7 @@ import { Incarnation } from './incarnation.ts';
 import { exportGauges } from './gauges.ts';
 import { Gateway } from './gateway.ts';
 import { GatewayConsumer } from './gateway-consumer.ts';
+import { HttpApi } from './http/router.ts';
 import { Publishers } from './publishers.ts';
 import { Signals } from './signals.ts';
 import { startSweeping } from './sweeper.ts';
@@ -49,14 +50,12 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   exportGauges(gateway, consumer);
   lifecycle.onStop('timers', startSweeping(gateway, consumer));
 
+  const api = new HttpApi(gateway);
   const server = createHttp({
-    notReady: () => [
-      ...(lifecycle.stopping ? ['draining'] : []),
-      ...(broker.connected ? [] : ['the broker is not connected']),
-      ...(incarnation.ready ? [] : ['no lease: routing has not answered']),
-    ],
+    notReady: () => notReady(lifecycle, broker, incarnation),
     limits: httpLimits(SOCKET_LIMITS),
     tls,
+    routes: { '/v1': api.router },
   });
   const endpoint = new WebSocketEndpoint(server, gateway);
   const port = await listen(server, {
@@ -70,8 +69,19 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
   if (tls) lifecycle.onStop('certificate', followCredentials(server, config, tls, log));
   lifecycle.onStop('clients', async () => {
     await endpoint.close(config.DRAIN_DELAY_MS);
+    const answered = api.drained();
     await drain(gateway, config.DRAIN_TIMEOUT_MS, config.DRAIN_SPREAD_MS);
+    await lifecycle.inTime(longestDrainMs, answered);
     await lifecycle.inTime(longestDrainMs, publishers.drained());
   });
   log.info({ port, tls: tls !== undefined }, 'gateway listens');
 });
+
+/** Why the gateway cannot work now. */
+function notReady(lifecycle: Lifecycle, broker: Broker, incarnation: Incarnation): string[] {
+  return [
+    ...(lifecycle.stopping ? ['draining'] : []),
+    ...(broker.connected ? [] : ['the broker is not connected']),
+    ...(incarnation.ready ? [] : ['no lease: routing has not answered']),
+  ];
+}

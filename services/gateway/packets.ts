@@ -47,7 +47,7 @@ export function receivePacket(
 function dispatch(gateway: PacketContext, session: Session, packet: ReadPacket): Promise<void> | undefined {
   switch (packet.type) {
     case 'msg:R':
-      msgR(gateway, session, packet);
+      msgR(gateway, session, packet, session);
       return undefined;
     case 'ack:R':
       ackR(gateway, session, packet);

@@ -18,5 +18,6 @@ export function rateExceeded(session: Session, { packet }: Decoded): 'limited' |
 /** Receivers that count as one packet. */
 const RECEIVERS_PER_TOKEN = 10;
 
-const tokensFor = (to: Receivers) =>
+/** What a packet to these receivers counts for. */
+export const tokensFor = (to: Receivers) =>
   typeof to === 'string' ? 1 : Math.ceil(to.length / RECEIVERS_PER_TOKEN);

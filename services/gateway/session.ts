@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { TokenBucket } from 'limiter';
 import type { LiveMessage, LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
-import { ackN, msgN } from '#libs/protocol/encode.ts';
+import type { ErrorCode } from '#libs/protocol/codes.ts';
+import type { Re } from '#libs/protocol/decode.ts';
+import { ackN, msgA, msgN } from '#libs/protocol/encode.ts';
 import { MAX_PULL } from '#libs/protocol/limits.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
@@ -13,6 +15,7 @@ import type { GatewayConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import { EarlyReceipts } from './early-receipts.ts';
 import { ExpectedAnswers } from './expected-answers.ts';
+import type { MessageAnswer, MessageSender } from './handlers/message-sender.ts';
 import { MailboxRequests, type MailboxRequestsOwner } from './mailbox-requests.ts';
 import { type InFlight } from './in-flight.ts';
 import { ReceiveWindow, type WindowOwner } from './receive-window.ts';
@@ -31,7 +34,7 @@ const QUEUE_BYTES = 8 * 1024 * 1024;
 export type ClientConnection = Connection<Session>;
 
 /** One user on one device on one connection: what the gateway knows about it. */
-export class Session implements WindowOwner, MailboxRequestsOwner {
+export class Session implements WindowOwner, MailboxRequestsOwner, MessageSender, MessageAnswer {
   readonly id = randomUUID();
   readonly user: string;
   readonly device: string;
@@ -130,6 +133,23 @@ export class Session implements WindowOwner, MailboxRequestsOwner {
       this.#refusedSince = now;
     }
     return ++this.#refused > this.#bucket.bucketSize ? 'persists' : 'limited';
+  }
+
+  /** Receipts go there live; what it sends goes to the user's other synced devices. */
+  get origin(): string | undefined {
+    return this.synced ? this.device : undefined;
+  }
+
+  get copiesSent(): boolean {
+    return this.synced;
+  }
+
+  accepted(id: string, at: number): void {
+    this.connection.send('msg:A', msgA(id, at));
+  }
+
+  refused(code: ErrorCode, message: string, re: Re): void {
+    this.connection.error(code, message, re);
   }
 
   /** Presence knows it, and login:A was sent. */

@@ -13,7 +13,7 @@ export const liveSessions = ({ sessions }: SyncedLocation, entry: RouteMessage |
 /** The devices that get no copy in their mailbox: they get it live, or have sent it. */
 export const coveredDevices = (location: SyncedLocation, entry: RouteMessage | Sent): string[] => [
   ...liveSessions(location, entry).flatMap(({ copy = '' }) => (copy === '' ? [] : [copy])),
-  ...(entry.kind === 'sent' ? [entry.device] : []),
+  ...(entry.kind === 'sent' && entry.device !== undefined ? [entry.device] : []),
 ];
 
 /** The devices whose copy waits in their mailbox. */

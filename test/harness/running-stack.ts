@@ -1,3 +1,4 @@
+import type { JWTPayload } from 'jose';
 import pg from 'pg';
 import { signToken } from '../../tools/stack/token.ts';
 import { type Addresses, type Backends, failuresOf } from '../../tools/testkit/backends.ts';
@@ -151,8 +152,16 @@ export class Stack implements AsyncDisposable {
   }
 
   /** A token for `user`; `expires` in seconds from now (default 3,600, may be negative). */
-  token(user: string, options: { expires?: number; secret?: string } = {}): Promise<string> {
-    return signToken(options.secret ?? this.secret, user, options.expires);
+  token(
+    user: string,
+    options: { expires?: number; secret?: string; claims?: JWTPayload } = {},
+  ): Promise<string> {
+    return signToken(options.secret ?? this.secret, user, options.expires, options.claims);
+  }
+
+  /** A token that acts over HTTP as these users; its `sub` is `service`. */
+  serviceToken(as: string[], scopes: string[]): Promise<string> {
+    return this.token('service', { claims: { sixfold: { as, scopes } } });
   }
 
   /** The metrics of one service process, now. */

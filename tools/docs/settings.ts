@@ -8,6 +8,7 @@ import { gatewayConfig } from '../../services/gateway/config.ts';
 import { admissionConfig } from '../../services/gateway/admission/config.ts';
 import { accessConfig } from '../../services/gateway/settings/access.ts';
 import { authorizeConfig } from '../../services/gateway/settings/authorize.ts';
+import { httpConfig } from '../../services/gateway/settings/http.ts';
 import { processConfig } from '../../services/gateway/settings/process.ts';
 import { sessionConfig } from '../../services/gateway/settings/session.ts';
 import { mailboxConfig, routingConfig } from '../../services/routing/config.ts';
@@ -42,6 +43,7 @@ const TABLES: Record<string, z.ZodRawShape> = {
   authorize: authorizeConfig,
   admission: admissionConfig,
   session: sessionConfig,
+  http: httpConfig,
   process: processConfig,
   webhook: webhookSettings,
 };

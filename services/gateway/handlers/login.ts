@@ -194,7 +194,10 @@ async function verified(
   token: string,
 ): Promise<Identity | undefined> {
   try {
-    return await gateway.verify(token);
+    const identity = await gateway.verify(token);
+    if (!identity.service) return identity;
+    connection.reject('unauthorized', 'a service token does not log in: it is for HTTP', RE);
+    return undefined;
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
     if (error.code === 'unauthorized') connection.reject('unauthorized', error.message, RE);

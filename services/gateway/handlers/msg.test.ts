@@ -21,7 +21,7 @@ async function list(bodyText = '1') {
   if (!connection.session) throw new Error('no session');
   const { session: sender } = connection;
   const send = (id: string, to: string | string[]) =>
-    msgR({ config, authorizer: undefined, publishers }, sender, { type: 'msg:R', id, to, bodyText });
+    msgR({ config, authorizer: undefined, publishers }, sender, { type: 'msg:R', id, to, bodyText }, sender);
   send('m', ['bob', 'carol', 'dave']);
   const settle = (n: number, error?: Error) => routed[n]?.[1]?.settled(error);
   return { routed, send, settle, session: connection.session, answers: () => packets.slice(1) };

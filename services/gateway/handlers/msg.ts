@@ -1,5 +1,4 @@
 import type { ReadMsgR } from '#libs/protocol/decode.ts';
-import { msgA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { firstSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
@@ -8,7 +7,7 @@ import { type AskedAuthorizer, askIfAllowed } from '../authorize/receivers.ts';
 import type { GatewayConfig } from '../config.ts';
 import { acceptSeconds } from '../metrics.ts';
 import type { Publishers } from '../publishers.ts';
-import type { Session } from '../session.ts';
+import type { MessageAnswer, MessageSender } from './message-sender.ts';
 
 /** What msg:R needs of the gateway. */
 export interface MsgContext {
@@ -26,14 +25,15 @@ const MAX_LIST_TEXT = 8 * 1024 * 1024;
 const listText = ({ to, bodyText }: ReadMsgR) => (typeof to === 'string' ? 0 : bodyText.length * to.length);
 
 /** A list that is alone may be larger: it could never be sent otherwise. */
-function tooMuchText({ pendingListText: pending }: Session, packet: ReadMsgR): boolean {
+export function tooMuchText({ pendingListText: pending }: MessageSender, packet: ReadMsgR): boolean {
   const text = listText(packet);
   return text > 0 && pending > 0 && pending + text > MAX_LIST_TEXT;
 }
 
-/** A msg:R that is being published. Its msg:A goes out after the last publisher confirm, never before. */
+/** A msg:R that is being published. It is accepted after the last publisher confirm, never before. */
 class PendingMessage implements Pending {
-  readonly #session: Session;
+  readonly #sender: MessageSender;
+  readonly #answer: MessageAnswer;
   readonly #id: string;
   readonly #listText: number;
   readonly #started = performance.now();
@@ -43,26 +43,25 @@ class PendingMessage implements Pending {
   #left = 1;
   #failed = false;
 
-  constructor(session: Session, packet: ReadMsgR) {
-    this.#session = session;
+  constructor(sender: MessageSender, packet: ReadMsgR, answer: MessageAnswer) {
+    this.#sender = sender;
+    this.#answer = answer;
     this.#id = packet.id;
     this.#listText = listText(packet);
-    session.pendingMessages++;
-    session.pendingListText += this.#listText;
-    this.#span = firstSpan('accept', session.user, packet.id);
+    sender.pendingMessages++;
+    sender.pendingListText += this.#listText;
+    this.#span = firstSpan('accept', sender.user, packet.id);
   }
 
   /** One entry for each receiver, all with one `at`. */
   publish({ publishers }: MsgContext, { id, to, bodyText, seq, thread, ttl, read }: ReadMsgR): void {
-    const from = this.#session.user;
-    this.#at = this.#session.nextAt();
+    const { user: from, origin, copiesSent } = this.#sender;
+    this.#at = this.#sender.nextAt();
     const { traceparent } = this.#span ?? {};
     const expires = ttl === undefined ? undefined : this.#at + ttl * 1_000;
     const fields = { id, body: bodyText, at: this.#at, seq, thread, expires };
-    const { device, synced } = this.#session;
-    const origin = synced ? device : undefined;
     const entry = { kind: 'message' as const, from, ...fields, read, origin, traceparent };
-    const isCopied = synced && !(typeof to === 'string' ? to === from : to.includes(from));
+    const isCopied = copiesSent && !(typeof to === 'string' ? to === from : to.includes(from));
     if (typeof to === 'string') {
       if (isCopied) this.#left = 2;
       publishers.route(to, { ...entry, to }, this);
@@ -71,7 +70,7 @@ class PendingMessage implements Pending {
       for (const user of to) publishers.route(user, { ...entry, to: user }, this);
     }
     // For the user's other synced devices.
-    if (isCopied) publishers.route(from, { kind: 'sent', user: from, device, to, ...fields }, this);
+    if (isCopied) publishers.route(from, { kind: 'sent', user: from, device: origin, to, ...fields }, this);
   }
 
   /** The message is not published. A client that has disconnected sends it again on the next connection. */
@@ -79,14 +78,16 @@ class PendingMessage implements Pending {
     this.#over();
     if (decision === 'forbidden') {
       this.#span?.end('forbidden');
-      forbid(this.#session, this.#id, users);
+      trace('forbidden', this.#sender.user, this.#id, { session: this.#sender.id });
+      const message = users ? 'you may not write to these users' : 'you may not write to this user';
+      const re = { type: 'msg:R', id: this.#id, ...(users && { to: users }) };
+      this.#answer.refused('forbidden', message, re);
     } else this.#unavailable('the permission to write to this user cannot be checked now; send it again');
   }
 
   settled(error?: Error): void {
     if (error) this.#failed = true;
     if (--this.#left > 0) return;
-    const { connection } = this.#session;
     this.#over();
     if (this.#failed) {
       this.#unavailable('the message was not confirmed; send it again');
@@ -94,52 +95,49 @@ class PendingMessage implements Pending {
     }
     acceptSeconds.observe((performance.now() - this.#started) / 1_000);
     this.#span?.end('accepted');
-    trace('msg:A', this.#session.user, this.#id, { session: this.#session.id });
-    connection.send('msg:A', msgA(this.#id, this.#at));
+    trace('msg:A', this.#sender.user, this.#id, { session: this.#sender.id });
+    this.#answer.accepted(this.#id, this.#at);
   }
 
   #over(): void {
-    this.#session.pendingMessages--;
-    this.#session.pendingListText -= this.#listText;
+    this.#sender.pendingMessages--;
+    this.#sender.pendingListText -= this.#listText;
   }
 
   #unavailable(message: string): void {
     this.#span?.end('unavailable');
-    trace('refused', this.#session.user, this.#id, { session: this.#session.id });
-    this.#session.connection.error('unavailable', message, { type: 'msg:R', id: this.#id });
+    trace('refused', this.#sender.user, this.#id, { session: this.#sender.id });
+    this.#answer.refused('unavailable', message, { type: 'msg:R', id: this.#id });
   }
 }
 
-/** @param to those of a list that are refused */
-function forbid({ connection, user, id: session }: Session, id: string, to?: string[]): void {
-  trace('forbidden', user, id, { session });
-  const message = to ? 'you may not write to these users' : 'you may not write to this user';
-  connection.error('forbidden', message, { type: 'msg:R', id, ...(to && { to }) });
-}
-
-/** msg:R: into the route queues of its receivers, if its sender may write to all of them. */
-export function msgR(gateway: MsgContext, session: Session, packet: ReadMsgR): void {
+/** msg:R: into the route queues of its receivers, if its sender may write to all of them. Answered once. */
+export function msgR(
+  gateway: MsgContext,
+  sender: MessageSender,
+  packet: ReadMsgR,
+  answer: MessageAnswer,
+): void {
   const { config } = gateway;
   const { id, to } = packet;
-  if (session.pendingMessages >= config.SEND_WINDOW) {
+  const re = { type: 'msg:R', id };
+  if (sender.pendingMessages >= config.SEND_WINDOW) {
     const message = `more than ${config.SEND_WINDOW} messages without their msg:A`;
-    session.connection.error('window_full', message, { type: 'msg:R', id });
+    answer.refused('window_full', message, re);
     return;
   }
   if (typeof to !== 'string' && to.length > config.MAX_RECEIVERS) {
-    const message = `to: names more than ${config.MAX_RECEIVERS} users`;
-    session.connection.error('bad_packet', message, { type: 'msg:R', id });
+    answer.refused('bad_packet', `to: names more than ${config.MAX_RECEIVERS} users`, re);
     return;
   }
-  if (tooMuchText(session, packet)) {
-    const message = 'large lists wait for the broker; send it again';
-    session.connection.error('unavailable', message, { type: 'msg:R', id });
+  if (tooMuchText(sender, packet)) {
+    answer.refused('unavailable', 'large lists wait for the broker; send it again', re);
     return;
   }
-  trace('msg:R', session.user, id, { to, session: session.id });
-  const pending = new PendingMessage(session, packet);
-  askIfAllowed(gateway.authorizer, session, packet, (decision, refused) => {
-    if (decision === 'allowed' && !session.closed) pending.publish(gateway, packet);
+  trace('msg:R', sender.user, id, { to, session: sender.id });
+  const pending = new PendingMessage(sender, packet, answer);
+  askIfAllowed(gateway.authorizer, sender, packet, (decision, refused) => {
+    if (decision === 'allowed' && !sender.closed) pending.publish(gateway, packet);
     else pending.refused(decision, refused);
   });
 }

@@ -52,7 +52,13 @@ export class GatewayFixture {
     const publishers = new Publishers(publisher, config);
     this.incarnation = new Incarnation(config, publishers, log);
     const verify = (user: string) =>
-      Promise.resolve({ user, expiresAt: Number.MAX_SAFE_INTEGER, issuedAt: undefined, canSend: undefined });
+      Promise.resolve({
+        user,
+        expiresAt: Number.MAX_SAFE_INTEGER,
+        issuedAt: undefined,
+        canSend: undefined,
+        service: undefined,
+      });
     this.gateway = new Gateway({
       config,
       verify,

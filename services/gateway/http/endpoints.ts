@@ -1,0 +1,5 @@
+import type { Endpoint } from './endpoint.ts';
+import { messages } from './messages.ts';
+
+/** All that is served under /v1. */
+export const ENDPOINTS: readonly Endpoint[] = [messages];
