@@ -47,7 +47,7 @@ export class Client {
     const report = (error: ClientError) => this.#report(error);
     const storage = new CheckedStorage(resolved.storage, resolved.clock, report);
     this.#context = {
-      ...{ ...resolved, storage, report, writes: new WriteBatcher(storage) },
+      ...{ ...resolved, storage, report, writes: new WriteBatcher(storage, report) },
       send: (text) => this.#connection.send(text),
       fail: (code, message, cause) => this.#fail(code, message, cause),
     };

@@ -214,8 +214,7 @@ export class PacketRouter {
     else this.outbox.disown(this.#loaded ? 'owner' : 'storage');
     this.outbox.stop();
     await this.inbox.ended();
-    const error = await this.#context.writes.close(clear ? [{ do: 'clear' }] : []);
-    if (clear && error) this.#context.report(error);
+    await this.#context.writes.close(clear ? [{ do: 'clear' }] : []);
   }
 
   /** PROTOCOL: answer every msg:N with ack:R, also for a duplicate. */

@@ -1,7 +1,5 @@
 import type { Context } from '../context.ts';
-
-/** Most names remembered; beyond it the oldest is forgotten, and may be tried sooner. */
-const MAX_NAMES = 10_000;
+import { RecentMap } from '../recent-map.ts';
 
 /** Factor from one pause to the next: a handler that failed twice mostly fails for long. */
 const FACTOR = 4;
@@ -9,10 +7,10 @@ const FACTOR = 4;
 /** A pause is shorter by up to this part of it, so that items that failed together are not tried together. */
 const JITTER = 0.25;
 
-/** The items that the application's handler failed on: how often, and when it may be tried again. */
+/** The items that the handler failed on: how often, and when it may be tried again. A forgotten one may be tried sooner. */
 export class Failures {
   readonly #context: Context;
-  readonly #known = new Map<string, { tries: number; retryAt: number }>();
+  readonly #known = new RecentMap<{ tries: number; retryAt: number }>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -37,10 +35,7 @@ export class Failures {
     const { baseMs, maxMs } = tuning.retryFailed;
     const tries = this.tries(name);
     const pause = Math.min(maxMs, baseMs * FACTOR ** tries) * (1 - JITTER + JITTER * random());
-    this.#known.delete(name);
     this.#known.set(name, { tries: tries + 1, retryAt: clock.now() + pause });
-    const [oldest = name] = this.#known.keys();
-    if (this.#known.size > MAX_NAMES) this.#known.delete(oldest);
   }
 
   forget(name: string): void {

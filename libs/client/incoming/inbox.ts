@@ -1,5 +1,4 @@
 import type { Context } from '../context.ts';
-import type { ClientError } from '../errors.ts';
 import type { StoredIncoming } from '../storage.ts';
 import { addCallback, type DeliveryResult, type OnResult, type Source } from './delivery-result.ts';
 import { HandlerRunner } from './handler-runner.ts';
@@ -144,7 +143,7 @@ export class Inbox {
       else {
         this.#retries.add(known);
         addCallback(known.callbacks, onResult);
-        this.#store(known, (error) => error && this.#tell(known, 'failed'));
+        this.#store(known, (ok) => ok || this.#tell(known, 'failed'));
       }
     } else if (this.#runner.isSlow(message.from) || this.#failures.tries(nameOf(message)) >= TRIES) {
       const entry = newInboxEntry(message);
@@ -205,25 +204,24 @@ export class Inbox {
       return;
     }
     entry.n = ++this.#last;
-    this.#store(entry, (error) => {
-      if (error) this.#release(entry, 'failed');
+    this.#store(entry, (ok) => {
+      if (!ok) this.#release(entry, 'failed');
       else if (this.#stopped) this.#leave(entry, 'later');
       else if (entry.local && !this.#failures.due(entry.name)) this.#retries.delay(entry);
       else this.#runner.add(entry);
     });
   }
 
-  #store(entry: InboxEntry, then: (error: ClientError | undefined) => void): void {
-    const { writes, report } = this.#context;
+  #store(entry: InboxEntry, then: (ok: boolean) => void): void {
     const { local, message, n } = entry;
     // After a power cut the server still has the messages that are not local.
-    writes.write([{ do: 'inbox.put', entry: { ...message, n } }], local ? 'strict' : 'relaxed', (error) => {
-      if (error) report(error);
-      else if (local) {
+    const durability = local ? 'strict' : 'relaxed';
+    this.#context.writes.write([{ do: 'inbox.put', entry: { ...message, n } }], durability, (ok) => {
+      if (ok && local) {
         entry.durable = true;
         this.#tell(entry, 'done');
       }
-      then(error);
+      then(ok);
     });
   }
 
@@ -254,7 +252,7 @@ export class Inbox {
 
   /** PROTOCOL: the seen set is written before ack:R is sent. */
   #record(entry: InboxEntry): void {
-    const { clock, report, writes } = this.#context;
+    const { clock, writes } = this.#context;
     const { from, id } = entry.message;
     entry.handled = true;
     entry.unrecorded = false;
@@ -264,16 +262,15 @@ export class Inbox {
         { do: 'inbox.delete', n: entry.n },
       ],
       'strict',
-      (error) => {
-        if (error) {
-          report(error);
-          entry.unrecorded = true;
-          if (entry.local) this.#failures.failed(entry.name); // for the pause before the next try
-          this.#setBack(entry);
+      (ok) => {
+        if (ok) {
+          this.#release(entry, 'done');
+          this.seen.added();
           return;
         }
-        this.#release(entry, 'done');
-        this.seen.added();
+        entry.unrecorded = true;
+        if (entry.local) this.#failures.failed(entry.name); // for the pause before the next try
+        this.#setBack(entry);
       },
     );
   }

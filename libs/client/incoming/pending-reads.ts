@@ -80,8 +80,7 @@ export class PendingReads {
   }
 
   #write(item: StoredRead): void {
-    const { report, writes } = this.#context;
-    writes.write([{ do: 'read.put', item }], 'relaxed', (error) => error && report(error));
+    this.#context.writes.write([{ do: 'read.put', item }], 'relaxed');
   }
 
   #send(): void {

@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import type { Outbox } from '../outgoing/outbox.ts';
 import { nextState, type OutgoingState } from '../outgoing/outgoing-state.ts';
 import type { Receipt } from '../outgoing/receipt.ts';
+import { RecentMap } from '../recent-map.ts';
 import { addCallback, type DeliveryResult, type OnResult, type Source } from './delivery-result.ts';
 import { HandlerRunner, type Item } from './handler-runner.ts';
 
@@ -15,9 +16,6 @@ interface PendingReceipt extends Item {
 
 /** Most receipts that handlers run for; more are left to the server. */
 const MAX_PENDING = 1_000;
-
-/** Most messages whose newest receipt is remembered, so that no later one is a step back. */
-const MAX_TOLD = 10_000;
 
 /** A receipt that blocks the mailbox is given up when the handler has failed on it as often. */
 const TRIES = 2;
@@ -36,8 +34,8 @@ export class Receipts {
   readonly #outbox: Outbox;
   readonly #runner: HandlerRunner<PendingReceipt>;
   readonly #pending = new Map<string, PendingReceipt>();
-  /** The furthest state that the handler knows, by message and receiver. */
-  readonly #told = new Map<string, OutgoingState>();
+  /** The furthest state that the handler knows, by message and receiver, so that no later receipt is a step back. */
+  readonly #told = new RecentMap<OutgoingState>();
   handler: ReceiptHandler | undefined;
 
   constructor(context: Context, outbox: Outbox, unblocked: () => void) {
@@ -48,7 +46,7 @@ export class Receipts {
       run: ({ receipt }) => this.handler?.(receipt),
       done: (pending, handled) => {
         this.#pending.delete(pending.name);
-        if (handled) this.#remember(pending.receipt);
+        if (handled) this.#told.set(messageOf(pending.receipt), pending.receipt.state);
         tell(pending, handled ? 'done' : 'failed');
       },
       slow: (pending) => tell(pending, 'slow'),
@@ -90,14 +88,6 @@ export class Receipts {
       this.#context.fail('skipped', `${describe(receipt)} was given up`);
       onResult('done');
     } else onResult('later');
-  }
-
-  #remember(receipt: Receipt): void {
-    const name = messageOf(receipt);
-    this.#told.delete(name);
-    this.#told.set(name, receipt.state);
-    const [oldest = name] = this.#told.keys();
-    if (this.#told.size > MAX_TOLD) this.#told.delete(oldest);
   }
 
   stop(): void {

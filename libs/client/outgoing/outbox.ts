@@ -3,7 +3,6 @@ import type { Context } from '../context.ts';
 import { Deadlines } from '../timing/deadlines.ts';
 import { type Entry, newEntry, recordOf, restoredEntry, startExpiry } from './entry.ts';
 import { type MessageLimits, packetOf } from './message-packet.ts';
-import type { ClientError } from '../errors.ts';
 import { RecentMessages } from './recent-messages.ts';
 import { isSame, Outgoing, type OutboxPorts, type OutgoingActions, type OutgoingFields } from './outgoing.ts';
 import type { OutgoingMessage } from './outgoing-message.ts';
@@ -222,15 +221,14 @@ export class Outbox {
     this.#entries.set(message.id, entry);
     startExpiry(entry, this.#context.clock);
     this.#writing();
-    this.#context.writes.write([{ do: 'outbox.put', entry: recordOf(entry) }], 'strict', (error) =>
-      this.#entered(entry, error),
+    this.#context.writes.write([{ do: 'outbox.put', entry: recordOf(entry) }], 'strict', (written) =>
+      this.#entered(entry, written),
     );
   }
 
-  #entered(entry: Entry, error: ClientError | undefined): void {
-    if (error) this.#context.report(error);
+  #entered(entry: Entry, written: boolean): void {
     if (this.#entries.get(entry.message.id) !== entry) return;
-    if (error) {
+    if (!written) {
       this.#entries.delete(entry.message.id); // nothing of it is in storage
       this.#giveUp(entry.message, 'storage');
       return;

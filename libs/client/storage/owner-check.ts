@@ -52,11 +52,10 @@ export class OwnerCheck {
 
   /** Records the owner with the first write, once the user is known. */
   record(): void {
-    const { report, writes } = this.#context;
     const user = this.#user;
     if (this.#recorded !== undefined || user === undefined || !this.matches) return;
     this.#recorded = user;
-    writes.write([{ do: 'owner.set', user }], 'strict', (error) => error && report(error));
+    this.#context.writes.write([{ do: 'owner.set', user }], 'strict');
   }
 
   get #user(): string | undefined {

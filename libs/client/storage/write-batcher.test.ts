@@ -4,6 +4,7 @@ import type { Change, Durability } from '../storage.ts';
 import { MemoryStorage } from './memory.ts';
 import { settle } from '../testing/manual-clock.ts';
 
+const unexpected = () => expect.unreachable();
 const change = (n: number): Change => ({ do: 'outbox.delete', n });
 
 /** Takes each write, and finishes it when the test says so. */
@@ -20,7 +21,7 @@ class SlowStorage extends MemoryStorage {
 
 test('what comes during a write goes as one, strict if any of it is', async () => {
   const storage = new SlowStorage();
-  const writes = new WriteBatcher(storage);
+  const writes = new WriteBatcher(storage, unexpected);
   const done: number[] = [];
   for (const n of [1, 2]) writes.write([change(n)], 'relaxed', () => done.push(n));
   await settle();
@@ -42,24 +43,27 @@ test('what comes during a write goes as one, strict if any of it is', async () =
   expect(done).toEqual([1, 2, 3, 4, 6]);
 });
 
-test('a failed write is told to those it concerns, and the next is tried', async () => {
+test('a failed write is reported once and told to those it concerns, and the next is tried', async () => {
   const storage = new SlowStorage();
-  const writes = new WriteBatcher(storage);
+  const reported: unknown[] = [];
+  const writes = new WriteBatcher(storage, (error) => reported.push(error.cause));
   const cause = new Error('disk full');
   const told: unknown[] = [];
-  writes.write([change(1)], 'strict', (error) => told.push(error?.cause));
+  writes.write([change(1)], 'strict', (ok) => told.push(ok));
+  writes.write([change(3)], 'relaxed', (ok) => told.push(ok));
   await settle();
-  writes.write([change(2)], 'strict', (error) => told.push(error));
+  writes.write([change(2)], 'strict', (ok) => told.push(ok));
   storage.writes[0]?.end(cause);
   await settle();
   storage.writes[1]?.end();
   await settle();
-  expect(told).toEqual([cause, undefined]);
+  expect(told).toEqual([false, false, true]);
+  expect(reported).toEqual([cause]);
 });
 
 test('close waits for what was given, and for what that gives; later changes are not written', async () => {
   const storage = new SlowStorage();
-  const writes = new WriteBatcher(storage);
+  const writes = new WriteBatcher(storage, unexpected);
   writes.write([change(1)], 'strict', () => writes.write([change(2)], 'strict'));
   let closed = false;
   const closing = writes.close().then(() => (closed = true));

@@ -3,7 +3,7 @@ import type { Change, Durability, Storage } from '../storage.ts';
 
 interface Batch {
   readonly changes: Change[];
-  readonly done: ((error?: ClientError) => void)[];
+  readonly done: ((ok: boolean) => void)[];
   durability: Durability;
 }
 
@@ -15,23 +15,24 @@ const emptyBatch = (): Batch => ({ changes: [], done: [], durability: 'relaxed' 
 /**
  * Writes to the storage as group commit: while one write is under way the next changes gather, and go as one. A busy
  * client thus shares one fsync among many messages, and an idle one does not wait. Changes are applied and
- * answered in the order they were given.
+ * answered in the order they were given. Each write that fails is reported.
  */
 export class WriteBatcher {
   readonly #storage: Storage;
+  readonly #report: (error: ClientError) => void;
   #next = emptyBatch();
   /** Changes of failed writes that must not get lost, by their subject: they go first in the next write. */
   #owed = new Map<string, Change>();
   #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(storage: Storage) {
+  constructor(storage: Storage, report: (error: ClientError) => void) {
     this.#storage = storage;
+    this.#report = report;
   }
 
-  /** @param done called once the changes are durable, or with the error when none of them was applied; not at all
-   *   when the writes is closed */
-  write(changes: readonly Change[], durability: Durability, done?: (error?: ClientError) => void): void {
+  /** @param done called once: with true when the changes are durable, with false when none was applied. Not after close() */
+  write(changes: readonly Change[], durability: Durability, done?: (ok: boolean) => void): void {
     if (this.#closed) return;
     for (const change of changes) this.#next.changes.push(change);
     if (durability === 'strict') this.#next.durability = 'strict';
@@ -43,36 +44,38 @@ export class WriteBatcher {
    * Resolves when all changes so far, and those that follow from them at once, are written. Ignores later changes.
    *
    * @param last changes that are written after all others
-   * @returns the error of the last write, if it failed
    */
-  async close(last: Change[] = []): Promise<ClientError | undefined> {
+  async close(last: Change[] = []): Promise<void> {
     while (this.#running) await this.#running;
     this.#closed = true;
-    if (this.#owed.size === 0 && last.length === 0) return undefined;
-    return this.#commit({ changes: last, done: [], durability: 'strict' });
+    if (this.#owed.size + last.length > 0) await this.#commit(last, 'strict');
   }
 
   async #run(): Promise<void> {
     // Changes of the same turn of the event loop go together.
     await Promise.resolve();
     while (this.#next.changes.length > 0) {
-      const batch = this.#next;
+      const { changes, durability, done } = this.#next;
       this.#next = emptyBatch();
-      const error = await this.#commit(batch);
-      for (const done of batch.done) done(error);
+      const ok = await this.#commit(changes, durability);
+      for (const tell of done) tell(ok);
     }
     this.#running = undefined;
   }
 
-  async #commit({ changes, durability }: Batch): Promise<ClientError | undefined> {
+  /** @returns whether it succeeded */
+  async #commit(changes: Change[], durability: Durability): Promise<boolean> {
     const all = [...this.#owed.values(), ...changes];
     try {
       await this.#storage.write(all, durability);
       this.#owed.clear();
-      return undefined;
+      return true;
     } catch (cause) {
       for (const change of all) this.#owe(change);
-      return new ClientError('storage', `the storage failed to write ${changes.length} changes`, { cause });
+      this.#report(
+        new ClientError('storage', `the storage failed to write ${changes.length} changes`, { cause }),
+      );
+      return false;
     }
   }
 

@@ -1,15 +1,14 @@
 import { Alarm, type Clock } from './clock.ts';
 
-/** Deadlines this close together are kept as one. */
-const SLOT_MS = 50;
+/** Deadlines this close together are met together. */
+const STEP_MS = 50;
 
 /**
- * What falls due when, with one timer for all. Items lie in slots of 50 ms, so that setting and deleting cost the
- * same whether ten or a hundred thousand are waiting; none is ever due early.
+ * What falls due when, with one timer for all. It rings at multiples of 50 ms only and looks at every item then, so that
+ * setting and deleting cost nothing, whether ten or a hundred thousand wait; none is ever due early.
  */
 export class Deadlines<T> {
-  readonly #slots = new Map<number, Set<T>>();
-  readonly #slotOf = new Map<T, number>();
+  readonly #dueAt = new Map<T, number>();
   readonly #clock: Clock;
   readonly #onDue: (item: T) => void;
   readonly #alarm: Alarm;
@@ -22,47 +21,41 @@ export class Deadlines<T> {
 
   /** @param at on the clock's `now()`; replaces an earlier deadline of the same item */
   set(item: T, at: number): void {
-    this.delete(item);
-    const slot = Math.ceil(at / SLOT_MS);
-    const items = this.#slots.get(slot);
-    if (items) items.add(item);
-    else this.#slots.set(slot, new Set([item]));
-    this.#slotOf.set(item, slot);
-    this.#alarm.notLaterThan(slot * SLOT_MS);
+    this.#dueAt.set(item, at);
+    this.#ringFor(at);
   }
 
   has(item: T): boolean {
-    return this.#slotOf.has(item);
+    return this.#dueAt.has(item);
   }
 
   delete(item: T): void {
-    const slot = this.#slotOf.get(item);
-    if (slot === undefined) return;
-    this.#slotOf.delete(item);
-    const items = this.#slots.get(slot);
-    items?.delete(item);
-    if (items?.size === 0) this.#slots.delete(slot);
-    if (this.#slots.size === 0) this.#alarm.clear();
+    this.#dueAt.delete(item);
+    if (this.#dueAt.size === 0) this.#alarm.clear();
   }
 
   clear(): void {
-    this.#slots.clear();
-    this.#slotOf.clear();
+    this.#dueAt.clear();
     this.#alarm.clear();
   }
 
+  #ringFor(at: number): void {
+    this.#alarm.notLaterThan(Math.ceil(at / STEP_MS) * STEP_MS);
+  }
+
   #ring(): void {
-    const now = this.#clock.now();
-    const due: number[] = [];
-    for (const slot of this.#slots.keys()) if (slot * SLOT_MS <= now + 1) due.push(slot);
-    for (const slot of due.sort((a, b) => a - b)) {
-      for (const item of this.#slots.get(slot) ?? []) {
-        this.delete(item);
-        this.#onDue(item);
-      }
-    }
+    const soon = this.#clock.now() + 1; // an alarm may ring a fraction early
+    const due: [T, number][] = [];
     let next = Infinity;
-    for (const slot of this.#slots.keys()) next = Math.min(next, slot);
-    if (next !== Infinity) this.#alarm.notLaterThan(next * SLOT_MS);
+    for (const [item, at] of this.#dueAt) {
+      if (at < soon) due.push([item, at]);
+      else next = Math.min(next, at);
+    }
+    if (next < Infinity) this.#ringFor(next);
+    for (const [item, at] of due.sort(([, a], [, b]) => a - b)) {
+      if (this.#dueAt.get(item) !== at) continue; // the end of another one changed it
+      this.delete(item);
+      this.#onDue(item);
+    }
   }
 }
