@@ -4,44 +4,26 @@ import type { Context } from '../context.ts';
 import { Backoff } from '../timing/backoff.ts';
 import { Alarm } from '../timing/clock.ts';
 import { AckBatcher } from './ack-batcher.ts';
-import type { DeliveryResult, OnResult } from './delivery-result.ts';
-import type { Inbox } from './inbox.ts';
 import { MAX_ENTRIES } from './limits.ts';
-import type { LiveBuffer } from './live-buffer.ts';
-import { toMessage } from './message.ts';
+import { type MailboxEntry, type MailboxReaders, mailboxEntries } from './mailbox-entry.ts';
 import { MissedMessages } from './missed.ts';
-import type { Receipts } from './receipts.ts';
 
-export interface MailboxSyncPorts {
-  readonly inbox: Inbox;
-  readonly receipts: Receipts;
-  readonly liveBuffer: LiveBuffer;
+export interface MailboxSyncPorts extends MailboxReaders {
   /** Called when the whole mailbox has been read, or as much as can be read now. */
   readonly read: () => void;
 }
 
-interface Entry {
-  readonly key: string;
-  /** A message: the mailbox holds the next entries back until its key is confirmed. */
-  readonly soon: boolean;
-  readonly deliver: (onResult: OnResult) => void;
-  /** Called when the entry blocks the mailbox; `done` where this client is responsible for it from now on. */
-  readonly putAside: (onResult: OnResult) => void;
-}
-
+/** An answer to offline:R. */
 interface Page {
   readonly connection: number;
   readonly size: number;
   readonly more: boolean;
   /** The largest answer: a higher limit would not show the entries behind these. */
   readonly full: boolean;
-  /** The answer to an earlier offline:R. */
-  readonly outdated: boolean;
-  /** Entries whose result is not known; `slow` is a result. */
-  open: number;
-  failed: number;
   /** Entries that the application does not have. */
-  readonly stuck: Set<Entry>;
+  readonly stuck: Set<MailboxEntry>;
+  /** Some of them failed just now. */
+  failed: boolean;
 }
 
 /**
@@ -105,30 +87,12 @@ export class MailboxSync {
   }
 
   /** offline:N came: an answer, or a hint (empty lists and `more`). */
-  arrived({ messages, receipts: notes, more, missed }: OfflineN): void {
+  arrived(packet: OfflineN): void {
+    const { more, missed } = packet;
     if (missed) this.missed.arrived(missed);
-    const { inbox, liveBuffer, receipts } = this.#ports;
-    const entries: Entry[] = [
-      ...messages.map((message) => ({
-        ...{ key: message.key, soon: true },
-        deliver: (onResult: OnResult) => {
-          if (!inbox.hasHandler) {
-            onResult('later');
-            return;
-          }
-          liveBuffer.releaseOlder(message);
-          inbox.arrive(toMessage(message), onResult, 'mailbox');
-        },
-        putAside: (onResult: OnResult) => inbox.putAside(toMessage(message), onResult),
-      })),
-      ...notes.map((receipt) => ({
-        ...{ key: receipt.key, soon: false },
-        deliver: (onResult: OnResult) => receipts.arrived(receipt, onResult, 'mailbox'),
-        putAside: (onResult: OnResult) => receipts.giveUp(receipt, onResult),
-      })),
-    ];
+    const entries = mailboxEntries(packet, this.#ports);
     if (entries.length === 0 && more) this.#hinted();
-    else this.#deliver(entries, more);
+    else this.#read(entries, more);
   }
 
   /** Entries that were left in the mailbox may be taken now. @returns whether the mailbox is being read */
@@ -172,50 +136,62 @@ export class MailboxSync {
     if (this.#online) this.#alarm.in(this.#backoff.next());
   }
 
-  #deliver(entries: readonly Entry[], more: boolean): void {
-    const size = entries.length;
+  #read(entries: readonly MailboxEntry[], more: boolean): void {
+    // The answer to an earlier offline:R?
     const outdated = this.#acks.outdated(entries.map(({ key }) => key));
-    const page: Page = {
-      ...{ connection: this.#connection, size, more, outdated },
-      full: this.#limit === MAX_ENTRIES || size < this.#limit,
-      ...{ open: size + 1, failed: 0, stuck: new Set<Entry>() },
+    const size = entries.length;
+    const full = this.#limit === MAX_ENTRIES || size < this.#limit;
+    const page = {
+      connection: this.#connection,
+      size,
+      more,
+      full,
+      stuck: new Set<MailboxEntry>(),
+      failed: false,
     };
     if (!outdated) {
       this.#asked = false;
       this.#alarm.clear();
     }
+    const isLast = !more && !outdated && !this.#again;
+    this.#offer(page, entries, 'deliver', () => outdated || this.#delivered(page));
+    if (isLast) this.#ports.read();
+  }
+
+  /** Offers entries of a page to the application. @param then called when each has a result */
+  #offer(
+    page: Page,
+    entries: readonly MailboxEntry[],
+    step: 'deliver' | 'putAside',
+    then: () => unknown,
+  ): void {
+    let open = entries.length + 1; // an empty mailbox, too, is a page
+    const settled = () => {
+      if (--open > 0) return;
+      this.#pages--;
+      this.#acks.flush();
+      then();
+    };
     this.#pages++;
-    for (const entry of entries) this.#deliverEntry(page, entry);
-    if (!more && !outdated && !this.#again) this.#ports.read();
-    this.#settled(page); // an empty mailbox, too, is a page
+    for (const entry of entries) {
+      let known = false;
+      entry[step]((result) => {
+        if (page.connection !== this.#connection) return;
+        if (result === 'done') {
+          page.stuck.delete(entry);
+          this.#acks.add(entry.key, entry.soon);
+        } else page.stuck.add(entry);
+        if (known) return; // `done` or `failed` after `slow`
+        known = true;
+        page.failed ||= result === 'failed';
+        settled();
+      });
+    }
+    settled();
   }
 
-  #deliverEntry(page: Page, entry: Entry): void {
-    let known = false;
-    entry.deliver((result) => {
-      if (!this.#note(page, entry, result) || known) return;
-      known = true;
-      if (result === 'failed') page.failed++;
-      this.#settled(page);
-    });
-  }
-
-  /** @returns false when the page is of an earlier connection */
-  #note({ connection, stuck }: Page, entry: Entry, result: DeliveryResult): boolean {
-    if (connection !== this.#connection) return false;
-    if (result === 'done') {
-      stuck.delete(entry);
-      this.#acks.add(entry.key, entry.soon);
-    } else stuck.add(entry);
-    return true;
-  }
-
-  #settled(page: Page): void {
-    if (--page.open > 0) return;
-    const { size, stuck, more, full, outdated } = page;
-    this.#pages--;
-    this.#acks.flush();
-    if (outdated) return;
+  #delivered(page: Page): void {
+    const { size, stuck, more, full } = page;
     this.#leftover = stuck.size > 0;
     if (stuck.size < size || size === 0) this.#backoff.reset();
     if (more && full && 2 * stuck.size >= size && this.#ports.inbox.hasHandler) this.#putAside(page);
@@ -223,19 +199,12 @@ export class MailboxSync {
   }
 
   #putAside(page: Page): void {
-    const { stuck } = page;
-    const before = stuck.size;
-    let open = before;
-    this.#pages++;
-    for (const entry of [...stuck])
-      entry.putAside((result) => {
-        if (!this.#note(page, entry, result) || --open > 0) return;
-        this.#pages--;
-        const kept = before - stuck.size;
-        this.#acks.flush();
-        this.#report(kept, before);
-        this.#goOn(page, kept > 0);
-      });
+    const before = [...page.stuck];
+    this.#offer(page, before, 'putAside', () => {
+      const kept = before.length - page.stuck.size;
+      this.#report(kept, before.length);
+      this.#goOn(page, kept > 0);
+    });
   }
 
   #report(kept: number, stuck: number): void {
@@ -249,7 +218,7 @@ export class MailboxSync {
   /** @param beyond whether asking now would show the entries behind those that are stuck */
   #goOn({ stuck, failed, more }: Page, beyond: boolean): void {
     const { hasHandler } = this.#ports.inbox;
-    const stay = stuck.size > 0 && (failed > 0 || !beyond || !hasHandler);
+    const stay = stuck.size > 0 && (failed || !beyond || !hasHandler);
     if (this.#again || (more && !stay)) {
       this.#ask();
       return;
