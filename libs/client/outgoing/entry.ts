@@ -7,19 +7,21 @@ import { type Sendable, UNSENT } from './sender.ts';
 /** A message in the outbox. */
 export interface Entry extends Sendable {
   readonly message: Outgoing;
+  /** Position in the outbox; Infinity while it is held in memory. */
+  n: number;
   /** It is in storage, and may be sent. */
   written: boolean;
 }
 
-export function newEntry(message: Outgoing, n: number, written: boolean): Entry {
-  return { message, n, written, ...UNSENT, cost: costOf(message.receivers.length) };
+export function newEntry(message: Outgoing): Entry {
+  return { message, n: Infinity, written: false, ...UNSENT, cost: costOf(message.receivers.length) };
 }
 
 /** An entry of the last run, and what came for it. */
 export function restoredEntry(message: Outgoing, { n, acceptedAt, receipts = [] }: StoredOutgoing): Entry {
   for (const { state, ...details } of receipts) message.apply(state, details);
   if (acceptedAt !== undefined) message.apply('accepted', { at: acceptedAt });
-  return { ...newEntry(message, n, true), accepted: acceptedAt !== undefined };
+  return { ...newEntry(message), n, written: true, accepted: acceptedAt !== undefined };
 }
 
 /** Once the message is accepted, its ttl runs, by the server's clock. */

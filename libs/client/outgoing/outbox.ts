@@ -24,9 +24,9 @@ export class Outbox {
   readonly #deadlines: Deadlines<Outgoing>;
   readonly #entries = new Map<string, Entry>();
   readonly #recent = new RecentMessages();
-  /** Messages that are not written yet: it is not known whether they belong into this storage. Undefined once it is. */
-  #unwritten: Map<string, Outgoing> | undefined = new Map();
-  /** Entries behind this position were added before it was known whether they belong here. */
+  /** New messages are held in memory: it is not known whether they belong into this storage. */
+  #holds = true;
+  /** Entries behind this position were added before that was known. */
   #ownUpTo = 0;
   /** Position of the newest entry. */
   #last = 0;
@@ -47,35 +47,31 @@ export class Outbox {
   /** Messages without a final state, oldest first: `sending`, `sent` and `stored`. */
   list(): Outgoing[] {
     const followed = this.#recent.open().filter(({ state }) => state !== 'failed');
-    const entries = [...this.#entries.values()].sort((a, b) => a.n - b.n);
-    return [...followed, ...entries.map(({ message }) => message), ...(this.#unwritten?.values() ?? [])];
+    return [...followed, ...this.#behind(0).map(({ message }) => message)];
   }
 
   /** Takes over the entries of the last run; held messages follow after them, once they are released. */
   load(stored: readonly StoredOutgoing[]): void {
-    for (const record of stored) this.#restore(record, this.#unwritten?.get(record.id));
+    for (const record of stored) this.#restore(record);
     this.#ownUpTo = this.#last;
   }
 
   /** From now on messages are held in memory: they may not belong into this storage. */
   hold(): void {
-    this.#unwritten ??= new Map();
+    this.#holds = true;
     this.#ownUpTo = Math.min(this.#ownUpTo, this.#last);
   }
 
   /** Writes the held messages, and those that are added from now on. @param own they certainly belong here */
   release(own: boolean): void {
     if (own) this.#ownUpTo = Infinity;
-    const held = this.#unwritten ?? new Map<string, Outgoing>();
-    this.#unwritten = undefined;
-    for (const message of held.values()) this.#enter(message);
+    this.#holds = false;
+    for (const entry of this.#behind(this.#last)) this.#enter(entry);
   }
 
   /** Messages that were added in doubt do not belong here, though they may be written: takes them out. @param upTo those up to it stay */
   disown(reason: string, upTo = this.#ownUpTo): void {
-    const added = [...this.#entries.values()].filter(({ n }) => n > upTo);
-    const held = this.#unwritten?.values() ?? [];
-    for (const message of [...added.map((entry) => entry.message), ...held]) this.#giveUp(message, reason);
+    for (const { message } of this.#behind(upTo)) this.#giveUp(message, reason);
     this.hold();
   }
 
@@ -171,7 +167,12 @@ export class Outbox {
   }
 
   #find(id: string): Outgoing | undefined {
-    return this.#entries.get(id)?.message ?? this.#unwritten?.get(id) ?? this.#recent.get(id);
+    return this.#entries.get(id)?.message ?? this.#recent.get(id);
+  }
+
+  /** The entries behind a position, in order; those that are held in memory come last. */
+  #behind(position: number): Entry[] {
+    return [...this.#entries.values()].filter(({ n }) => n > position).sort((a, b) => a.n - b.n);
   }
 
   /** send() with a known id: the same message again, not a second one. */
@@ -183,11 +184,11 @@ export class Outbox {
     return known;
   }
 
-  #restore(record: StoredOutgoing, held: Outgoing | undefined): void {
+  #restore(record: StoredOutgoing): void {
+    const held = this.#entries.get(record.id)?.message;
     const same = held?.bodyText === record.bodyText && isSame(held.to, record.to);
     if (held && !same) this.#giveUp(held, 'id_in_use');
     const message = held && same ? held : new Outgoing(record, this.#actions);
-    this.#unwritten?.delete(record.id);
     const entry = restoredEntry(message, record);
     this.#entries.set(message.id, entry);
     this.#last = record.n;
@@ -196,15 +197,14 @@ export class Outbox {
   }
 
   #admit(message: Outgoing): Outgoing {
-    if (this.#entries.size + (this.#unwritten?.size ?? 0) >= this.#context.tuning.maxOutbox) {
+    if (this.#entries.size >= this.#context.tuning.maxOutbox) {
       this.#giveUp(message, 'outbox_full');
       return message;
     }
     if (message.deadlineMs !== undefined) {
       this.#setDeadline(message, this.#context.clock.date() + message.deadlineMs);
     }
-    if (this.#unwritten) this.#unwritten.set(message.id, message);
-    else this.#enter(message);
+    this.#take(message);
     return message;
   }
 
@@ -215,10 +215,15 @@ export class Outbox {
     this.#deadlines.set(message, clock.now() + Math.min(deadlineAt - clock.date(), deadlineMs));
   }
 
-  /** PROTOCOL: the outbox is written to storage before the packet is sent. */
-  #enter(message: Outgoing): void {
-    const entry = newEntry(message, ++this.#last, false);
+  #take(message: Outgoing): void {
+    const entry = newEntry(message);
     this.#entries.set(message.id, entry);
+    if (!this.#holds) this.#enter(entry);
+  }
+
+  /** PROTOCOL: the outbox is written to storage before the packet is sent. */
+  #enter(entry: Entry): void {
+    entry.n = ++this.#last;
     startExpiry(entry, this.#context.clock);
     this.#writing();
     this.#context.writes.write([{ do: 'outbox.put', entry: recordOf(entry) }], 'strict', (written) =>
@@ -229,7 +234,7 @@ export class Outbox {
   #entered(entry: Entry, written: boolean): void {
     if (this.#entries.get(entry.message.id) !== entry) return;
     if (!written) {
-      this.#entries.delete(entry.message.id); // nothing of it is in storage
+      entry.n = Infinity; // nothing of it is in storage
       this.#giveUp(entry.message, 'storage');
       return;
     }
@@ -243,7 +248,7 @@ export class Outbox {
     if (message?.state !== 'failed' || message.bodyText === '') return;
     this.#recent.delete(id);
     message.apply('accepted', { at });
-    this.#enter(message);
+    this.#take(message);
   }
 
   #retry(message: Outgoing): void {
@@ -255,8 +260,6 @@ export class Outbox {
 
   #giveUp(message: Outgoing, reason: string): void {
     if (message.state !== 'sending') return;
-    this.#unwritten?.delete(message.id);
-    this.#deadlines.delete(message);
     this.#remove(message.id, 'strict');
     this.#recent.add(message);
     message.apply('given up', { reason });
@@ -267,6 +270,7 @@ export class Outbox {
     if (!entry) return;
     this.#entries.delete(id);
     this.#deadlines.delete(entry.message);
+    if (entry.n > this.#last) return; // held in memory
     this.#context.writes.write([{ do: 'outbox.delete', n: entry.n }], durability);
     this.sender.remove(entry);
   }
