@@ -1,80 +1,45 @@
 import { bodyToText, checkNames } from './client-packets.ts';
-import { Connection, type Session, type Status } from './connection/connection.ts';
+import type { Session, Status } from './connection/connection.ts';
 import { Emitter, type Unsubscribe } from './emitter.ts';
-import { ClientError, type ClientErrorCode, closedError } from './errors.ts';
+import type { ClientError } from './errors.ts';
 import { idMaker } from './ids.ts';
-import type { Context } from './context.ts';
 import type { IncomingMessage, MessageHandler } from './incoming/message.ts';
 import type { MissedHandler } from './incoming/missed.ts';
-import { PacketRouter } from './packet-router.ts';
-import { type ConnectOptions, resolveOptions } from './options.ts';
-import type { OutgoingMessage } from './outgoing/outgoing-message.ts';
 import type { ReceiptHandler } from './incoming/receipts.ts';
+import { Lifecycle } from './lifecycle.ts';
+import type { ConnectOptions } from './options.ts';
+import type { OutgoingMessage } from './outgoing/outgoing-message.ts';
 import type { CloseOptions, SendOptions } from './send-options.ts';
 import { setOnly } from './set-only.ts';
 import type { Signal, SignalOptions } from './signals.ts';
-import { CheckedStorage } from './storage/checked-storage.ts';
-import { WriteBatcher } from './storage/write-batcher.ts';
-import { within } from './timing/within.ts';
 
 const DEFAULT_FLUSH_MS = 2_000;
 
-/** How long the gateway may take to answer the close of the WebSocket, milliseconds. */
-const CLOSE_GRACE_MS = 1_000;
-
-/** How long close() waits for the storage, milliseconds; a second time only if it answered the first time. */
-const STORAGE_GRACE_MS = 2_000;
-
 /** A user on one device: sends messages, knows the state of each, and gets every message once. */
 export class Client {
-  readonly #context: Context;
   readonly #newId = idMaker();
   readonly #errors = new Emitter<ClientError>((error) => console.error(error));
-  readonly #statuses = new Emitter<Status>((error) => this.#listenerThrew(error));
-  readonly #outgoing = new Emitter<OutgoingMessage>((error) => this.#listenerThrew(error));
-  readonly #signals = new Emitter<Signal>((error) => this.#listenerThrew(error));
-  readonly #router: PacketRouter;
-  readonly #connection: Connection;
-  #started: Promise<void>;
-  /** The storage is closed, or given up. */
-  #over = false;
-  #closing: Promise<void> | undefined;
-  #leaving: Promise<void> | undefined;
+  readonly #outgoing = new Emitter<OutgoingMessage>((error) => this.#life.listenerThrew(error));
+  readonly #signals = new Emitter<Signal>((error) => this.#life.listenerThrew(error));
+  readonly #life: Lifecycle;
 
   /** Use {@link connect}. */
   constructor(options: ConnectOptions) {
-    const resolved = resolveOptions(options);
-    const report = (error: ClientError) => this.#report(error);
-    const storage = new CheckedStorage(resolved.storage, resolved.clock, report);
-    this.#context = {
-      ...{ ...resolved, storage, report, writes: new WriteBatcher(storage, report) },
-      send: (text) => this.#connection.send(text),
-      fail: (code, message, cause) => this.#fail(code, message, cause),
-    };
-    this.#router = new PacketRouter(this.#context, {
+    this.#life = new Lifecycle(options, {
+      report: (error) => (this.#errors.size > 0 ? this.#errors.emit(error) : console.error(error)),
       changed: (message) => this.#outgoing.emit(message),
-      listenerThrew: (error) => this.#listenerThrew(error),
       signal: (signal) => this.#signals.emit(signal),
-      signedOut: () => this.#connection.halt('signed_out'),
     });
-    const { token } = resolved;
-    if (typeof token === 'string') this.#router.tokenReceived(token);
-    this.#connection = new Connection(this.#context, {
-      status: (status) => this.#statusChanged(status),
-      admits: (session) => this.#admits(session),
-      router: this.#router,
-    });
-    this.#started = this.#start();
   }
 
   /** The state of the connection. */
   get status(): Status {
-    return this.#connection.status;
+    return this.#life.status;
   }
 
   /** Called at every change of `status`. */
   onStatus(listener: (status: Status) => void): Unsubscribe {
-    return this.#statuses.on(listener);
+    return this.#life.statuses.on(listener);
   }
 
   /** Called for every error that no promise reports. Without a listener errors go to the console. */
@@ -84,17 +49,7 @@ export class Client {
 
   /** Resolves when there is a session. @throws ClientError `closed` when there will be none */
   connected(): Promise<Session> {
-    return new Promise((resolve, reject) => {
-      const look = (status: Status): boolean => {
-        if (status.state === 'online') resolve(status.session);
-        if (status.state === 'closed') reject(closedError(status.reason));
-        return status.state === 'online' || status.state === 'closed';
-      };
-      if (look(this.status)) return;
-      const unsubscribe = this.onStatus((status) => {
-        if (look(status)) unsubscribe();
-      });
-    });
+    return this.#life.connected();
   }
 
   /**
@@ -102,12 +57,7 @@ export class Client {
    * opens the storage again; after `owner` it logs in again, for a token of another user.
    */
   reconnect(): void {
-    if (this.#closing) return;
-    if (this.#router.loaded) this.#connection.start();
-    else if (this.status.state === 'closed') {
-      this.#connection.resume();
-      this.#started = this.#start();
-    }
+    this.#life.reconnect();
   }
 
   /**
@@ -130,9 +80,9 @@ export class Client {
     body: unknown,
     { id = this.#newId(), seq, thread, ttl, read, deadlineMs }: SendOptions = {},
   ): OutgoingMessage {
-    if (this.#closing) throw closedError('by_caller');
+    this.#life.checkOpen();
     checkNames({ to, id, seq, thread, ttl });
-    return this.#router.outbox.add({
+    return this.#life.router.outbox.add({
       ...{ id, seq, thread, ttl, deadlineMs, bodyText: bodyToText(body) },
       ...{ to: typeof to === 'string' ? to : [...to], read: read === true ? true : undefined },
     });
@@ -140,7 +90,7 @@ export class Client {
 
   /** Messages without a final state, also those of earlier runs, oldest first. */
   outbox(): OutgoingMessage[] {
-    return this.#router.outbox.list();
+    return this.#life.router.outbox.list();
   }
 
   /** Called at every change of state of any message that has an object, also those of earlier runs. */
@@ -155,7 +105,7 @@ export class Client {
    * handler that takes longer than `slowHandlerMs` is reported (`slow_handler`); only messages of the same sender wait.
    */
   onMessage(handler: MessageHandler): Unsubscribe {
-    const router = this.#router;
+    const router = this.#life.router;
     if (router.inbox.hasHandler) throw new Error('there is a message handler already');
     router.setHandler(handler);
     return () => router.setHandler(undefined);
@@ -168,10 +118,10 @@ export class Client {
    * @throws TypeError for a message that did not come from `onMessage`
    */
   markRead(...messages: Pick<IncomingMessage, 'from' | 'id' | 'read'>[]): void {
-    if (this.#closing) throw closedError('by_caller');
+    this.#life.checkOpen();
     for (const { from, id, read } of messages) {
       checkNames({ from, id });
-      if (read !== undefined) this.#router.reads.add({ from, id, read });
+      if (read !== undefined) this.#life.router.reads.add({ from, id, read });
     }
   }
 
@@ -186,7 +136,7 @@ export class Client {
    * @throws TypeError for a `to`, `body` or `thread` that the protocol does not allow
    */
   signal(to: string | readonly string[], body: unknown, { thread }: SignalOptions = {}): boolean {
-    return this.#router.signals.send(to, body, thread);
+    return this.#life.router.signals.send(to, body, thread);
   }
 
   /** Called for every signal that comes. */
@@ -200,7 +150,7 @@ export class Client {
    * program ended before the server had the confirmation.
    */
   onMissed(handler: MissedHandler): Unsubscribe {
-    return setOnly(this.#router.mailbox.missed, handler);
+    return setOnly(this.#life.router.mailbox.missed, handler);
   }
 
   /**
@@ -209,7 +159,7 @@ export class Client {
    * step back from what it got in this run. It may get the same receipt again in the next run.
    */
   onReceipt(handler: ReceiptHandler): Unsubscribe {
-    return setOnly(this.#router.receipts, handler);
+    return setOnly(this.#life.router.receipts, handler);
   }
 
   /**
@@ -221,9 +171,7 @@ export class Client {
    * @throws ClientError `closed` when the client was closed, or its storage could not be opened or belongs to another user
    */
   signOut({ flushMs = DEFAULT_FLUSH_MS }: CloseOptions = {}): Promise<void> {
-    return (this.#leaving ??= this.#signOut(flushMs).finally(() => {
-      this.#leaving = undefined;
-    }));
+    return this.#life.signOut(flushMs);
   }
 
   /**
@@ -232,98 +180,7 @@ export class Client {
    * within `flushMs` and 5 s, also when the storage or the gateway does not answer; errors go to onError.
    */
   close({ flushMs = DEFAULT_FLUSH_MS }: CloseOptions = {}): Promise<void> {
-    return (this.#closing ??= this.#close(flushMs));
-  }
-
-  async #signOut(flushMs: number): Promise<void> {
-    await this.#started;
-    const session = await this.connected().catch(() => undefined);
-    this.#checkStorage();
-    if (session) await within(this.#context.clock, flushMs, this.#router.flush());
-    if (session?.sync) await this.#signedOut();
-    this.#checkStorage();
-    this.#closing = this.#close(0, 'signed_out');
-    await this.#closing;
-  }
-
-  /** @throws ClientError `closed` when the storage is not this client's (any more) */
-  #checkStorage(): void {
-    const { status } = this;
-    const reason = status.state === 'closed' ? status.reason : '';
-    if (this.#closing || reason === 'storage' || reason === 'owner') throw closedError(reason || 'by_caller');
-  }
-
-  /** Resolves when the server has let go of this device, or of this client. */
-  #signedOut(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#router.outbox.waiters.add(() => resolve());
-      this.#router.signOut.start();
-    });
-  }
-
-  async #start(): Promise<void> {
-    const { storage } = this.#context;
-    try {
-      const stored = await storage.load();
-      if (this.#over) await storage.close();
-      else if (!this.#router.load(stored)) this.#refuseOwner();
-      else if (!this.#closing) this.#connection.start();
-    } catch (cause) {
-      if (this.#over) return;
-      this.#fail('storage', 'the storage could not be loaded', cause);
-      this.#halt('storage');
-    }
-  }
-
-  #statusChanged(status: Status): void {
-    const { waiters } = this.#router.outbox;
-    if (status.state === 'closed') waiters.end(status.reason);
-    else waiters.resume();
-    this.#statuses.emit(status);
-  }
-
-  #admits(session: Session): boolean {
-    const admitted = this.#router.admits(session);
-    if (!admitted) this.#refuseOwner(session.user);
-    return admitted;
-  }
-
-  #refuseOwner(user = this.#context.user ?? ''): void {
-    this.#fail('owner', `the storage belongs to another user than ${user}`);
-    this.#halt('owner');
-  }
-
-  #halt(reason: string): void {
-    this.#router.halt(reason);
-    this.#connection.halt(reason);
-  }
-
-  async #close(flushMs: number, reason = 'by_caller'): Promise<void> {
-    const { clock, storage } = this.#context;
-    let answers = await within(clock, STORAGE_GRACE_MS, this.#started);
-    if (this.status.state !== 'closed') await within(clock, flushMs, this.#router.flush());
-    await this.#connection.close(reason, CLOSE_GRACE_MS);
-    const stopped = this.#router.stop(reason === 'signed_out');
-    answers &&= await within(clock, STORAGE_GRACE_MS, stopped);
-    this.#over = true;
-    const closed = storage.close().catch((cause: unknown) => {
-      this.#fail('storage', 'the storage could not be closed', cause);
-    });
-    answers &&= await within(clock, STORAGE_GRACE_MS, closed);
-    if (!answers) this.#fail('storage', 'the storage did not answer, and was given up');
-  }
-
-  #listenerThrew(cause: unknown): void {
-    this.#fail('listener', 'an event listener threw', cause);
-  }
-
-  #fail(code: ClientErrorCode, message: string, cause?: unknown): void {
-    this.#report(new ClientError(code, message, { cause }));
-  }
-
-  #report(error: ClientError): void {
-    if (this.#errors.size > 0) this.#errors.emit(error);
-    else console.error(error);
+    return this.#life.close(flushMs);
   }
 }
 

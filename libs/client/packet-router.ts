@@ -11,21 +11,20 @@ import { PendingAcks } from './incoming/pending-acks.ts';
 import { PendingReads } from './incoming/pending-reads.ts';
 import { Receipts } from './incoming/receipts.ts';
 import { Outbox } from './outgoing/outbox.ts';
-import type { RouterPorts } from './router-ports.ts';
+import type { OutboxPorts } from './outgoing/outgoing.ts';
+import { OwnerGate } from './owner-gate.ts';
 import { SignOut } from './sign-out.ts';
-import { Signals, toSignal } from './signals.ts';
-import type { Stored, StoredIncoming } from './storage.ts';
-import { OwnerCheck } from './storage/owner-check.ts';
-import { Alarm } from './timing/clock.ts';
+import { type Signal, Signals, toSignal } from './signals.ts';
+import type { Stored } from './storage.ts';
 
-/**
- * How long messages stay in memory only while it is not known whether the storage belongs to this user, milliseconds.
- * Then the client takes the storage's owner to be the user: a program that starts without a network must not lose
- * messages. If the login proves otherwise, they are taken out again.
- */
-const OWNER_TIMEOUT_MS = 2_000;
+/** What the packet router tells the client. */
+export interface RouterPorts extends Omit<OutboxPorts, 'writing'> {
+  readonly signal: (signal: Signal) => void;
+  /** The server has let go of this device. */
+  readonly signedOut: () => void;
+}
 
-/** Takes each packet to the part that it is for, and lets in and out only messages that belong to the storage's owner. */
+/** Takes each packet to the part that it is for. */
 export class PacketRouter {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
@@ -34,16 +33,12 @@ export class PacketRouter {
   readonly signals: Signals;
   readonly signOut: SignOut;
   readonly mailbox: MailboxSync;
+  readonly owner: OwnerGate;
   readonly #ports: RouterPorts;
   readonly #context: Context;
-  readonly #owner: OwnerCheck;
-  readonly #timeout: Alarm;
   readonly #liveBuffer: LiveBuffer;
   readonly #error: (packet: ErrorPacket) => void;
   readonly #pendingAcks: PendingAcks;
-  #loaded = false;
-  /** Messages that the last run did not deliver. Another user must not see them. */
-  #unread: readonly StoredIncoming[] | undefined;
   /** Counts sessions: an ack:R is valid only on the session of its msg:N. */
   #session = 0;
   #onIdle: (() => void) | undefined;
@@ -53,9 +48,7 @@ export class PacketRouter {
     const unblocked = () => this.mailbox.retry();
     this.#context = context;
     this.#ports = ports;
-    this.#owner = new OwnerCheck(context);
-    this.#timeout = new Alarm(context.clock, () => this.outbox.release(false));
-    const outbox = new Outbox(context, { ...ports, writing: () => this.#owner.record() });
+    const outbox = new Outbox(context, { ...ports, writing: () => this.owner.record() });
     const inbox = new Inbox(context, { released, unblocked });
     const receipts = new Receipts(context, outbox, unblocked);
     const liveBuffer = new LiveBuffer(context, {
@@ -68,6 +61,7 @@ export class PacketRouter {
     };
     this.outbox = outbox;
     this.inbox = inbox;
+    this.owner = new OwnerGate(context, outbox, inbox);
     this.receipts = receipts;
     this.#liveBuffer = liveBuffer;
     this.mailbox = new MailboxSync(context, { inbox, receipts, liveBuffer, read });
@@ -81,31 +75,11 @@ export class PacketRouter {
     });
   }
 
-  get loaded(): boolean {
-    return this.#loaded;
-  }
-
   /** @returns false when the storage belongs to another user than the application's */
-  load({ owner, outbox, inbox, reads = [] }: Stored): boolean {
-    this.#loaded = this.#owner.load(owner);
-    if (this.#loaded) {
-      this.#unread = inbox;
-      this.outbox.load(outbox);
-      this.reads.load(reads);
-      this.#ownerChanged();
-    }
-    return this.#loaded;
-  }
-
-  /** A token came: it names the user. */
-  tokenReceived(token: unknown): void {
-    this.#owner.tokenReceived(token);
-    if (this.#loaded) this.#ownerChanged();
-  }
-
-  /** @returns false when the storage belongs to another user: its messages must not be sent in this one's name */
-  admits({ user }: Session): boolean {
-    return this.#owner.confirm(user);
+  load(stored: Stored): boolean {
+    const loaded = this.owner.load(stored);
+    if (loaded) this.reads.load(stored.reads ?? []);
+    return loaded;
   }
 
   /** Without a handler, messages wait, and those of the mailbox stay there. */
@@ -118,8 +92,7 @@ export class PacketRouter {
   online({ limits, sync }: Session): void {
     if (this.signOut.online()) return;
     if (this.#context.sync && !sync) this.#context.fail('sync', 'the server does not support synced devices');
-    this.#owner.record();
-    this.#ownerChanged();
+    this.owner.online();
     this.#session++;
     this.#pendingAcks.offline();
     this.#liveBuffer.online(limits.ackTimeoutMs);
@@ -194,9 +167,7 @@ export class PacketRouter {
 
   /** The client cannot go on: it takes no more messages, and does not keep those that may not belong to the storage. */
   halt(reason: string): void {
-    this.#timeout.clear();
-    this.#owner.reset();
-    this.outbox.disown(reason);
+    this.owner.halt(reason);
     this.outbox.waiters.refuse(reason);
   }
 
@@ -206,12 +177,10 @@ export class PacketRouter {
     this.inbox.stop();
     this.receipts.stop();
     this.mailbox.offline();
-    this.#timeout.clear();
     this.reads.offline();
     this.signOut.offline();
     if (clear) this.outbox.disown('signed_out', 0);
-    else if (this.#loaded && this.#owner.matches !== false) this.outbox.release(false);
-    else this.outbox.disown(this.#loaded ? 'owner' : 'storage');
+    this.owner.stop();
     this.outbox.stop();
     await this.inbox.ended();
     await this.#context.writes.close(clear ? [{ do: 'clear' }] : []);
@@ -234,21 +203,5 @@ export class PacketRouter {
 
   #checkIdle(): void {
     if (this.#pendingAcks.open === 0 && this.inbox.active === 0 && !this.reads.busy) this.#onIdle?.();
-  }
-
-  /** Lets in and out the messages that belong to the storage's owner, as far as the owner is this user. */
-  #ownerChanged(): void {
-    const { matches } = this.#owner;
-    if (matches !== false && this.#unread) {
-      this.inbox.load(this.#unread);
-      this.#unread = undefined;
-    }
-    if (matches === undefined) {
-      if (this.#timeout.at === undefined) this.#timeout.in(OWNER_TIMEOUT_MS);
-      return;
-    }
-    this.#timeout.clear();
-    if (matches) this.outbox.release(true);
-    else this.outbox.hold();
   }
 }

@@ -26,15 +26,15 @@ export type Status =
 
 export interface ConnectionEvents {
   readonly status: (status: Status) => void;
+  /** A token came, and the next login uses it. */
+  readonly tokenReceived: (text: string) => void;
   /** May this session be used? If not, {@link Connection.halt} was called. */
   readonly admits: (session: Session) => boolean;
   readonly router: SessionEvents;
 }
 
-/** Events before, in and after a session. */
+/** Events of a session. */
 export interface SessionEvents {
-  /** A token came, and the next login uses it. */
-  tokenReceived(text: string): void;
   online(session: Session): void;
   /** The session is about to end: nothing new begins. */
   draining(): void;
@@ -173,7 +173,7 @@ export class Connection {
     this.#setStatus({ state: 'connecting', url });
     this.#fetcher.fetch((token) => {
       if (token) {
-        this.#events.router.tokenReceived(token.text);
+        this.#events.tokenReceived(token.text);
         this.#open(url, token);
       } else this.#wait({ reason: 'no_token' });
     });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Change } from '../storage.ts';
-import { MemoryStorage } from './memory.ts';
-import { ManualClock, settle } from '../testing/manual-clock.ts';
-import { comeOnline, setup } from '../testing/setup.ts';
+import type { Change } from './storage.ts';
+import { MemoryStorage } from './storage/memory.ts';
+import { ManualClock, settle } from './testing/manual-clock.ts';
+import { comeOnline, setup } from './testing/setup.ts';
 
 /** Knows all that was ever written to it. */
 class WatchedStorage extends MemoryStorage {
