@@ -16,6 +16,11 @@ const MAX_BYTES_PER_UNIT = 3;
 
 const utf8 = new TextEncoder();
 
+/** @throws TypeError naming the rule that an argument breaks */
+export function demand(isKept: boolean, rule: string): asserts isKept {
+  if (!isKept) throw new TypeError(rule);
+}
+
 /** @throws TypeError for a value that the server refuses: after five refusals it closes the connection */
 export function checkNames(
   fields: {
@@ -25,31 +30,31 @@ export function checkNames(
   } & Readonly<Partial<Record<'id' | 'from' | 'device' | 'thread', string | undefined>>>,
 ): void {
   for (const [name, pattern] of Object.entries(NAMES)) {
-    const value = fields[name as keyof typeof NAMES];
-    for (const text of Array.isArray(value) ? (value as unknown[]) : [value]) {
-      if (text !== undefined && !(typeof text === 'string' && pattern.test(text))) {
-        throw new TypeError(`${name}: must match ${pattern.source}`);
-      }
+    const value: unknown = fields[name as keyof typeof NAMES];
+    for (const text of value === undefined ? [] : [value].flat()) {
+      demand(typeof text === 'string' && pattern.test(text), `${name}: must match ${pattern.source}`);
     }
   }
   const { to, seq = 0, ttl = 1 } = fields;
-  if (Array.isArray(to) && !(to.length > 0 && new Set(to).size === to.length)) {
-    throw new TypeError('to: must name one or more different users');
-  }
-  if (!(Number.isSafeInteger(seq) && seq >= 0)) throw new TypeError('seq: must be an integer >= 0');
-  if (!(Number.isInteger(ttl) && ttl > 0 && ttl <= MAX_TTL_S)) {
-    throw new TypeError(`ttl: must be an integer from 1 to ${MAX_TTL_S}`);
-  }
+  const users = [to].flat();
+  demand(users.length > 0 && new Set(users).size === users.length, 'to: must be different users');
+  demand(Number.isSafeInteger(seq) && seq >= 0, 'seq: must be an integer >= 0');
+  demand(
+    Number.isInteger(ttl) && ttl > 0 && ttl <= MAX_TTL_S,
+    `ttl: must be an integer from 1 to ${MAX_TTL_S}`,
+  );
 }
 
 /** The body as JSON. @throws TypeError for a value that is not JSON, or is nested deeper than the server takes */
 export function bodyToText(body: unknown): string {
   // Undefined for undefined, functions and symbols, whatever the declared type says.
   const text = JSON.stringify(body) as string | undefined;
-  if (text === undefined) throw new TypeError('body: must be a JSON value');
-  if (text.length > 2 * MAX_BODY_DEPTH && isDeeper(JSON.parse(text), MAX_BODY_DEPTH)) {
-    throw new TypeError(`body: is nested deeper than ${MAX_BODY_DEPTH}`);
-  }
+  demand(text !== undefined, 'body: must be a JSON value');
+  const mayBeDeep = text.length > 2 * MAX_BODY_DEPTH;
+  demand(
+    !mayBeDeep || !isDeeper(JSON.parse(text), MAX_BODY_DEPTH),
+    `body: is nested deeper than ${MAX_BODY_DEPTH}`,
+  );
   return text;
 }
 
@@ -59,11 +64,13 @@ function isDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1));
 }
 
-/** The msg:R packet. The body is JSON already. */
-export function msgR({ id, to, bodyText, seq, thread, ttl, read }: OutgoingFields): string {
-  const fields = JSON.stringify({ type: 'msg:R', id, to, seq, thread, ttl, read });
-  return `${fields.slice(0, -1)},"body":${bodyText}}`;
-}
+/** The packet with a body, which is JSON already. */
+export const withBody = (packet: object, bodyText: string): string =>
+  `${JSON.stringify(packet).slice(0, -1)},"body":${bodyText}}`;
+
+/** The msg:R packet. */
+export const msgR = ({ id, to, bodyText, seq, thread, ttl, read }: OutgoingFields): string =>
+  withBody({ type: 'msg:R', id, to, seq, thread, ttl, read }, bodyText);
 
 export const packetText = (packet: ClientPacket): string => JSON.stringify(packet);
 

@@ -169,6 +169,6 @@ export class Lifecycle {
       fail('storage', 'the storage could not be closed', cause);
     });
     answers &&= await within(clock, STORAGE_GRACE_MS, closed);
-    if (!answers) fail('storage', 'the storage did not answer, and was given up');
+    if (!answers) fail('storage', 'the storage does not answer, and was given up');
   }
 }

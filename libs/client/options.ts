@@ -1,5 +1,5 @@
 import type { BackoffOptions } from './timing/backoff.ts';
-import { checkNames } from './client-packets.ts';
+import { checkNames, demand } from './client-packets.ts';
 import { type Clock, systemClock } from './timing/clock.ts';
 import { SteadyClock } from './timing/steady-clock.ts';
 import type { SocketConstructor } from './connection/socket.ts';
@@ -107,9 +107,8 @@ export interface ResolvedOptions {
 export function resolveOptions(options: ConnectOptions): ResolvedOptions {
   const { url, urls = url === undefined ? [] : [url], token, user, device } = options;
   const [first, ...others] = urls;
-  if (first === undefined) throw new TypeError('url or urls: at least one is needed');
-  if (typeof token !== 'string' && typeof token !== 'function')
-    throw new TypeError('token: must be a string or a function');
+  demand(first !== undefined, 'url: is missing');
+  demand(['string', 'function'].includes(typeof token), 'token: must be a string or a function');
   checkNames({ device });
   return {
     urls: [first, ...others],

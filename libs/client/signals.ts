@@ -1,5 +1,5 @@
 import type { ServerPacket } from '../protocol/packets.ts';
-import { bodyToText, checkNames, fits } from './client-packets.ts';
+import { bodyToText, checkNames, demand, fits, withBody } from './client-packets.ts';
 import type { Context } from './context.ts';
 import { costOf } from './outgoing/rate.ts';
 
@@ -46,11 +46,10 @@ export class Signals {
   send(to: string | readonly string[], body: unknown, thread: string | undefined): boolean {
     checkNames({ to, thread });
     const bodyText = bodyToText(body);
-    if (!fits(bodyText, MAX_BODY_BYTES)) throw new TypeError(`body: has over ${MAX_BODY_BYTES} bytes`);
+    demand(fits(bodyText, MAX_BODY_BYTES), `body: has over ${MAX_BODY_BYTES} bytes`);
     const receivers = [to].flat().length;
     if (receivers > this.#maxReceivers || !this.#mayPass(costOf(receivers))) return false;
-    const fields = JSON.stringify({ type: 'signal:R', to, thread });
-    this.#context.send(`${fields.slice(0, -1)},"body":${bodyText}}`);
+    this.#context.send(withBody({ type: 'signal:R', to, thread }, bodyText));
     return true;
   }
 }

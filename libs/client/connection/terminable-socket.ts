@@ -1,3 +1,4 @@
+import { demand } from '../client-packets.ts';
 import type { SocketConstructor } from './socket.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { SocketConstructor } from './socket.ts';
  */
 export function platformWebSocket(): SocketConstructor {
   const { WebSocket } = globalThis as { WebSocket?: SocketConstructor };
-  if (!WebSocket) throw new TypeError('no WebSocket here: pass one as the option WebSocket');
+  demand(WebSocket !== undefined, 'WebSocket: is missing here');
   const dispatcher = nodeDispatcher();
   const isNode = dispatcher && !('document' in globalThis) && !('terminate' in WebSocket.prototype);
   return isNode ? terminable(WebSocket, dispatcher) : WebSocket;

@@ -211,7 +211,7 @@ export class MailboxSync {
     if (kept === 0 && this.#ports.inbox.canPutAside) return; // some are tried again before they are put aside
     this.#context.fail(
       kept > 0 ? 'put_aside' : 'mailbox_blocked',
-      `${stuck} entries that the application has not taken block the mailbox; ${kept} were put aside`,
+      `${stuck} entries block the mailbox; ${kept} were put aside`,
     );
   }
 

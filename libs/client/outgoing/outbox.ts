@@ -1,4 +1,5 @@
 import type { Session } from '../connection/connection.ts';
+import { demand } from '../client-packets.ts';
 import type { Context } from '../context.ts';
 import { Deadlines } from '../timing/deadlines.ts';
 import { type Entry, newEntry, recordOf, restoredEntry, startExpiry } from './entry.ts';
@@ -177,9 +178,8 @@ export class Outbox {
 
   /** send() with a known id: the same message again, not a second one. */
   #again(known: Outgoing, { id, to, bodyText }: OutgoingFields): OutgoingMessage {
-    if (!isSame(known.to, to) || (known.bodyText !== '' && known.bodyText !== bodyText)) {
-      throw new TypeError(`another message has the id ${id}`);
-    }
+    const same = isSame(known.to, to) && (known.bodyText === '' || known.bodyText === bodyText);
+    demand(same, `another message has the id ${id}`);
     known.retry();
     return known;
   }

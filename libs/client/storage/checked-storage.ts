@@ -1,5 +1,6 @@
 import type { Change, Durability, MessageName, Storage, Stored } from '../storage.ts';
 import { Alarm, type Clock } from '../timing/clock.ts';
+import { demand } from '../client-packets.ts';
 import { ClientError } from '../errors.ts';
 import { type Check, list, object, optional, type Shape, text } from '../shapes.ts';
 
@@ -25,7 +26,7 @@ export class CheckedStorage implements Storage {
 
   async load(): Promise<Stored> {
     const stored: unknown = await this.#watch('load', () => this.#storage.load());
-    if (!isStored(stored)) throw new TypeError('load() answered something that was never stored');
+    demand(isStored(stored), 'load() gave a wrong answer');
     return stored as Stored;
   }
 
@@ -35,9 +36,7 @@ export class CheckedStorage implements Storage {
 
   async seen(names: readonly MessageName[]): Promise<boolean[]> {
     const seen = await this.#watch('seen', () => this.#storage.seen(names));
-    if (!areBooleans(seen) || seen.length !== names.length) {
-      throw new TypeError(`seen() did not answer ${names.length} times true or false`);
-    }
+    demand(areBooleans(seen) && seen.length === names.length, 'seen() gave a wrong answer');
     return seen;
   }
 
@@ -54,10 +53,7 @@ export class CheckedStorage implements Storage {
   #watch<T>(method: keyof Storage, call: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const alarm = new Alarm(this.#clock, () => {
-        const error = new ClientError(
-          'storage',
-          `the storage has not answered ${method}() for ${SLOW_MS} ms`,
-        );
+        const error = new ClientError('storage', `the storage does not answer ${method}()`);
         // Reading changes nothing: no answer is as good as a failure.
         if (method === 'seen') reject(error);
         else this.#report(error);
