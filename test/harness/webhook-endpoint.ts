@@ -49,11 +49,13 @@ export class WebhookEndpoint implements AsyncDisposable {
     this.url = `${tls ? 'https' : 'http'}://localhost:${port}/hook`;
   }
 
-  static async listen({ secret = SECRET, tls }: { secret?: string; tls?: Certificates } = {}) {
+  /** @param options `port`: a free one by default */
+  static async listen(options: { secret?: string; tls?: Certificates; port?: number } = {}) {
+    const { secret = SECRET, tls, port = 0 } = options;
     const server = tls
       ? createTlsServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) })
       : createServer();
-    server.listen(0, 'localhost');
+    server.listen(port, 'localhost');
     await once(server, 'listening');
     const endpoint = new WebhookEndpoint(server, secret, tls !== undefined);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
