@@ -154,8 +154,14 @@ const PLANTED: {
       },
       {
         file: 'libs/store/mailbox-page.ts',
-        find: 'AND (expires IS NULL OR expires > $3)',
-        replace: 'AND $3::bigint IS NOT NULL',
+        find: 'AND (expires IS NULL OR expires > p.now)',
+        replace: '',
+        shows: /G3 handed out after its time was over/,
+      },
+      {
+        file: 'services/gateway/mailbox-page.ts', // looks again
+        find: 'expires > now',
+        replace: 'expires > 0',
         shows: /G3 handed out after its time was over/,
       },
       {

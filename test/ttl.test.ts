@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
 import { receiptInMailbox } from './harness/receipts.ts';
 import { type Stack, startStack } from './harness/stack.ts';
+import { registerAway } from './harness/synced.ts';
 import { until } from './harness/wait.ts';
+import { ProcessClock } from '../tools/chaos/clock/clock.ts';
 
 /** A message that is of no more use is not handed out, and its sender is told in time. */
 
@@ -215,6 +218,34 @@ test('an expired message of a route queue is neither handed out nor stored, and 
   await until(async () => (await counted()) === before + 2, { what: 'both to be counted' });
   expect(await stack.sql('SELECT FROM offline_messages WHERE recipient = $1', [gone])).toEqual([]);
   expect(await returned()).toBe(returnedBefore); // it did not go to a gateway first
+});
+
+describe('a page whose messages expire on its way to the client', () => {
+  test.for([false, true])(
+    'is replaced by the next one; they stay for the sweep; synced: %s',
+    async (sync) => {
+      // The same to the gateway: its clock is ahead, so what routing has just read is over.
+      const clock = new ProcessClock(join(stack.addresses.dataDir, `clock-${String(sync)}`));
+      clock.shift(LONG * 1_000);
+      const gateway = await stack.addGateway(clock.env);
+      const peer = someone('bob');
+      if (sync) await registerAway(stack, peer, 'phone');
+      await using alice = await connectAs(stack, stack.gateways[0], someone('alice'));
+      for (const id of ['a', 'b']) send(alice, peer, id, LONG / 2);
+      send(alice, peer, 'c', 2 * LONG);
+      for (const id of ['a', 'b', 'c']) await alice.next('ack:N', { id, state: 'stored' });
+      await using bob = await connectAs(stack, gateway, peer, { device: 'phone', sync });
+      for (const limit of [1, 2, 3]) {
+        const { messages, more } = await bob.pull(limit);
+        expect([messages.map(({ id }) => id), more]).toEqual([['c'], false]);
+      }
+      expect(bob.all('offline:N')).toHaveLength(3);
+      const table = sync ? 'device_copies' : 'offline_messages';
+      const rows = await stack.sql(`SELECT id FROM ${table} WHERE recipient = $1 ORDER BY key`, [peer]);
+      expect(rows.map(({ id }) => id)).toEqual(['a', 'b', 'c']);
+      expect(alice.all('ack:N', { state: 'rejected' })).toEqual([]);
+    },
+  );
 });
 
 test('the time counts from the first `at`: a retransmission does not give a message more of it', async () => {

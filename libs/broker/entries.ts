@@ -62,6 +62,8 @@ export const RouteEntry = z.discriminatedUnion('kind', [
     user: UserId,
     ...asker,
     limit: z.int(),
+    /** The gateway's clock; a page that came before held only what is expired by it. */
+    now: At.optional(),
     /** The synced device that the session is on. */
     device: DeviceId.optional(),
     /** The user's mailbox, also where the user has synced devices. */

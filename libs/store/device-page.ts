@@ -1,6 +1,13 @@
 import { MAX_OFFLINE_BYTES } from '#libs/protocol/limits.ts';
 import type { Database } from './database.ts';
-import { ENVELOPE_BYTES, type EntryRow, type Page, toPage } from './mailbox-page.ts';
+import {
+  ENVELOPE_BYTES,
+  type EntryRow,
+  latest,
+  type MailboxPull,
+  type Page,
+  toPage,
+} from './mailbox-page.ts';
 
 /** Reading the mailbox of a synced device, page by page, together with what is in its user's. */
 
@@ -12,13 +19,14 @@ type PageRow = { n: number; missedKey: string | null; missed: number | null; syn
 /** There is one for each pull. */
 const NO_ROW = { synced: true, missedKey: null, missed: null };
 
-const MESSAGE = 'body, at, seq, thread, read';
+const MESSAGE = 'body, at, seq, thread, expires, read';
 
 const PULL = {
   name: 'device-pull',
   text: `
     WITH pull AS (
-      SELECT * FROM unnest($1::text[], $2::text[], $3::integer[]) WITH ORDINALITY AS p (recipient, device, most, n)
+      SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
+        WITH ORDINALITY AS p (recipient, device, most, now, n)
     ), oldest AS (
       SELECT DISTINCT ON (recipient, device) m.* FROM device_missed m JOIN pull USING (recipient, device)
       ORDER BY recipient, device, m.key
@@ -27,7 +35,7 @@ const PULL = {
       WHERE m.recipient = o.recipient AND m.device = o.device AND m.key = o.key AND NOT m.handed
       RETURNING m.recipient, m.device, m.count
     )
-    SELECT p.n::integer, e.key, e.kind, e.peer, e.id, e.at, e.seq, e.thread, e.read, e.state, e.reason, e.fits,
+    SELECT p.n::integer, e.key, e.kind, e.peer, e.id, e.at, e.seq, e.thread, e.expires, e.read, e.state, e.reason, e.fits,
            CASE WHEN e.fits THEN e.body END AS body, e.sent_to AS "sentTo",
            o.key AS "missedKey", coalesce(h.count, o.count) AS missed,
            EXISTS (SELECT FROM devices d WHERE d.user_id = p.recipient AND d.device = p.device) AS synced
@@ -41,17 +49,17 @@ const PULL = {
         (SELECT c.key, 'c' AS kind, m.sender AS peer, m.id, ${MESSAGE}, sent_to, NULL AS state, NULL AS reason
          FROM device_copies c JOIN device_messages m USING (recipient, sender, id)
          WHERE c.recipient = p.recipient AND c.device = p.device AND m.body IS NOT NULL
-           AND (m.expires IS NULL OR m.expires > $4)
+           AND (m.expires IS NULL OR m.expires > p.now)
          ORDER BY c.key LIMIT p.most + 1)
         UNION ALL
-        (SELECT key, 'd', peer, id, NULL, at, NULL, NULL, NULL, NULL, state, reason
+        (SELECT key, 'd', peer, id, NULL, at, NULL, NULL, NULL, NULL, NULL, state, reason
          FROM device_receipts WHERE recipient = p.recipient AND device = p.device ORDER BY key LIMIT p.most + 1)
         UNION ALL
         (SELECT key, 'm', sender, id, ${MESSAGE}, NULL, NULL, NULL
-         FROM offline_messages WHERE recipient = p.recipient AND (expires IS NULL OR expires > $4)
+         FROM offline_messages WHERE recipient = p.recipient AND (expires IS NULL OR expires > p.now)
          ORDER BY key LIMIT p.most + 1)
         UNION ALL
-        (SELECT key, 'r', peer, id, NULL, at, NULL, NULL, NULL, NULL, state, reason
+        (SELECT key, 'r', peer, id, NULL, at, NULL, NULL, NULL, NULL, NULL, state, reason
          FROM offline_receipts WHERE recipient = p.recipient ORDER BY key LIMIT p.most + 1)
         ORDER BY key LIMIT p.most + 1
       ) AS entries
@@ -70,10 +78,8 @@ const BODY = {
 };
 
 /** What a synced device asks for. */
-export interface DevicePull {
-  user: string;
+export interface DevicePull extends Pick<MailboxPull, 'user' | 'limit' | 'now'> {
   device: string;
-  limit: number;
 }
 
 /**
@@ -90,7 +96,7 @@ export async function readDevicePages(
     pulls.map((p) => p.user),
     pulls.map((p) => p.device),
     pulls.map((p) => p.limit),
-    now,
+    pulls.map((p) => latest(p, now)),
   ]);
   const byPull = Map.groupBy(rows, (row) => row.n - 1);
   return Promise.all(

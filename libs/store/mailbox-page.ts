@@ -27,6 +27,7 @@ export interface EntryRow {
   at: string;
   seq: string | null;
   thread: string | null;
+  expires: string | null;
   read: boolean | null;
   state: DeliveryState | null;
   reason: RejectReason | null;
@@ -40,11 +41,12 @@ export const ENVELOPE_BYTES = 200;
 const PULL = {
   name: 'mailbox-pull',
   text: `
-    SELECT p.n::integer, e.key, e.kind, e.peer, e.id, e.at, e.seq, e.thread, e.read, e.state, e.reason, e.fits,
+    SELECT p.n::integer, e.key, e.kind, e.peer, e.id, e.at, e.seq, e.thread, e.expires, e.read, e.state, e.reason, e.fits,
            CASE WHEN e.fits THEN e.body END AS body
     FROM (
       -- Sessions that are not synced find nothing, where their user has synced devices.
-      SELECT * FROM unnest($1::text[], $2::integer[], $4::boolean[]) WITH ORDINALITY AS i (recipient, most, whole, n)
+      SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::boolean[])
+        WITH ORDINALITY AS i (recipient, most, now, whole, n)
       WHERE i.whole OR NOT EXISTS (SELECT FROM devices d WHERE d.user_id = i.recipient)
     ) AS p
     CROSS JOIN LATERAL (
@@ -52,11 +54,11 @@ const PULL = {
                     + coalesce(octet_length(thread), 0) + ${ENVELOPE_BYTES})
                   OVER (ORDER BY key) <= ${MAX_OFFLINE_BYTES} AS fits
       FROM (
-        (SELECT key, 'm' AS kind, sender AS peer, id, body, at, seq, thread, read, NULL AS state, NULL AS reason
-         FROM offline_messages WHERE recipient = p.recipient AND (expires IS NULL OR expires > $3)
+        (SELECT key, 'm' AS kind, sender AS peer, id, body, at, seq, thread, expires, read, NULL AS state, NULL AS reason
+         FROM offline_messages WHERE recipient = p.recipient AND (expires IS NULL OR expires > p.now)
          ORDER BY key LIMIT p.most + 1)
         UNION ALL
-        (SELECT key, 'r', peer, id, NULL, at, NULL, NULL, NULL, state, reason
+        (SELECT key, 'r', peer, id, NULL, at, NULL, NULL, NULL, NULL, state, reason
          FROM offline_receipts WHERE recipient = p.recipient ORDER BY key LIMIT p.most + 1)
         ORDER BY key LIMIT p.most + 1
       ) AS entries
@@ -76,7 +78,12 @@ export interface MailboxPull {
   limit: number;
   /** Also where the user has synced devices. */
   whole?: true | undefined;
+  /** The clock of the one that asks: it may be ahead of this one, and what it calls expired is not for it. */
+  now?: number | undefined;
 }
+
+/** The time by which what a pull finds must not have expired. */
+export const latest = ({ now = 0 }: Pick<MailboxPull, 'now'>, here: number) => Math.max(now, here);
 
 /**
  * The oldest entries of mailboxes, messages and receipts together, without messages that expired.
@@ -92,7 +99,7 @@ export async function readMailboxPages(
   const rows = await db.query<EntryRow>(PULL, [
     pulls.map((p) => p.user),
     pulls.map((p) => p.limit),
-    now,
+    pulls.map((p) => latest(p, now)),
     pulls.map((p) => p.whole === true),
   ]);
   const byPull = Map.groupBy(rows, (row) => row.n - 1);
@@ -126,9 +133,10 @@ export async function toPage(
   return page;
 }
 
-const optionalFields = ({ seq, thread, read, sentTo }: EntryRow) => ({
+const optionalFields = ({ seq, thread, expires, read, sentTo }: EntryRow) => ({
   ...(seq !== null && { seq: Number(seq) }),
   ...(thread !== null && { thread }),
+  ...(expires !== null && { expires: Number(expires) }),
   ...(read === true && { read: true as const }),
   ...(typeof sentTo === 'string' && { sentTo: JSON.parse(sentTo) as Receivers }),
 });

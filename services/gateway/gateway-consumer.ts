@@ -1,14 +1,14 @@
 import type { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { parseEntries } from '#libs/broker/dead-letters.ts';
 import type { Delivery } from '#libs/broker/delivery.ts';
-import type { Checked, GatewayEntry, LeaseGranted, Mailbox } from '#libs/broker/entries.ts';
+import type { Checked, GatewayEntry, LeaseGranted } from '#libs/broker/entries.ts';
 import { GATEWAY } from '#libs/broker/entry-formats.ts';
 import { batchEntries } from '#libs/broker/metrics.ts';
 import { offlineN } from '#libs/protocol/encode.ts';
-import { trace } from '#libs/runtime/trace.ts';
 import { type IncarnationOwner, RENEWALS } from './incarnation.ts';
 import type { Gateway } from './gateway.ts';
 import { countedFlowControl, type ConsumingBroker } from './flow-control.ts';
+import { handOut } from './mailbox-page.ts';
 import { countRefusal, presenceRepairs } from './metrics.ts';
 import type { Session } from './session.ts';
 import { SessionCheck } from './session-check.ts';
@@ -201,7 +201,7 @@ export class GatewayConsumer implements IncarnationOwner {
         hint(session);
         return;
       case 'mailbox':
-        page(session, entry);
+        handOut(session, entry);
         return;
     }
   }
@@ -216,19 +216,4 @@ function hint(session: Session): void {
   if (session.hinted || !session.registered) return;
   session.hinted = true;
   session.connection.send('offline:N', offlineN([], [], true));
-}
-
-function page(session: Session, { ask, messages, receipts, more, missed }: Mailbox): void {
-  if (!session.registered || !session.mailboxRequests.answered(ask)) return;
-  for (const { key } of [...messages, ...receipts, ...(missed ? [missed] : [])])
-    session.expectedKeys.sent(key);
-  for (const { from, id, key } of messages) trace('offline:N', from, id, { session: session.id, key });
-  for (const { id, state, key } of receipts)
-    trace('offline:N', session.user, id, { session: session.id, state, key });
-  const texts = messages.map((message) => ({
-    ...message,
-    bodyText: message.body,
-    read: session.proofOf(message),
-  }));
-  session.connection.send('offline:N', offlineN(texts, receipts, more, missed));
 }

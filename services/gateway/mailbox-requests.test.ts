@@ -6,8 +6,8 @@ function open(published: (pending: Pending) => void = () => undefined) {
   const told: string[] = [];
   const pending: Pending[] = [];
   const mailboxRequests = new MailboxRequests({
-    requestPage: (limit, ask, one) => {
-      told.push(`ask ${ask} for ${limit}`);
+    requestPage: ({ limit, ask, now }, one) => {
+      told.push(`ask ${ask} for ${limit}${now === undefined ? '' : ` at ${now}`}`);
       pending.push(one);
       published(one);
     },
@@ -88,4 +88,21 @@ test('a routing instance of an older version names no question: its page is for 
   expect(told).toEqual(['ask 1 for 1', 'ask 2 for 2']);
   expect(mailboxRequests.answered(undefined)).toBe(true);
   expect(mailboxRequests.answered(undefined)).toBe(true);
+});
+
+test('a page with nothing for the client is replaced by the next one, in the time that is left', () => {
+  const { mailboxRequests, told } = open();
+  mailboxRequests.request(5);
+  mailboxRequests.request(7);
+  const asked = performance.now();
+  mailboxRequests.repeat(1_000, 1);
+  expect(told).toEqual(['ask 1 for 5', 'ask 2 for 5 at 1000']);
+  expect(mailboxRequests.answered(1)).toBe(false); // the same page again
+  mailboxRequests.repeat(1_000, 1);
+  expect(told).toHaveLength(2);
+  mailboxRequests.expire(asked + PAGE_TIMEOUT_MS + 1);
+  expect(told.slice(2)).toEqual(['unavailable', 'ask 3 for 7']);
+  mailboxRequests.repeat(2_000);
+  expect(mailboxRequests.answered(4)).toBe(true);
+  expect(told.slice(4)).toEqual(['ask 4 for 7 at 2000']);
 });

@@ -1,4 +1,5 @@
 import type { Pending } from '#libs/runtime/group-commit.ts';
+import type { PageRequest } from './session-backend.ts';
 
 /** A request times out after this long, milliseconds: routing may be gone. Asking again is safe. */
 export const PAGE_TIMEOUT_MS = 10_000;
@@ -8,7 +9,7 @@ export const MAX_WAITING_REQUESTS = 8;
 /** The part of the session that its mailbox requests call. */
 export interface MailboxRequestsOwner {
   /** Asks routing for a page; `pending` is told when the question is in the broker, or that it cannot be known. */
-  requestPage(limit: number, ask: number, pending: Pending): void;
+  requestPage(request: PageRequest, pending: Pending): void;
   /** Tells the client that no page comes. */
   unavailable(): void;
 }
@@ -24,7 +25,7 @@ export class MailboxRequests {
   readonly #owner: MailboxRequestsOwner;
   /** Limits. */
   readonly #waiting: number[] = [];
-  #underWay: { ask: number; since: number } | undefined;
+  #underWay: { limit: number; ask: number; since: number } | undefined;
   #lastAsk = 0;
   #lastAnswered = 0;
 
@@ -53,6 +54,19 @@ export class MailboxRequests {
     return true;
   }
 
+  /**
+   * A page came that holds nothing for the client, while its mailbox holds more: an answer is never empty with `more`
+   * (PROTOCOL: offline:N), so the next page takes its place.
+   *
+   * @param now what has expired by then is left out of the next page
+   */
+  repeat(now: number, ask = this.#underWay?.ask): void {
+    if (ask === undefined || this.#underWay?.ask !== ask) return;
+    this.#lastAnswered = ask;
+    const { limit, since } = this.#underWay;
+    this.#start(limit, since, now);
+  }
+
   /** Gives up on an answer that is late. */
   expire(now = performance.now()): void {
     if (this.#underWay && now - this.#underWay.since >= PAGE_TIMEOUT_MS) this.#failed(this.#underWay.ask);
@@ -63,13 +77,13 @@ export class MailboxRequests {
     if (this.#underWay) this.#failed(this.#underWay.ask);
   }
 
-  #start(limit: number): void {
+  #start(limit: number, since = performance.now(), now?: number): void {
     const ask = ++this.#lastAsk;
-    this.#underWay = { ask, since: performance.now() };
+    this.#underWay = { limit, ask, since };
     const settled = (error?: Error) => {
       if (error) this.#failed(ask);
     };
-    this.#owner.requestPage(limit, ask, { settled });
+    this.#owner.requestPage({ limit, ask, now }, { settled });
   }
 
   #failed(ask: number): void {

@@ -9,11 +9,19 @@ export type ReturnToMailbox = (
   pending: Pending,
 ) => void;
 
-/** Asks routing for a page of the session's mailbox; `ask` numbers the question. */
+/** What a session asks of its mailbox. */
+export interface PageRequest {
+  limit: number;
+  /** Numbers the question. */
+  ask: number;
+  /** The page before held only messages that were expired at this time: without those. */
+  now?: number | undefined;
+}
+
+/** Asks routing for a page of the session's mailbox. */
 export type RequestPage = (
   session: { readonly user: string; readonly id: string; readonly device: string; readonly synced: boolean },
-  limit: number,
-  ask: number,
+  request: PageRequest,
   pending: Pending,
 ) => void;
 

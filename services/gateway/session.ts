@@ -19,7 +19,7 @@ import type { MessageAnswer, MessageSender } from './handlers/message-sender.ts'
 import { MailboxRequests, type MailboxRequestsOwner } from './mailbox-requests.ts';
 import { type InFlight } from './in-flight.ts';
 import { ReceiveWindow, type WindowOwner } from './receive-window.ts';
-import type { SessionBackend } from './session-backend.ts';
+import type { PageRequest, SessionBackend } from './session-backend.ts';
 
 /**
  * What came of announcing a session: in presence; somebody logged in later; the user has too many sessions; its token
@@ -193,8 +193,8 @@ export class Session implements WindowOwner, MailboxRequestsOwner, MessageSender
     this.#backend.returnToMailbox(message, reason, inFlight);
   }
 
-  requestPage(limit: number, ask: number, pending: Pending): void {
-    this.#backend.requestPage(this, limit, ask, pending);
+  requestPage(request: PageRequest, pending: Pending): void {
+    this.#backend.requestPage(this, request, pending);
   }
 
   unavailable(): void {

@@ -14,7 +14,7 @@ export interface OfflineContext {
 /** Asks routing for a page of a session's mailbox. */
 export const requestPage =
   ({ publishers, incarnation }: OfflineContext): RequestPage =>
-  ({ user, id, device, synced }, limit, ask, pending) => {
+  ({ user, id, device, synced }, { limit, ask, now }, pending) => {
     // Without an incarnation there is no queue that the answer could come through.
     if (!incarnation.ready) pending.settled(new Error('no incarnation'));
     else
@@ -27,6 +27,7 @@ export const requestPage =
           gateway: incarnation.name,
           limit,
           ask,
+          ...(now !== undefined && { now }),
           ...(synced && { device }),
         },
         pending,
