@@ -2,6 +2,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { ENDPOINTS } from '../endpoints.ts';
 import { openapiDocument } from './document.ts';
 import { OPERATIONS } from './operations.ts';
 import { type JsonSchema, jsonSchema } from './schemas.ts';
@@ -44,6 +45,12 @@ test('every reference leads somewhere, and every component is referred to', () =
     .filter(([kind]) => kind !== 'securitySchemes')
     .flatMap(([kind, named]) => Object.keys(named).map((name) => `${kind}/${name}`));
   expect([...references].sort()).toEqual(components.sort());
+});
+
+test('the gateway serves nothing that the document leaves out', () => {
+  const documented = OPERATIONS.map(({ method, path }) => `${method} ${path}`);
+  const served = ENDPOINTS.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
+  expect(documented).toEqual(expect.arrayContaining(served));
 });
 
 test('operations have names of their own, and the parameters that their paths name', () => {
