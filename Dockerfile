@@ -1,4 +1,4 @@
-# One image for the three services; the command says which one: services/<gateway|routing|ack>/main.ts
+# One image for all services; the command says which one: services/<gateway|routing|ack|webhook>/main.ts
 # It adds 38 MB to the base image, 37 of them npm packages.
 
 FROM node:24-bookworm-slim AS dependencies

@@ -7,9 +7,13 @@ import { dirname, join } from 'node:path';
 const root = process.argv[2] ?? '/secrets';
 const { env } = process;
 
+const hex = () => randomBytes(32).toString('hex');
+/** As Standard Webhooks has them. */
+const whsec = () => `whsec_${randomBytes(32).toString('base64')}`;
+
 /** A secret of its own, in the folder of the container that it belongs to: from the environment, else as it is, else new. */
-function secret(variable, file) {
-  const value = env[variable]?.trim() || read(file) || randomBytes(32).toString('hex');
+function secret(variable, file, make = hex) {
+  const value = env[variable]?.trim() || read(file) || make();
   write(file, value);
   return value;
 }
@@ -35,6 +39,7 @@ function write(file, value) {
 secret('AUTH_SECRET', 'gateway/auth-secret');
 secret('RECEIPT_SECRET', 'gateway/receipt-secret');
 secret('RECEIPT_SECRET_PREVIOUS', 'gateway/receipt-secret-previous'); // a random one until the key is changed
+secret('WEBHOOK_SECRET', 'webhook/webhook-secret', whsec);
 secret('POSTGRES_PASSWORD', 'postgres/password');
 secret('GRAFANA_PASSWORD', 'grafana/password');
 secret('SIXFOLD_ERLANG_COOKIE', 'rabbitmq/cookie');
@@ -43,6 +48,6 @@ const ofDatabase = encodeURIComponent(secret('SIXFOLD_DATABASE_PASSWORD', 'postg
 
 const nodes = (env.BROKER_NODES ?? 'rabbitmq').split(' ');
 const broker = nodes.map((node) => `amqp://sixfold:${ofBroker}@${node}:5672/sixfold`).join(',');
-for (const service of ['gateway', 'workers']) write(`${service}/amqp-url`, broker);
+for (const service of ['gateway', 'workers', 'webhook']) write(`${service}/amqp-url`, broker);
 write('workers/database-url', `postgres://sixfold_services:${ofDatabase}@postgres:5432/sixfold`);
 console.log('the secrets are there');

@@ -6,6 +6,7 @@ import { connectAs } from './harness/raw-client.ts';
 import { type Metrics, readMetrics } from './harness/metrics.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
+import { SECRET } from './harness/webhook-endpoint.ts';
 
 /** Alerts fire when they should, and whatever rules and dashboards ask for exists. */
 
@@ -19,6 +20,8 @@ let scraped: Record<string, Metrics>;
 beforeAll(async () => {
   await promtool(); // may have to be fetched
   stack = await startStack({ gateways: 1, env: { RETENTION_SWEEP_MS: '100' } });
+  // It has nothing to send.
+  await stack.addWebhook({ WEBHOOK_URL: 'http://localhost:9/', WEBHOOK_SECRET: SECRET });
   await using alice = await connectAs(stack, stack.gateways[0], 'alice');
   alice.msg('bob', 'm1');
   await alice.next('ack:N', { id: 'm1', state: 'stored' });
@@ -32,6 +35,7 @@ async function scrape(): Promise<Record<string, Metrics>> {
     gateway: await readMetrics(stack.gateways[0]?.http ?? ''),
     routing: await readMetrics(stack.routing[0]?.http ?? ''),
     ack: await readMetrics(stack.ack[0]?.http ?? ''),
+    webhook: await readMetrics(stack.webhook[0]?.http ?? ''),
     rabbitmq: await readMetrics(brokerMetrics),
     'rabbitmq-queues': await readMetrics(brokerMetrics, QUEUES),
   };

@@ -36,13 +36,17 @@ test('all are made once, and none is said', () => {
     'postgres/services-password',
     'rabbitmq/cookie',
     'rabbitmq/password',
+    'webhook/amqp-url',
+    'webhook/webhook-secret',
     'workers/amqp-url',
     'workers/database-url',
   ]);
   for (const value of Object.values(made)) expect(said).not.toContain(value);
   const own = Object.entries(made).filter(([file]) => !file.endsWith('-url'));
   expect(new Set(own.map(([, value]) => value)).size).toBe(own.length);
-  for (const [, value] of own) expect(value).toMatch(/^[0-9a-f]{64}$/);
+  for (const [file, value] of own)
+    if (file.startsWith('webhook/')) expect(value).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+    else expect(value).toMatch(/^[0-9a-f]{64}$/);
   expect(made['gateway/amqp-url']).toBe(
     `amqp://sixfold:${made['rabbitmq/password'] ?? ''}@rabbitmq:5672/sixfold`,
   );
