@@ -1,5 +1,6 @@
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import { BrokerError } from './errors.ts';
+import { EVENTS_EXCHANGE } from './topology.ts';
 
 /** A message, and where it goes. */
 export interface Publish {
@@ -76,7 +77,7 @@ export class DestinationChannel {
     const timestamp = Math.floor(publishedAt / 1_000); // AMQP: seconds
     const options = {
       persistent: true,
-      mandatory: true,
+      mandatory: exchange !== EVENTS_EXCHANGE, // an event that no queue is bound for is nobody's
       messageId,
       timestamp,
       contentType: 'application/json',

@@ -122,6 +122,8 @@ export const AckEntry = z.discriminatedUnion('kind', [
     id: MessageId,
     to: UserId,
     at: At,
+    /** Of the message, for its event. */
+    thread: Thread.optional(),
     others: z.array(Target).optional(),
     ...copy,
     origin: DeviceId.optional(),

@@ -31,13 +31,14 @@ function fastAck({
   id,
   to,
   at,
+  thread,
   others,
   copy,
   origin,
   traceparent,
 }: Fields): AckEntry | undefined {
   if (kind !== 'ack' || others !== undefined || traceparent !== undefined) return undefined;
-  if (copy !== undefined || origin !== undefined) return undefined;
+  if (thread !== undefined || copy !== undefined || origin !== undefined) return undefined;
   return isUserId(from) && isMessageId(id) && isUserId(to) && isAt(at)
     ? { kind, from, id, to, at }
     : undefined;

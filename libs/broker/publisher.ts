@@ -17,7 +17,7 @@ export const CLOSE_ANSWER_MS = 150_000;
 export const PREPARE_AGAIN_MS = 1_000;
 
 /**
- * Publishes with confirms. Every message is persistent and mandatory: the confirm means that a queue has it.
+ * Publishes with confirms. Every message is persistent, and all but events are mandatory: the confirm means that a queue has it.
  * (RabbitMQ: an unroutable message is confirmed too, but its basic.return arrives before that.)
  *
  * Each destination has its own channel, and gets a new one after a failed confirm. RabbitMQ 3.10 blocks a channel

@@ -6,3 +6,8 @@ export const receiptsTotal = new Counter({
   labelNames: ['outcome'],
 });
 for (const outcome of ['live', 'stored']) receiptsTotal.inc({ outcome }, 0);
+
+export const eventsAdopted = new Counter({
+  name: 'sixfold_events_adopted_total',
+  help: 'Events that an instance left in the outbox and another one took over',
+});

@@ -1,4 +1,5 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
+import type { EventPublisher } from '#libs/events/event-publisher.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import type { Database } from '#libs/store/database.ts';
@@ -9,6 +10,7 @@ import {
   type UserLocation,
 } from '#libs/store/presence.ts';
 import { storeReceipts, type StoredReceipt } from '#libs/store/receipts.ts';
+import type { EventOutbox } from './event-outbox.ts';
 import type { GatewaySender } from './gateway-sender.ts';
 import { receiptsTotal } from './metrics.ts';
 
@@ -16,6 +18,10 @@ export interface RelayContext {
   db: Database;
   gatewaySender: GatewaySender;
   leaseMs: number;
+  /** Where somebody wants events. */
+  events?: EventPublisher | undefined;
+  /** The same, in routing. */
+  outbox?: EventOutbox | undefined;
 }
 
 /** A receipt and the delivery that it comes from. */

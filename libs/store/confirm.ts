@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { deciding, messageEvents } from './deciding-statement.ts';
 import { tell } from './tell.ts';
 
 /**
@@ -6,21 +7,23 @@ import { tell } from './tell.ts';
  * so "everything up to this key" would delete entries that were never sent.) Or, confirmed live, the exact message.
  */
 
-const CONFIRM_MESSAGES = {
-  name: 'messages-confirm',
-  text: `
+const CONFIRM_MESSAGES = deciding(
+  'messages-confirm',
+  ['message.delivered'],
+  3,
+  (record) => `
     WITH gone AS (
       DELETE FROM offline_messages m USING unnest($1::text[], $2::bigint[]) AS i (recipient, key)
       WHERE m.recipient = i.recipient AND m.key = i.key
-      RETURNING m.sender, m.id, m.recipient
+      RETURNING m.sender, m.id, m.recipient, m.thread
     ), news AS (
-      SELECT sender, id, recipient, 'delivered' AS state, NULL AS reason, $3::bigint AS at FROM gone
-    ), ${tell('news')}
+      SELECT sender, id, recipient, thread, 'delivered' AS state, NULL AS reason, $3::bigint AS at FROM gone
+    ), ${tell('news')}${record(messageEvents('message.delivered', 'news'))}
     SELECT sender, by, count(told)::integer AS receipts
     FROM (SELECT DISTINCT sender, recipient AS by FROM gone) AS named
       LEFT JOIN (SELECT sender, recipient AS by, id FROM told) AS told USING (sender, by)
     GROUP BY sender, by`,
-};
+);
 
 const CONFIRM_RECEIPTS = {
   name: 'receipts-confirm',

@@ -14,6 +14,18 @@ export interface Statement {
   readonly text: string;
   /** Its timeout, instead of DATABASE_TIMEOUT_MS. */
   readonly timeoutMs?: number;
+  /** It decides facts that have events (deciding-statement.ts): their types, and the statement that records them, too. */
+  readonly decides?: { readonly types: readonly string[]; readonly recording: Statement };
+}
+
+/** Gets the events of what statements decide. */
+export interface EventRecorder {
+  /** The owner of the events in the outbox. */
+  readonly owner: string;
+  /** Those that are wanted. */
+  readonly types: readonly string[];
+  /** Some may be in the outbox now. */
+  recorded(): void;
 }
 
 /** A batch holds a connection for a few milliseconds; more of them than this only compete for the same cores. */
@@ -50,6 +62,7 @@ export class Database {
   readonly #pinging: NodeJS.Timeout;
   /** Includes connections that the pool has dropped and that may be half-open. */
   readonly #sockets = new Set<Socket>();
+  #recorder: EventRecorder | undefined;
   #connected = false;
   #lastSuccess = 0;
 
@@ -90,16 +103,20 @@ export class Database {
     return this.#connected;
   }
 
+  /** From now on the events of what statements decide are recorded as well. */
+  recordEvents(recorder: EventRecorder): void {
+    this.#recorder = recorder;
+  }
+
   async query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[] = []): Promise<Row[]> {
-    statementsTotal.inc({ statement: statement.name });
+    const recorder = this.#recorder;
+    const { decides } = statement;
+    if (!recorder || !decides?.types.some((type) => recorder.types.includes(type)))
+      return this.#query(statement, values);
     try {
-      const { rows } = await this.#run<Row>(statement, values);
-      this.#reached(true);
-      return rows;
-    } catch (error) {
-      const answered = error instanceof pg.DatabaseError && !/^(08|57)/.test(error.code ?? '');
-      this.#reached(answered && !isReadOnly(error), error);
-      throw error;
+      return await this.#query<Row>(decides.recording, [...values, recorder.owner, recorder.types]);
+    } finally {
+      recorder.recorded(); // a failed statement may have been committed
     }
   }
 
@@ -110,6 +127,19 @@ export class Database {
     await this.#pool.end();
     await Promise.all([...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end))));
     clearTimeout(late);
+  }
+
+  async #query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    statementsTotal.inc({ statement: statement.name });
+    try {
+      const { rows } = await this.#run<Row>(statement, values);
+      this.#reached(true);
+      return rows;
+    } catch (error) {
+      const answered = error instanceof pg.DatabaseError && !/^(08|57)/.test(error.code ?? '');
+      this.#reached(answered && !isReadOnly(error), error);
+      throw error;
+    }
   }
 
   /** A statement that a read-only server refused had no effect: it goes to the server that takes writes. */

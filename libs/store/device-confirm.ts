@@ -1,5 +1,6 @@
 import type { Database } from './database.ts';
 import { type ConfirmedLive, KEY, type Told } from './confirm.ts';
+import { deciding, messageEvents } from './deciding-statement.ts';
 import { tell } from './tell.ts';
 
 /** Confirmations of messages for users with synced devices. The first one settles a message for its sender only. */
@@ -25,9 +26,11 @@ const IDLE = `
   body = CASE WHEN h.last AND m.revision = h.revision THEN NULL ELSE m.body END`;
 const SAME = 'm.recipient = h.recipient AND m.sender = h.sender AND m.id = h.id';
 
-const CONFIRM_COPIES = {
-  name: 'copies-confirm',
-  text: `
+const CONFIRM_COPIES = deciding(
+  'copies-confirm',
+  ['message.delivered'],
+  4,
+  (record) => `
     WITH gone AS (
       DELETE FROM device_copies c USING unnest($1::text[], $2::text[], $3::bigint[]) AS i (recipient, device, key)
       WHERE c.recipient = i.recipient AND c.device = i.device AND c.key = i.key
@@ -35,17 +38,17 @@ const CONFIRM_COPIES = {
     ), header AS (${left('gone', 'gone')}
     ), confirmed AS (
       UPDATE device_messages m SET delivered = true, ${IDLE} FROM header h WHERE ${SAME} AND NOT m.delivered
-      RETURNING m.sender, m.id, m.recipient
+      RETURNING m.sender, m.id, m.recipient, m.thread
     ), idle AS (
       UPDATE device_messages m SET ${IDLE} FROM header h WHERE ${SAME} AND m.delivered AND h.last
     ), news AS (
-      SELECT sender, id, recipient, 'delivered' AS state, NULL AS reason, $4::bigint AS at FROM confirmed
-    ), ${tell('news')}
+      SELECT sender, id, recipient, thread, 'delivered' AS state, NULL AS reason, $4::bigint AS at FROM confirmed
+    ), ${tell('news')}${record(messageEvents('message.delivered', 'news'))}
     SELECT sender, by, count(told)::integer AS receipts
     FROM (SELECT DISTINCT sender, recipient AS by FROM confirmed) AS named
       LEFT JOIN (SELECT sender, recipient AS by, id FROM told) AS told USING (sender, by)
     GROUP BY sender, by`,
-};
+);
 
 const deleteByKey = (table: string) => `
     DELETE FROM ${table} r USING unnest($1::text[], $2::text[], $3::bigint[]) AS i (recipient, device, key)

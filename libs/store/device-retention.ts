@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { deciding, messageEvents } from './deciding-statement.ts';
 import { tell } from './tell.ts';
 
 /** What has waited too long leaves the mailboxes of synced devices. */
@@ -8,11 +9,19 @@ const IDLE = "interval '10 minutes'";
 /** A message that is of no more use may still be with a client; then it is a confirmation that settles it, or its return. */
 const LIVE_MS = 40_000;
 
+/** As in retention.ts: not what the sender knows to be delivered. */
+const REJECTED = `(SELECT gone.*, $3::bigint AS at FROM gone JOIN told USING (sender, id, recipient)) AS rejected`;
+
 /**
  * Up to $2 messages leave with all of their copies: a message that no device has confirmed is rejected, of any other
  * the devices are told that they missed it. $3 is the receipts' `at`.
  */
-const expireMessages = (condition: string, order: string) => `
+const expireMessages = (name: string, condition: string, order: string) =>
+  deciding(
+    name,
+    ['message.rejected'],
+    3,
+    (record) => `
     WITH old AS (
       SELECT recipient, sender, id FROM device_messages
       WHERE ${condition} AND body IS NOT NULL
@@ -24,7 +33,7 @@ const expireMessages = (condition: string, order: string) => `
     ), gone AS (
       DELETE FROM device_messages m USING old o
       WHERE m.recipient = o.recipient AND m.sender = o.sender AND m.id = o.id
-      RETURNING m.recipient, m.sender, m.id, m.delivered
+      RETURNING m.recipient, m.sender, m.id, m.thread, m.delivered
     ), lost AS (
       SELECT recipient, c.device, sender, id FROM copies c JOIN gone g USING (recipient, sender, id)
         JOIN devices d ON d.user_id = recipient AND d.device = c.device
@@ -36,25 +45,25 @@ const expireMessages = (condition: string, order: string) => `
     ), news AS (
       SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at
       FROM gone WHERE NOT delivered
-    ), ${tell('news')}
+    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
     SELECT sender, told IS NOT NULL AS receipt, coalesce(lost.copies, 0) AS missed
     FROM gone LEFT JOIN told USING (sender, id, recipient)
       LEFT JOIN (SELECT recipient, sender, id, count(*)::integer AS copies FROM lost GROUP BY recipient, sender, id) AS lost
-        USING (sender, id, recipient)`;
+        USING (sender, id, recipient)`,
+  );
 
-const EXPIRE = {
-  name: 'copies-expire',
-  text: expireMessages("stored_at < now() - $1::float8 * interval '1 day'", 'stored_at'),
-};
+const EXPIRE = expireMessages(
+  'copies-expire',
+  "stored_at < now() - $1::float8 * interval '1 day'",
+  'stored_at',
+);
 
-const EXPIRE_OVERDUE = {
-  name: 'copies-expire-overdue',
-  text: expireMessages(
-    `expires <= $1::bigint AND stored_at < now() - interval '10 seconds'
+const EXPIRE_OVERDUE = expireMessages(
+  'copies-expire-overdue',
+  `expires <= $1::bigint AND stored_at < now() - interval '10 seconds'
        AND (delivered OR live <@ back OR expires <= $1::bigint - ${LIVE_MS})`,
-    'expires',
-  ),
-};
+  'expires',
+);
 
 const EXPIRE_RECEIPTS = {
   name: 'device-receipts-expire',

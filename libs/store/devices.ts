@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { deciding, messageEvents } from './deciding-statement.ts';
 import type { Announced } from './presence.ts';
 import { TOKEN_IS_REVOKED } from './revocations.ts';
 import { tell } from './tell.ts';
@@ -68,9 +69,11 @@ const REMOVE = {
 };
 
 /** Copies of removed devices. A message whose last copy this is, and that nobody has confirmed, is rejected. */
-const EMPTY = {
-  name: 'devices-empty',
-  text: `
+const EMPTY = deciding(
+  'devices-empty',
+  ['message.rejected'],
+  3,
+  (record) => `
     WITH input AS (
       SELECT i.* FROM unnest($1::text[], $2::text[]) AS i (user_id, device)
       WHERE NOT EXISTS (SELECT FROM devices d WHERE d.user_id = i.user_id AND d.device = i.device)
@@ -91,14 +94,14 @@ const EMPTY = {
       UPDATE device_messages m SET delivered = true, body = NULL, idle_at = now() FROM last l
       WHERE m.recipient = l.recipient AND m.sender = l.sender AND m.id = l.id AND m.revision = l.revision
         AND NOT m.delivered AND m.live <@ m.back
-      RETURNING m.sender, m.id, m.recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at
+      RETURNING m.sender, m.id, m.recipient, m.thread, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at
     ), idle AS (
       UPDATE device_messages m SET body = NULL, idle_at = now() FROM last l
       WHERE m.recipient = l.recipient AND m.sender = l.sender AND m.id = l.id AND m.revision = l.revision
         AND (m.delivered OR NOT m.live <@ m.back)
-    ), ${tell('rejected')}
+    ), ${tell('rejected')}${record(messageEvents('message.rejected', 'rejected', 'expired'))}
     SELECT sender, told IS NOT NULL AS receipt FROM rejected LEFT JOIN told USING (sender, id, recipient)`,
-};
+);
 
 /**
  * Devices are synced ones no longer, and their mailboxes go. In two steps: what is being stored for a device holds its

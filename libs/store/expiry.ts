@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { deciding, messageEvents } from './deciding-statement.ts';
 import type { StoredMessage } from './messages.ts';
 import { tell } from './tell.ts';
 
@@ -8,20 +9,26 @@ import { tell } from './tell.ts';
 export const isExpired = ({ expires }: Pick<StoredMessage, 'expires'>, now: number): boolean =>
   expires !== undefined && expires <= now;
 
-const REJECT = {
-  name: 'messages-reject-expired',
-  text: `
+/** Not what the sender knows to be delivered. */
+const REJECTED = `(SELECT input.*, $4::bigint AS at FROM input JOIN told USING (sender, id, recipient)) AS rejected`;
+
+const REJECT = deciding(
+  'messages-reject-expired',
+  ['message.rejected'],
+  5,
+  (record) => `
     WITH input AS (
-      SELECT DISTINCT recipient, sender, id FROM unnest($1::text[], $2::text[], $3::text[]) AS i (recipient, sender, id)
+      SELECT DISTINCT ON (recipient, sender, id) * FROM unnest($1::text[], $2::text[], $3::text[], $5::text[])
+        AS i (recipient, sender, id, thread)
     ), gone AS (
       -- Of a copy that came before: its time ended sooner.
       DELETE FROM offline_messages m USING input i
       WHERE m.recipient = i.recipient AND m.sender = i.sender AND m.id = i.id AND m.expires IS NOT NULL
     ), news AS (
       SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $4::bigint AS at FROM input
-    ), ${tell('news')}
+    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
     SELECT count(*)::integer AS told FROM told`,
-};
+);
 
 /**
  * Rejects messages that expired on their way, together with their copies in the mailbox.
@@ -30,7 +37,7 @@ const REJECT = {
  */
 export async function rejectExpired(
   db: Database,
-  messages: readonly Pick<StoredMessage, 'from' | 'id' | 'to'>[],
+  messages: readonly Pick<StoredMessage, 'from' | 'id' | 'to' | 'thread'>[],
   now: number,
 ): Promise<number> {
   const rows = await db.query<{ told: number }>(REJECT, [
@@ -38,6 +45,7 @@ export async function rejectExpired(
     messages.map(({ from }) => from),
     messages.map(({ id }) => id),
     now,
+    messages.map(({ thread }) => thread ?? null),
   ]);
   return rows[0]?.told ?? 0;
 }

@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { deciding, type RecordEvents, sessionEvents } from './deciding-statement.ts';
 
 /** The leases of gateway incarnations. All times are the database's: no two clocks are compared. */
 
@@ -42,24 +43,45 @@ export async function renewLease(
   return row?.presence ?? undefined; // null: Postgres was restarted in between
 }
 
-const REMOVE = {
-  name: 'gateways-remove',
-  text: `
-    INSERT INTO gateways (gateway, removed) SELECT unnest($1::text[]), true
-    ON CONFLICT (gateway) DO UPDATE SET removed = true WHERE NOT gateways.removed`,
+/** The sessions of incarnations (CTE `ended`) are down. Without events their rows stay until the queue is deleted. */
+const sessionsDown = (record: RecordEvents) => {
+  const recorded = record(sessionEvents('session.down', 'gone s'));
+  return (
+    recorded &&
+    `, gone AS (DELETE FROM sessions s USING ended e WHERE s.gateway = e.gateway RETURNING s.*)${recorded}`
+  );
 };
+
+const REMOVE = deciding(
+  'gateways-remove',
+  ['session.down'],
+  1,
+  (record) => `
+    WITH ended AS (
+      INSERT INTO gateways (gateway, removed) SELECT unnest($1::text[]), true
+      ON CONFLICT (gateway) DO UPDATE SET removed = true WHERE NOT gateways.removed
+      RETURNING gateway
+    )${sessionsDown(record)}
+    SELECT FROM ended LIMIT 0`,
+);
 
 /** Ends incarnations, known or not: their sessions no longer count, and their queues are to be deleted. */
 export async function removeGateways(db: Database, gateways: readonly string[]): Promise<void> {
   await db.query(REMOVE, [gateways]);
 }
 
-const REMOVE_LAPSED = {
-  name: 'gateways-remove-lapsed',
-  text: `
-    UPDATE gateways SET removed = true
-    WHERE NOT removed AND last_seen < now() - $1::integer * interval '1 millisecond'`,
-};
+const REMOVE_LAPSED = deciding(
+  'gateways-remove-lapsed',
+  ['session.down'],
+  1,
+  (record) => `
+    WITH ended AS (
+      UPDATE gateways SET removed = true
+      WHERE NOT removed AND last_seen < now() - $1::integer * interval '1 millisecond'
+      RETURNING gateway
+    )${sessionsDown(record)}
+    SELECT FROM ended LIMIT 0`,
+);
 
 /** Ends the incarnations that were silent for longer than this. */
 export async function removeSilentGateways(db: Database, silentMs: number): Promise<void> {
@@ -88,10 +110,14 @@ const FORGET = {
   text: 'DELETE FROM gateways WHERE gateway = $1 AND removed',
 };
 
-const FORGET_SESSIONS = {
-  name: 'gateways-forget-sessions',
-  text: 'DELETE FROM sessions WHERE gateway = $1',
-};
+const FORGET_SESSIONS = deciding(
+  'gateways-forget-sessions',
+  ['session.down'],
+  1,
+  (record) => `
+    WITH gone AS (DELETE FROM sessions WHERE gateway = $1 RETURNING *)${record(sessionEvents('session.down', 'gone s'))}
+    SELECT FROM gone LIMIT 0`,
+);
 
 /** Deletes the rows of an incarnation whose queue is deleted. */
 export async function forgetGateway(db: Database, gateway: string): Promise<void> {

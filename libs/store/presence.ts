@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { deciding, sessionEvents } from './deciding-statement.ts';
 import { TOKEN_IS_REVOKED } from './revocations.ts';
 
 /** Presence: which sessions of a user are connected to which gateways. A session counts while its gateway's lease holds. */
@@ -18,9 +19,23 @@ export interface SessionLocation extends Pick<Session, 'session' | 'gateway'> {
   copy?: string;
 }
 
-const REGISTER = {
-  name: 'sessions-register',
-  text: `
+/** Sessions that are up now, and those whose place they took: just before, whatever the clocks say. */
+const CHANGED = `
+  ${sessionEvents(
+    'session.up',
+    `(SELECT w.* FROM written w LEFT JOIN held h USING (user_id, device) WHERE h.session IS DISTINCT FROM w.session) AS s`,
+  )}
+  UNION ALL ${sessionEvents(
+    'session.down',
+    `(SELECT h.* FROM held h JOIN written w USING (user_id, device) WHERE h.session <> w.session) AS s`,
+    1,
+  )}`;
+
+const REGISTER = deciding(
+  'sessions-register',
+  ['session.up', 'session.down'],
+  8,
+  (record) => `
     WITH given AS (
       SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $7::float8[], $8::boolean[])
         AS g (user_id, device, session, gateway, since, iat, again)
@@ -49,8 +64,8 @@ const REGISTER = {
       ON CONFLICT (user_id, device)
       DO UPDATE SET session = excluded.session, gateway = excluded.gateway, since = excluded.since
       WHERE sessions.session = excluded.session OR sessions.since < excluded.since
-      RETURNING user_id, device, session
-    )
+      RETURNING user_id, device, session, gateway
+    )${record(CHANGED)}
     SELECT h.session, h.gateway, NULL::bigint AS since, false AS full, false AS revoked
     FROM held h JOIN written w USING (user_id, device)
     WHERE h.session <> w.session
@@ -62,7 +77,7 @@ const REGISTER = {
     WHERE i.session NOT IN (SELECT session FROM written)
     UNION ALL
     SELECT i.session, NULL, NULL, NULL, false FROM input i JOIN devices USING (user_id, device)`,
-};
+);
 
 /**
  * A session that was replaced, one that was refused, one whose token is revoked, or (without a
@@ -126,12 +141,18 @@ export async function registerSessions(
   return outcome;
 }
 
-const REMOVE = {
-  name: 'sessions-remove',
-  text: `
-    DELETE FROM sessions s USING unnest($1::text[], $2::text[]) AS i (user_id, session)
-    WHERE s.user_id = i.user_id AND s.session = i.session`,
-};
+const REMOVE = deciding(
+  'sessions-remove',
+  ['session.down'],
+  2,
+  (record) => `
+    WITH gone AS (
+      DELETE FROM sessions s USING unnest($1::text[], $2::text[]) AS i (user_id, session)
+      WHERE s.user_id = i.user_id AND s.session = i.session
+      RETURNING s.*
+    )${record(sessionEvents('session.down', 'gone s'))}
+    SELECT FROM gone LIMIT 0`,
+);
 
 /** Removes sessions by name; one that took the place of another stays. */
 export async function removeSessions(

@@ -1,35 +1,47 @@
 import type { Database } from './database.ts';
+import { deciding, messageEvents } from './deciding-statement.ts';
 import { tell } from './tell.ts';
 
 /** What has waited too long leaves the mailbox, and its sender is told. */
 
+/** Where the receipt is no news, the sender knows that the message was delivered: its rejection would be false. */
+const REJECTED = `(SELECT gone.*, $3::bigint AS at FROM gone JOIN told USING (sender, id, recipient)) AS rejected`;
+
 /** Deletes up to $2 messages that the condition names, the oldest first; $3 is the receipts' `at`. */
-const expireMessages = (condition: string, order: string) => `
+const expireMessages = (name: string, condition: string, order: string) =>
+  deciding(
+    name,
+    ['message.rejected'],
+    3,
+    (record) => `
     WITH old AS (
       SELECT recipient, key FROM offline_messages
       WHERE ${condition}
       ORDER BY ${order} LIMIT $2 FOR UPDATE SKIP LOCKED
     ), gone AS (
       DELETE FROM offline_messages m USING old WHERE m.recipient = old.recipient AND m.key = old.key
-      RETURNING m.sender, m.id, m.recipient, m.seen
+      RETURNING m.sender, m.id, m.recipient, m.thread, m.seen
     ), news AS (
       SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at FROM gone
       WHERE seen IS NOT true
-    ), ${tell('news')}
-    SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`;
+    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
+    SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`,
+  );
 
-const EXPIRE_MESSAGES = {
-  name: 'messages-expire',
-  text: expireMessages("stored_at < now() - $1::float8 * interval '1 day'", 'stored_at'),
-};
+const EXPIRE_MESSAGES = expireMessages(
+  'messages-expire',
+  "stored_at < now() - $1::float8 * interval '1 day'",
+  'stored_at',
+);
 
 /**
  * A message that was stored a moment ago may be confirmed (by a gateway that died): that confirmation comes first.
  */
-const EXPIRE_OVERDUE = {
-  name: 'messages-expire-overdue',
-  text: expireMessages("expires <= $1::bigint AND stored_at < now() - interval '10 seconds'", 'expires'),
-};
+const EXPIRE_OVERDUE = expireMessages(
+  'messages-expire-overdue',
+  "expires <= $1::bigint AND stored_at < now() - interval '10 seconds'",
+  'expires',
+);
 
 const EXPIRE_RECEIPTS = {
   name: 'receipts-expire',

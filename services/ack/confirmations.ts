@@ -37,6 +37,7 @@ async function storeReads(relay: RelayContext, items: readonly ReadItem[]): Prom
     delivery,
   }));
   await storeAndHintReceipts(relay, receipts);
+  for (const { entry, delivery } of items) relay.events?.message('message.read', entry, delivery);
 }
 
 /**
@@ -67,6 +68,7 @@ async function relayConfirmations(relay: RelayContext, items: readonly AckItem[]
       origin,
     }));
   await relayReceipts(relay, receipts);
+  for (const { entry, delivery } of items) relay.events?.message('message.delivered', entry, delivery);
 }
 
 /**

@@ -3,6 +3,7 @@ import { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { ACK } from '#libs/broker/entry-formats.ts';
 import { DeliveryBatcher } from '#libs/broker/delivery-batcher.ts';
 import { HealthGate } from '#libs/broker/health-gate.ts';
+import { EventPublisher } from '#libs/events/event-publisher.ts';
 import { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
 import { Probes } from '#libs/runtime/probes.ts';
@@ -31,7 +32,8 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
   probes.require('the broker is not connected', () => broker.connected);
 
   const gatewaySender = new GatewaySender(broker.publisher);
-  const relay = { db, gatewaySender, leaseMs: config.GATEWAY_LEASE_MS };
+  const events = EventPublisher.of(broker.publisher, config);
+  const relay = { db, gatewaySender, leaseMs: config.GATEWAY_LEASE_MS, events };
   const reader = new DeliveryBatcher({
     stage: 'acking',
     format: ACK,

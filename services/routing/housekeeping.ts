@@ -1,4 +1,5 @@
 import type { Broker } from '#libs/broker/broker.ts';
+import type { EventOutbox } from '#libs/relay/event-outbox.ts';
 import type { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { Database } from '#libs/store/database.ts';
@@ -19,6 +20,8 @@ export interface HousekeepingParts {
   broker: Broker;
   db: Database;
   gatewaySender: GatewaySender;
+  /** Where somebody wants events. */
+  outbox?: EventOutbox | undefined;
   heirs: Heirs;
   partitions: Partitions;
   log: Logger;
@@ -50,7 +53,7 @@ export class Housekeeping {
 
   /** One round. */
   async step(now = Date.now()): Promise<void> {
-    const { config, broker, db, gatewaySender, heirs, partitions, log } = this.#parts;
+    const { config, broker, db, gatewaySender, heirs, partitions, outbox, log } = this.#parts;
     if (now - this.#steppedAt >= config.GATEWAY_LEASE_MS) this.#healthySince = undefined; // this instance hung, or all did
     this.#steppedAt = now;
     try {
@@ -58,6 +61,7 @@ export class Housekeeping {
       await heirs.reconcile(now);
       await partitions.balance();
       gatewaySender.prune();
+      await outbox?.look(now);
       if (now - this.#sweptAt >= SWEEP_MS) {
         this.#sweptAt = now;
         await sweepOverdue(db, gatewaySender, config);

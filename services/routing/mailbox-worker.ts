@@ -52,6 +52,7 @@ export class MailboxWorker {
       for (const { entry } of synced) stored.add(entry);
       await pull(mailbox, select(items, 'pull'));
       await logOut(mailbox, select(items, 'logout'));
+      mailbox.outbox?.hold(items);
     };
     this.#batches = new BatchProcessor({ ...options, stage: 'mailbox', handle });
   }

@@ -3,6 +3,8 @@ import { DeadLetters } from '#libs/broker/dead-letters.ts';
 import { GATEWAY, ROUTE } from '#libs/broker/entry-formats.ts';
 import { DeliveryBatcher } from '#libs/broker/delivery-batcher.ts';
 import { HealthGate } from '#libs/broker/health-gate.ts';
+import { EventPublisher } from '#libs/events/event-publisher.ts';
+import { EventOutbox } from '#libs/relay/event-outbox.ts';
 import { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import { run } from '#libs/runtime/lifecycle.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
@@ -21,6 +23,7 @@ import { Housekeeping, HOUSEKEEPING_MS } from './housekeeping.ts';
 import { MailboxWorker } from './mailbox-worker.ts';
 import { Partitions } from './partitions.ts';
 import { PresenceCache } from './presence-cache.ts';
+import type { MailboxContext } from './store-offline.ts';
 import { ReturnedHandler } from './returned.ts';
 import { Router } from './router.ts';
 import { Signals } from './signals.ts';
@@ -44,9 +47,13 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   probes.require('the broker is not connected', () => broker.connected);
 
   const gatewaySender = new GatewaySender(publisher);
+  const events = EventPublisher.of(publisher, config);
+  const outbox = events && new EventOutbox(db, events, log);
+  lifecycle.onStop('event outbox', () => outbox?.stop());
   const signals = new Signals(broker, (users) => findSignalReceivers(db, users, config.GATEWAY_LEASE_MS));
   lifecycle.onStop('signals', signals.start());
-  const { consumers, heirs, partitions } = consumersOf({ config, log, db, broker, gatewaySender, signals });
+  const sending = { gatewaySender, events, outbox };
+  const { consumers, heirs, partitions } = consumersOf({ config, log, db, broker, sending, signals });
   const isHealthy = async () => broker.publishingConnected && isDatabaseHealthy(db);
   const healthGate = new HealthGate({ consumers, isHealthy, onLost, log });
   probes.require(
@@ -62,7 +69,16 @@ await run('routing', readRoutingConfig, async ({ config, log, lifecycle }) => {
   const stopLooking = healthGate.start();
   lifecycle.onStop('looking', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stopLooking()));
 
-  const housekeeping = new Housekeeping({ config, broker, db, gatewaySender, heirs, partitions, log });
+  const housekeeping = new Housekeeping({
+    config,
+    broker,
+    db,
+    gatewaySender,
+    outbox,
+    heirs,
+    partitions,
+    log,
+  });
   const stop = repeat(HOUSEKEEPING_MS, () => housekeeping.step());
   lifecycle.onStop('housekeeping', () => lifecycle.inTime(config.DRAIN_TIMEOUT_MS, stop()));
 });
@@ -72,19 +88,19 @@ interface Parts {
   log: Logger;
   db: Database;
   broker: Broker;
-  gatewaySender: GatewaySender;
+  sending: Pick<MailboxContext, 'gatewaySender' | 'events' | 'outbox'>;
   signals: Signals;
 }
 
 /** The consumers and their handlers. */
-function consumersOf({ config, log, db, broker, gatewaySender, signals }: Parts) {
+function consumersOf({ config, log, db, broker, sending, signals }: Parts) {
   const { publisher, resetConsuming: onLost } = broker;
   const { GATEWAY_LEASE_MS: leaseMs } = config;
   const prefetch = PREFETCH;
   const shared = { prefetch, log };
   const quotaCache = new QuotaCache(quotasOf(config));
   const deviceQuotaCache = new QuotaCache(quotasOf(config));
-  const mailbox = { db, gatewaySender, leaseMs, quotaCache, deviceQuotaCache };
+  const mailbox = { ...sending, db, leaseMs, quotaCache, deviceQuotaCache };
   const presence = new PresenceCache(
     (users) => findUserLocations(db, users, leaseMs),
     config.PRESENCE_CACHE_MS,

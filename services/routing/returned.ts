@@ -66,6 +66,7 @@ export class ReturnedHandler {
     );
     // Last step that may fail, so that nothing is counted twice.
     await this.#storeMessages(messages);
+    this.#mailbox.outbox?.hold(items);
 
     for (const { entry, delivery } of [...messages, ...receipts])
       countReturned(
@@ -81,6 +82,7 @@ export class ReturnedHandler {
   async #storeMessages(messages: readonly BatchItem<LiveMessage>[]): Promise<void> {
     const back = messages.map((item) => ({
       ...item,
+      accepted: true,
       maybeConfirmed: maybeConfirmed(item),
       expired: item.entry.returned === 'expired',
     }));

@@ -10,7 +10,10 @@ import { type MessageItem, sendLive, sendSentLive, type SentItem } from './send-
 import { awayDevices, liveSessions, type SyncedLocation } from './synced-location.ts';
 
 /** Dependencies of routing. */
-export interface RoutingContext extends Pick<RelayContext, 'db' | 'gatewaySender' | 'leaseMs'> {
+export interface RoutingContext extends Pick<
+  RelayContext,
+  'db' | 'gatewaySender' | 'leaseMs' | 'events' | 'outbox'
+> {
   mailboxWorker: MailboxWorker;
   presence: PresenceCache;
 }
@@ -28,7 +31,7 @@ const userOf = (entry: RouteMessage | Sent) => (entry.kind === 'sent' ? entry.us
  * @param generation of the presence cache, in which the batch began
  */
 export async function routeMessages(
-  { gatewaySender, mailboxWorker, presence }: RoutingContext,
+  { gatewaySender, mailboxWorker, presence, events }: RoutingContext,
   items: readonly Routed[],
   generation: number,
 ): Promise<void> {
@@ -50,8 +53,10 @@ export async function routeMessages(
   for (const item of items) {
     const location = found.get(userOf(item.entry));
     if (stores(item.entry, location)) mailboxWorker.add([item], isSynced(location) ? location : undefined);
-    else if (isMessage(item)) sendLive(gatewaySender, item, location?.sessions ?? [], since);
-    else if (isSent(item) && isSynced(location))
+    else if (isMessage(item)) {
+      sendLive(gatewaySender, item, location?.sessions ?? [], since);
+      events?.message('message.accepted', item.entry, item.delivery);
+    } else if (isSent(item) && isSynced(location))
       sendSentLive(gatewaySender, item, liveSessions(location, item.entry));
   }
 }

@@ -35,7 +35,7 @@ export class Router {
   }
 
   readonly handle = async (items: readonly BatchItem<RouteEntry>[], again = false): Promise<void> => {
-    const { db, presence } = this.#context;
+    const { db, presence, outbox } = this.#context;
     const { generation } = presence; // the connection may be lost and restored while this batch waits
     for (const item of select(items, 'lease')) await this.#renewLease(item);
     const left = [...new Set(select(items, 'leave').map(({ entry }) => entry.gateway))];
@@ -46,6 +46,7 @@ export class Router {
     await answerQuestions(this.#context, select(items, 'presence', 'devices', 'token'));
     await routeMessages(this.#context, select(items, 'message', 'sent'), generation);
     this.#context.mailboxWorker.add(select(items, 'confirm', 'pull', 'logout'));
+    outbox?.hold(items);
   };
 
   /** A new gateway gets an heir before its lease is granted. */

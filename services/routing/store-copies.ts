@@ -7,6 +7,7 @@ import { type CopiedMessage, type CopiesOutcome, storeCopies } from '#libs/store
 import { isExpired } from '#libs/store/expiry.ts';
 import type { StoredMessage } from '#libs/store/messages.ts';
 import { findUserLocations, mailboxSessions } from '#libs/store/presence.ts';
+import { firstTimes, type MessageOutcome, publishOutcomes } from './message-events.ts';
 import { mailboxFullTotal, missedTotal, routedTotal } from './metrics.ts';
 import { sendLive, sendSentLive } from './send-live.ts';
 import { type MailboxContext, type OfflineItem, storeOffline } from './store-offline.ts';
@@ -33,6 +34,8 @@ interface Work {
   delivery: Delivery;
   origin?: string | undefined;
   traceparent?: string | undefined;
+  /** It came back: the event that it was accepted has been published. */
+  accepted?: boolean;
   /** As an entry for the user's own mailbox, should the user have no synced devices any more. */
   offline?: OfflineItem | undefined;
 }
@@ -136,14 +139,14 @@ function returnedWork(copies: readonly ReturnedItem[], now: number): Work {
   const { origin, traceparent } = entry;
   const maybeConfirmed = copies.some((item) => item.maybeConfirmed);
   const expired = copies.every(isOverdue);
-  const offline = entry.sentTo ? undefined : { entry, delivery, maybeConfirmed, expired };
-  return { copied, delivery, origin, traceparent, offline };
+  const offline = entry.sentTo ? undefined : { entry, delivery, maybeConfirmed, expired, accepted: true };
+  return { copied, delivery, origin, traceparent, offline, accepted: true };
 }
 
 /** Stores copies, hints to the devices that are there meanwhile, and tells the senders. */
 async function store(mailbox: MailboxContext, work: readonly Work[], now: number): Promise<void> {
   if (work.length === 0) return;
-  const { db, gatewaySender, leaseMs, deviceQuotaCache } = mailbox;
+  const { db, gatewaySender, leaseMs, deviceQuotaCache, events } = mailbox;
   const { outcomes, missed } = await storeCopies(
     db,
     work.map(({ copied }) => copied),
@@ -151,7 +154,12 @@ async function store(mailbox: MailboxContext, work: readonly Work[], now: number
   );
   const users = work.flatMap(({ copied: { to, from } }) => [to, from]);
   const presence = await findUserLocations(db, users, leaseMs);
+  const first = await firstTimes(
+    mailbox,
+    work.map(({ copied }) => copied),
+  );
   const receipts: ReceiptItem[] = [];
+  const told: MessageOutcome[] = [];
   const unsynced: OfflineItem[] = [];
   for (const [n, one] of work.entries()) {
     const { copied, delivery, offline } = one;
@@ -165,10 +173,16 @@ async function store(mailbox: MailboxContext, work: readonly Work[], now: number
     );
     if (outcome === 'no_devices' || (outcome !== 'kept' && offline?.expired === true)) {
       if (offline && outcome !== 'stored') unsynced.push(offline);
-    } else receipts.push(...receiptOf(one, outcome, now));
+    } else {
+      const receipt = receiptOf(one, outcome, first?.get(messageKey(copied))?.stored ?? now);
+      if (receipt) receipts.push(receipt);
+      if (events && copied.sentTo === undefined)
+        told.push({ message: copied, delivery, accepted: one.accepted, receipt: receipt?.receipt });
+    }
   }
   await storeOffline(mailbox, unsynced, now);
   await relayReceipts(mailbox, receipts, presence);
+  if (events) publishOutcomes(events, told, first);
   // Count last: a failure above repeats the whole batch.
   for (const { receipt } of receipts) routedTotal.inc({ outcome: receipt.state });
   for (const outcome of outcomes) {
@@ -194,8 +208,8 @@ function receiptOf(
   { copied: { from: user, id, to, sentTo }, delivery, origin, traceparent }: Work,
   outcome: keyof typeof RECEIPTS,
   at: number,
-): ReceiptItem[] {
+): ReceiptItem | undefined {
   const state = RECEIPTS[outcome];
-  if (!state || sentTo !== undefined) return [];
-  return [{ receipt: { user, id, to, at, ...state }, delivery, origin, traceparent }];
+  if (!state || sentTo !== undefined) return undefined;
+  return { receipt: { user, id, to, at, ...state }, delivery, origin, traceparent };
 }

@@ -1,13 +1,14 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
 import { messageKey } from '#libs/protocol/names.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
-import { relayReceipts, type RelayContext } from '#libs/relay/receipts.ts';
+import { type ReceiptItem, relayReceipts, type RelayContext } from '#libs/relay/receipts.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
 import { isExpired, rejectExpired } from '#libs/store/expiry.ts';
 import { type Refused, storeMessages, type StoredMessage } from '#libs/store/messages.ts';
 import { findSessions, findUserLocations, mailboxSessions } from '#libs/store/presence.ts';
 import type { QuotaCache } from '#libs/store/quota-cache.ts';
+import { firstTimes, publishOutcomes } from './message-events.ts';
 import { expiredTotal, mailboxFullTotal, routedTotal } from './metrics.ts';
 
 /** A message for an absent user, and the delivery that it came in. */
@@ -18,6 +19,8 @@ export interface OfflineItem {
   maybeConfirmed?: boolean;
   /** A gateway found that its time is over; their clocks may differ. */
   expired?: boolean;
+  /** The event that it was accepted has been published. */
+  accepted?: boolean;
 }
 
 export interface MailboxContext extends RelayContext {
@@ -50,7 +53,7 @@ const isOverdue = ({ entry, maybeConfirmed = false, expired = false }: OfflineIt
 
 /** Tells the senders of messages that expired on their way, through their mailboxes. */
 async function rejectOverdue(
-  { db, gatewaySender, leaseMs }: MailboxContext,
+  { db, gatewaySender, leaseMs, events }: MailboxContext,
   items: readonly OfflineItem[],
   now: number,
 ): Promise<void> {
@@ -64,7 +67,10 @@ async function rejectOverdue(
   );
   const causes = new Map(items.map(({ entry, delivery }) => [entry.from, delivery]));
   for (const [sender, sessions] of presence) gatewaySender.hint(sessions, causes.get(sender));
-  for (const { from, id, to } of entries) trace('expired', from, id, { to });
+  for (const { entry, delivery, accepted } of items) {
+    trace('expired', entry.from, entry.id, { to: entry.to });
+    if (!accepted) events?.message('message.accepted', entry, delivery);
+  }
 }
 
 async function storeLiving(
@@ -73,10 +79,11 @@ async function storeLiving(
   now: number,
 ): Promise<void> {
   if (items.length === 0) return;
-  const { db, gatewaySender, leaseMs } = mailbox;
+  const { db, gatewaySender, leaseMs, events } = mailbox;
   const entries = items.map(({ entry }) => entry);
   const refusals = await store(mailbox, items);
   const refused = new Set(refusals.map(messageKey));
+  const first = await firstTimes(mailbox, entries);
   const presence = await findUserLocations(
     db,
     entries.flatMap(({ to, from }) => [to, from]),
@@ -98,13 +105,23 @@ async function storeLiving(
     const outcome = full
       ? ({ state: 'rejected', reason: 'mailbox_full' } as const)
       : ({ state: 'stored' } as const);
-    return { receipt: { user, id, to, at: now, ...outcome }, delivery, traceparent, origin: entry.origin };
+    const at = (full ? undefined : first?.get(messageKey(entry))?.stored) ?? now;
+    return { receipt: { user, id, to, at, ...outcome }, delivery, traceparent, origin: entry.origin };
   });
   await relayReceipts(mailbox, receipts, presence);
+  if (events) publishOutcomes(events, outcomesOf(items, receipts), first);
   // Count last: a failure above repeats the whole batch.
   for (const { quota } of refusals) mailboxFullTotal.inc({ quota });
   for (const { receipt } of receipts) routedTotal.inc({ outcome: receipt.state });
 }
+
+const outcomesOf = (items: readonly OfflineItem[], receipts: readonly Pick<ReceiptItem, 'receipt'>[]) =>
+  items.map(({ entry, delivery, accepted }, n) => ({
+    message: entry,
+    delivery,
+    accepted,
+    receipt: receipts[n]?.receipt,
+  }));
 
 /**
  * A message that may be confirmed is stored beyond the quota: its sender must not get `rejected` (G3), and the
