@@ -57,7 +57,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
     tls,
     routes: { '/v1': api.router },
   });
-  const endpoint = new WebSocketEndpoint(server, gateway);
+  const endpoint = new WebSocketEndpoint(server, gateway, api);
   const port = await listen(server, {
     host: config.HOST,
     port: config.PORT,

@@ -8,7 +8,7 @@ import { Connection } from './connection.ts';
 import { CONTROL_WINDOW_MS } from './control-frames.ts';
 import { ClientAddresses } from './admission/addresses.ts';
 import { refuse, type RefusedUpgrade } from './admission/refusals.ts';
-import { limitSockets, SOCKET_LIMITS } from './admission/sockets.ts';
+import { limitSockets, type Requests, SOCKET_LIMITS } from './admission/sockets.ts';
 import { upgradeFault } from './admission/upgrade.ts';
 import { Flusher } from './flusher.ts';
 import type { Gateway } from './gateway.ts';
@@ -27,12 +27,13 @@ export class WebSocketEndpoint {
   readonly #wss: WebSocketServer;
   #open = true;
 
-  constructor(server: Server, gateway: Gateway) {
+  /** @param requests other than upgrades, on the same server */
+  constructor(server: Server, gateway: Gateway, requests?: Requests) {
     this.#gateway = gateway;
     this.#addresses = new ClientAddresses(gateway.config.TRUSTED_PROXIES);
     const { MAX_CONNECTIONS_PER_ADDRESS: maxConnectionsPerAddress } = gateway.config;
     const limits = { ...SOCKET_LIMITS, maxConnectionsPerAddress };
-    limitSockets(server, limits, this.#addresses, gateway.connections);
+    limitSockets(server, limits, this.#addresses, gateway.connections, requests);
     // Not written in place: @types/ws 8.18 does not know closeTimeout and maxFragments yet.
     const options = {
       noServer: true,

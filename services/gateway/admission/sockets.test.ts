@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { register } from 'prom-client';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ClientAddresses, parseNetworks } from './addresses.ts';
 import { limitSockets, httpLimits } from './sockets.ts';
 
@@ -12,6 +12,7 @@ const GENEROUS = {
   maxSockets: 100,
   maxConnectionsPerAddress: 0,
   idleTimeoutMs: 60_000,
+  headerTimeoutMs: 60_000,
   requestTimeoutMs: 60_000,
   maxHeaderBytes: 2_000,
 };
@@ -49,9 +50,25 @@ async function say(words = ''): Promise<Socket> {
 /** What a client gets that does not ask twice, until the server ends the connection. */
 const answer = async (words: string) => text(await say(words));
 
+/** Other tests of this process have been refused, too. */
+const before = new Map<string, number>();
+beforeEach(async () => {
+  before.clear();
+  for (const reason of [
+    'header_bytes',
+    'bad_request',
+    'request_timeout',
+    'idle',
+    'http_connections',
+    'connections_per_address',
+  ])
+    before.set(reason, await refused(reason));
+});
+
 async function refused(reason: string): Promise<number> {
   const { values } = (await register.getSingleMetric('sixfold_refused_total')?.get()) ?? { values: [] };
-  return values.find(({ labels }) => labels['reason'] === reason)?.value ?? 0;
+  const value = values.find(({ labels }) => labels['reason'] === reason)?.value ?? 0;
+  return value - (before.get(reason) ?? 0);
 }
 
 const cutOff = (...sockets: Socket[]) =>
@@ -79,7 +96,7 @@ test('what is no HTTP: 400', async () => {
 });
 
 test('a request that comes too slowly, though never silent: 408', async () => {
-  await start({ requestTimeoutMs: 100 });
+  await start({ headerTimeoutMs: 100 });
   const socket = await say('GET / HTTP/1.1\r\n');
   const trickle = setInterval(() => socket.write('X: x\r\n'), 20);
   expect(await text(socket)).toMatch(/^HTTP\/1.1 408 /);

@@ -12,8 +12,10 @@ export const SOCKET_LIMITS = {
   maxSockets: 10_000,
   /** HTTP header, all lines together; Node's own default. */
   maxHeaderBytes: 16_384,
-  /** From the connect, or the first byte, to the last byte of a request, the one that becomes a WebSocket too. */
-  requestTimeoutMs: 10_000,
+  /** From the connect, or the first byte, to the last byte of a header, of a request that becomes a WebSocket too. */
+  headerTimeoutMs: 10_000,
+  /** The same to the last byte of a body. Requests that read theirs have a shorter limit of their own. */
+  requestTimeoutMs: 60_000,
   /** Silence: before the first request, between two, or with an answer that the client does not read. */
   idleTimeoutMs: 5_000,
 };
@@ -27,11 +29,17 @@ const CHECK_MS = 500;
 export function httpLimits(limits: SocketLimits): ServerOptions {
   return {
     maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.requestTimeoutMs,
+    headersTimeout: limits.headerTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: CHECK_MS,
     keepAliveTimeout: limits.idleTimeoutMs,
   };
+}
+
+/** Requests that are read or answered, other than upgrades. */
+export interface Requests {
+  /** Answers the request of a socket that nothing can be read from any more. @returns false: there is none */
+  fail(socket: Duplex, fault: 'bad_request' | 'request_timeout'): boolean;
 }
 
 /** Sockets that one address may have for each WebSocket: the others are on their way in or out, or ask for metrics. */
@@ -42,12 +50,14 @@ const SOCKETS_PER_CONNECTION = 2;
  * is no client to answer yet, so sockets beyond a limit are destroyed.
  *
  * @param clients admitted clients
+ * @param requests told of a socket whose request breaks off
  */
 export function limitSockets(
   server: Server,
   limits: SocketLimits & { maxConnectionsPerAddress: number },
   addresses: ClientAddresses,
   clients: { readonly size: number },
+  requests: Requests = NO_REQUESTS,
 ): void {
   const perAddress = limits.maxConnectionsPerAddress * SOCKETS_PER_CONNECTION;
   const byAddress = new KeyedCounter();
@@ -67,8 +77,12 @@ export function limitSockets(
     else if (open - clients.size > limits.maxSockets) cut(socket, 'http_connections');
   });
   server.setTimeout(limits.idleTimeoutMs, (socket) => cut(socket, 'idle'));
-  server.on('clientError', refuseFault);
+  server.on('clientError', (fault: Error & { code?: string }, socket) =>
+    refuseFault(fault, socket, requests),
+  );
 }
+
+const NO_REQUESTS: Requests = { fail: () => false };
 
 function cut(socket: Duplex, reason: Refusal): void {
   countRefusal(reason);
@@ -76,8 +90,12 @@ function cut(socket: Duplex, reason: Refusal): void {
 }
 
 /** What went wrong before there was a request: in the TLS handshake, or in the HTTP that was read so far. */
-function refuseFault(fault: Error & { code?: string }, socket: Duplex): void {
-  const { code = '' } = fault;
+function refuseFault({ code = '' }: { code?: string }, socket: Duplex, requests: Requests): void {
+  const reason = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'bad_request';
+  if (requests.fail(socket, reason)) {
+    countRefusal(reason);
+    return;
+  }
   if (code === 'HPE_HEADER_OVERFLOW') refuse(socket, 'header_bytes');
   else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, 'request_timeout');
   else if (code.startsWith('HPE_')) refuse(socket, 'bad_request');

@@ -20,12 +20,12 @@ export interface MsgContext {
  * Most text of lists that one session may have pending, UTF-16 units: body times receivers. A list has an entry with the
  * whole body for each receiver, and one user's must not fill the memory, nor the room for all that waits for the broker.
  */
-const MAX_LIST_TEXT = 8 * 1024 * 1024;
+export const MAX_LIST_TEXT = 8 * 1024 * 1024;
 
 const listText = ({ to, bodyText }: ReadMsgR) => (typeof to === 'string' ? 0 : bodyText.length * to.length);
 
 /** A list that is alone may be larger: it could never be sent otherwise. */
-export function tooMuchText({ pendingListText: pending }: MessageSender, packet: ReadMsgR): boolean {
+function tooMuchText({ pendingListText: pending }: MessageSender, packet: ReadMsgR): boolean {
   const text = listText(packet);
   return text > 0 && pending > 0 && pending + text > MAX_LIST_TEXT;
 }

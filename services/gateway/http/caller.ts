@@ -74,6 +74,7 @@ export function requireService({ service }: Caller, scope: Scope): ServiceClaim 
   return service;
 }
 
-function requireScope({ scopes }: ServiceClaim, scope: Scope): void {
+/** @throws Problem 403 */
+export function requireScope({ scopes }: ServiceClaim, scope: Scope): void {
   if (!scopes.has(scope)) throw forbidden(`this service token lacks the scope ${scope}`);
 }

@@ -1,11 +1,25 @@
-import type { Caller } from './caller.ts';
-import { DecisionQueue } from '../authorize/decision-queue.ts';
 import type { CanSend } from '../authorize/can-send.ts';
+import { DecisionQueue } from '../authorize/decision-queue.ts';
 import type { MessageSender } from '../handlers/message-sender.ts';
 
+/** One message, or the lines of one batch, in the place of a session. */
+export class HttpSession {
+  pendingMessages = 0;
+  pendingListText = 0;
+  /** The client is gone. */
+  closed = false;
+  #lastAt = 0;
+
+  /** The server's clock, strictly increasing. */
+  nextAt(now = Date.now()): number {
+    this.#lastAt = Math.max(now, this.#lastAt + 1);
+    return this.#lastAt;
+  }
+}
+
 /**
- * A user who sends over HTTP: for one message, or for the lines of one batch. There is no session, so copies go to all
- * synced devices of the user; routing knows whether there are any (PROTOCOL: sync, 5).
+ * A user who sends over HTTP. Copies go to all synced devices of the user, since none of them sends; routing knows whether
+ * there are any (PROTOCOL: sync, 5).
  */
 export class HttpSender implements MessageSender {
   readonly id = 'http';
@@ -14,29 +28,36 @@ export class HttpSender implements MessageSender {
   readonly decisions = new DecisionQueue();
   readonly origin = undefined;
   readonly copiesSent = true;
-  pendingMessages = 0;
-  pendingListText = 0;
-  closed = false;
-  readonly #clock: Clock;
+  readonly #session: HttpSession;
 
-  /** @param clock of all senders of one batch */
-  constructor(user: string, { canSend }: Pick<Caller, 'canSend'>, clock = new Clock()) {
+  /** @param canSend as the caller's token says */
+  constructor(user: string, canSend: CanSend | undefined, session = new HttpSession()) {
     this.user = user;
     this.canSend = canSend;
-    this.#clock = clock;
+    this.#session = session;
+  }
+
+  get closed(): boolean {
+    return this.#session.closed;
+  }
+
+  get pendingMessages(): number {
+    return this.#session.pendingMessages;
+  }
+
+  set pendingMessages(count: number) {
+    this.#session.pendingMessages = count;
+  }
+
+  get pendingListText(): number {
+    return this.#session.pendingListText;
+  }
+
+  set pendingListText(text: number) {
+    this.#session.pendingListText = text;
   }
 
   nextAt(): number {
-    return this.#clock.next();
-  }
-}
-
-/** The server's clock, strictly increasing. */
-export class Clock {
-  #last = 0;
-
-  next(now = Date.now()): number {
-    this.#last = Math.max(now, this.#last + 1);
-    return this.#last;
+    return this.#session.nextAt();
   }
 }

@@ -3,10 +3,11 @@ import { decodeMessage } from '#libs/protocol/decode.ts';
 import { msgR } from '../handlers/msg.ts';
 import { packetsIn } from '../metrics.ts';
 import { tokensFor } from '../rate-limit.ts';
-import { jsonText } from './body.ts';
-import { actingUser } from './caller.ts';
+import { Batch, NDJSON_TYPE } from './batch.ts';
+import { jsonText, mediaType } from './body.ts';
+import { actingUser, requireScope } from './caller.ts';
 import type { Call, Endpoint } from './endpoint.ts';
-import { HttpSender } from './http-sender.ts';
+import { HttpSender, HttpSession } from './http-sender.ts';
 import { badPacket, rateLimited, refusal } from './problems.ts';
 
 /** POST /v1/messages (PROTOCOL: msg:R, over HTTP). */
@@ -14,7 +15,10 @@ export const messages: Endpoint = {
   method: 'post',
   path: '/messages',
   handle: async (call, request, response) => {
-    response.status(202).json(await sendOne(call, request));
+    if (mediaType(request) === NDJSON_TYPE) {
+      if (call.caller.service) requireScope(call.caller.service, 'send');
+      new Batch(call, request, response);
+    } else response.status(202).json(await sendOne(call, request));
   },
 };
 
@@ -25,10 +29,11 @@ async function sendOne(call: Call, request: Request): Promise<{ id: string; at: 
   packetsIn[read.fault ? 'unreadable' : 'msg:R'].inc();
   if (read.fault) throw badPacket(read.fault.message, read.fault.re);
   const { packet, from } = read;
-  const sender = new HttpSender(actingUser(caller, from, 'send', 'from'), caller);
+  const session = new HttpSession();
+  const sender = new HttpSender(actingUser(caller, from, 'send', 'from'), caller.canSend, session);
   const more = tokensFor(packet.to) - 1;
   if (more > 0 && !rates.charge(caller, more)) throw rateLimited('too many receivers at this rate');
-  request.res?.once('close', () => (sender.closed = true));
+  request.res?.once('close', () => (session.closed = true));
   return new Promise((resolve, reject) => {
     msgR(gateway, sender, packet, {
       accepted: (id, at) => resolve({ id, at }),

@@ -64,6 +64,7 @@ export const refusal = (code: ErrorCode, message: string, re: Re): Problem =>
 
 /** Sends a problem. Once an answer has begun, the connection can only be cut. */
 export function sendProblem(response: Response, problem: Problem): void {
+  if (response.writableEnded) return; // the connection broke off, and it was told so
   errorsTotal.inc({ code: problem.code });
   if (response.headersSent) response.destroy();
   else response.status(problem.status).set(problem.headers).json(problem.body);

@@ -1,4 +1,5 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
+import type { Duplex } from 'node:stream';
 import { authenticate } from './caller.ts';
 import { allowOrigins } from './cors.ts';
 import type { Endpoint, HttpContext } from './endpoint.ts';
@@ -28,6 +29,11 @@ export class HttpApi {
       throw notFound('there is nothing here');
     });
     this.router.use(answerProblems(log));
+  }
+
+  /** Told by the server of a socket that nothing can be read from any more. @returns whether it answers there */
+  fail(socket: Duplex, fault: 'bad_request' | 'request_timeout'): boolean {
+    return this.#underWay.fail(socket, fault);
   }
 
   /** Takes no further request; resolves when those under way are answered. */

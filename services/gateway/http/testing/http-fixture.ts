@@ -1,11 +1,13 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import express from 'express';
 import { type JWTPayload, SignJWT } from 'jose';
 import pino from 'pino';
 import type { RouteEntry } from '#libs/broker/entries.ts';
-import { createHttp } from '#libs/runtime/http.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
+import { ClientAddresses } from '../../admission/addresses.ts';
+import { httpLimits, limitSockets, SOCKET_LIMITS } from '../../admission/sockets.ts';
 import { createVerifier } from '../../auth.ts';
 import { readGatewayConfig } from '../../config.ts';
 import type { HttpContext } from '../endpoint.ts';
@@ -32,7 +34,9 @@ export class HttpFixture {
     };
     const { verify } = createVerifier(config, log);
     this.api = new HttpApi({ config, verify, authorizer: undefined, publishers: { route }, log, ...parts });
-    this.server = createHttp({ notReady: () => [], routes: { '/v1': this.api.router } });
+    this.server = createServer(httpLimits(SOCKET_LIMITS), express().use('/v1', this.api.router));
+    const sockets = { ...SOCKET_LIMITS, maxConnectionsPerAddress: 0 };
+    limitSockets(this.server, sockets, new ClientAddresses(undefined), { size: 0 }, this.api);
   }
 
   static async start(
