@@ -1,5 +1,5 @@
 import type { ErrorPacket, MsgN, ServerPacket } from '../protocol/packets.ts';
-import type { Session } from './connection/connection.ts';
+import type { Session } from './connection/status.ts';
 import type { Context } from './context.ts';
 import { packetText } from './client-packets.ts';
 import { errorRouter } from './error-router.ts';

@@ -1,4 +1,4 @@
-import type { Session } from '../connection/connection.ts';
+import type { Session } from '../connection/status.ts';
 import { demand } from '../client-packets.ts';
 import type { Context } from '../context.ts';
 import { Deadlines } from '../timing/deadlines.ts';
