@@ -1,4 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EVENT_TYPES } from '#libs/events/event.ts';
+import { EVENTS_EXCHANGE } from '#libs/broker/topology.ts';
+import { EventLog } from './harness/event-log.ts';
+import { emptyMailbox } from './harness/mailbox.ts';
+import { withChannel } from './harness/queues.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
@@ -26,31 +31,40 @@ const BACKGROUND = [
   'messages-expire',
   'receipts-expire',
 ];
+/** Those with events: of a few seconds each. */
+const BACKGROUND_OF_EVENTS = [
+  'events-adopt',
+  'messages-expire+events',
+  'gateways-remove+events',
+  'gateways-remove-lapsed+events',
+];
 
 let stack: Stack;
 
+// Renewed leases cost AMQP messages.
+const ENV = { RATE_LIMIT_PER_S: '100000', RATE_BURST: '100000', GATEWAY_LEASE_MS: '60000' };
+
 beforeAll(async () => {
-  const free = { RATE_LIMIT_PER_S: '100000', RATE_BURST: '100000' };
-  // Renewed leases cost AMQP messages.
-  stack = await startStack({ env: { ...free, GATEWAY_LEASE_MS: '60000' } });
+  stack = await startStack({ env: ENV });
 });
 
 afterAll(() => stack.stop());
 
 /** AMQP messages, SQL statements and young garbage collections of all services, so far. */
-async function spent() {
-  const services = [...stack.gateways, ...stack.routing, ...stack.ack];
-  const metrics = await Promise.all(services.map((service) => stack.metrics(service)));
+async function spent(of = stack) {
+  const services = [...of.gateways, ...of.routing, ...of.ack];
+  const metrics = await Promise.all(services.map((service) => of.metrics(service)));
   const sum = (name: string, labels: Record<string, string>) =>
     metrics.reduce((all, one) => all + one.value(name, labels), 0);
   const statements = (labels: Record<string, string> = {}) =>
     sum('sixfold_database_statements_total', labels);
-  const published = ['route', 'ack', 'live', 'returned'].map((stage) =>
+  const published = ['route', 'ack', 'live', 'returned', 'events'].map((stage) =>
     sum('sixfold_batch_entries_count', { stage }),
   );
+  const background = [...BACKGROUND, ...BACKGROUND_OF_EVENTS];
   return {
     amqp: published.reduce((all, one) => all + one),
-    sql: statements() - BACKGROUND.reduce((all, statement) => all + statements({ statement }), 0),
+    sql: statements() - background.reduce((all, statement) => all + statements({ statement }), 0),
     collections: sum('nodejs_gc_duration_seconds_count', { kind: 'minor' }),
   };
 }
@@ -84,19 +98,19 @@ async function confirmed(sender: RawClient, to: string, count: number, outstandi
 }
 
 /** What each of so many messages cost that one sender after the other, or all together, had confirmed. */
-async function costOfEach(senders: number, each: number, outstanding: number) {
+async function costOfEach(senders: number, each: number, outstanding: number, of = stack) {
   const pairs = await Promise.all(
     Array.from({ length: senders }, async (_, n) => {
-      const sender = await connectAs(stack, stack.gateways[n % 2], `sender-${n}`);
-      const receiver = await connectAs(stack, stack.gateways[(n + 1) % 2], `receiver-${n}`, {
+      const sender = await connectAs(of, of.gateways[n % 2], `sender-${n}`);
+      const receiver = await connectAs(of, of.gateways[(n + 1) % 2], `receiver-${n}`, {
         autoAck: true,
       });
       return { sender, receiver };
     }),
   );
-  const before = await spent();
+  const before = await spent(of);
   await Promise.all(pairs.map(({ sender }, n) => confirmed(sender, `receiver-${n}`, each, outstanding)));
-  const after = await spent();
+  const after = await spent(of);
   for (const { sender, receiver } of pairs) {
     await sender[Symbol.asyncDispose]();
     await receiver[Symbol.asyncDispose]();
@@ -175,4 +189,36 @@ test('one synced device online and one away: one insert for a batch', async () =
   expect(await stack.sql("SELECT FROM device_copies WHERE recipient = 'one-away'")).toHaveLength(EACH);
   expect(cost.inserts).toBeGreaterThan(0);
   expect(cost.inserts).toBeLessThanOrEqual(0.5);
+});
+
+test('events that nobody wants: no exchange, no statement, no AMQP message', async () => {
+  await using alice = await connectAs(stack, stack.gateways[0], 'alice-without-events');
+  alice.msg('bob-without-events', 'm');
+  await alice.next('ack:N', { state: 'stored' });
+  await using bob = await connectAs(stack, stack.gateways[1], 'bob-without-events');
+  await emptyMailbox(bob);
+  await alice.next('offline:N');
+  for (const service of [...stack.routing, ...stack.ack]) {
+    const metrics = await stack.metrics(service);
+    expect(metrics.value('sixfold_batch_entries_count', { stage: 'events' })).toBe(0);
+    expect(metrics.value('sixfold_events_total')).toBe(0);
+    const statements = metrics.labelsOf('sixfold_database_statements_total').map((one) => one['statement']);
+    expect(statements.filter((name) => name?.includes('events'))).toEqual([]);
+  }
+  const exchange = withChannel(stack, (channel) => channel.checkExchange(EVENTS_EXCHANGE));
+  await expect(exchange).rejects.toThrow(/404/);
+  expect(await stack.sql('SELECT FROM event_outbox')).toEqual([]);
+});
+
+test('all events: two more AMQP messages for a message that is alone, shared by many, and no statement', async () => {
+  await using observed = await startStack({ env: { ...ENV, EVENTS: EVENT_TYPES.join(',') } });
+  await using log = await EventLog.open(observed);
+  const alone = await costOfEach(1, 100, 1, observed);
+  const together = await costOfEach(SENDERS, EACH, OUTSTANDING, observed);
+  console.log('with events', { alone, together });
+  expect(alone.amqp).toBeLessThanOrEqual(6.4);
+  expect(alone.sql).toBeLessThanOrEqual(1.4);
+  expect(together.amqp).toBeLessThanOrEqual(1.8);
+  expect(together.sql).toBeLessThanOrEqual(0.45);
+  await log.count({ type: 'message.delivered' }, 100 + SENDERS * EACH);
 });
