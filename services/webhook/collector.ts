@@ -1,5 +1,4 @@
 import type { DeadLetters } from '#libs/broker/dead-letters.ts';
-import { within } from '#libs/runtime/backoff.ts';
 import { PREFETCH } from './config.ts';
 import type { Held, Item } from './held.ts';
 
@@ -37,10 +36,13 @@ export class Collector {
       this.#woken = Promise.withResolvers<undefined>();
       this.#read();
       const [first] = this.#items;
-      const waitMs = first ? first.held.arrivedAt + LINGER_MS - performance.now() : Infinity;
+      const waitMs = first ? first.held.arrivedAt + LINGER_MS - performance.now() : 0;
       if (first && (this.#items.length >= MAX_EVENTS || waitMs <= 0 || nothingMoreComes(first)))
         return this.#items.splice(0, MAX_EVENTS);
-      await (first ? within(waitMs, this.#woken.promise) : this.#woken.promise);
+      const { promise, resolve } = this.#woken;
+      const timer = first && setTimeout(() => resolve(undefined), waitMs);
+      await promise;
+      clearTimeout(timer);
     }
     return undefined;
   }

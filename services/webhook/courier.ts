@@ -18,6 +18,7 @@ export interface CourierOptions {
   maxAgeMs: number;
   log: Logger;
   random?: () => number;
+  wait?: typeof pause;
 }
 
 /** Most batches that wait for another try. With that many nothing new is sent: the endpoint is down. */
@@ -109,10 +110,10 @@ export class Courier {
 
   /** Waits out what the endpoint asked for, and the pause behind it. @returns false when stopped meanwhile */
   async #untilOpen(pauseMs: number): Promise<boolean> {
-    const { endpoint } = this.#options;
+    const { endpoint, wait = pause } = this.#options;
     const { signal } = this.#stop;
     for (let ms = endpoint.closedMs + pauseMs; ms > 0 && !signal.aborted; ms = endpoint.closedMs)
-      await pause(ms, signal).catch(() => undefined);
+      await wait(ms, signal).catch(() => undefined);
     return !signal.aborted;
   }
 
