@@ -1,5 +1,4 @@
-import { Connection } from './connection/connection.ts';
-import type { Session, Status } from './connection/status.ts';
+import { Connection, type Session, type Status } from './connection/connection.ts';
 import type { Context } from './context.ts';
 import { Emitter } from './emitter.ts';
 import { ClientError, type ClientErrorCode, closedError } from './errors.ts';

@@ -1,4 +1,4 @@
-import type { Session } from '../connection/status.ts';
+import type { Session } from '../connection/connection.ts';
 import { demand } from '../client-packets.ts';
 import type { Context } from '../context.ts';
 import { Deadlines } from '../timing/deadlines.ts';
@@ -16,12 +16,11 @@ import { Waiters } from './waiters.ts';
  * Every message from send() to its ack:N (PROTOCOL: what a client must do, 1 to 3): in storage before it is sent, and
  * until its state is final. The {@link Sender} decides when it is sent.
  */
-export class Outbox implements OutgoingActions {
+export class Outbox {
   readonly waiters = new Waiters();
   readonly #context: Context;
-  readonly changed: OutboxPorts['changed'];
-  readonly listenerThrew: OutboxPorts['listenerThrew'];
   readonly #writing: () => void;
+  readonly #actions: OutgoingActions;
   readonly sender: Sender<Entry>;
   readonly #deadlines: Deadlines<Outgoing>;
   readonly #entries = new Map<string, Entry>();
@@ -36,11 +35,14 @@ export class Outbox implements OutgoingActions {
 
   constructor(context: Context, { changed, listenerThrew, writing }: OutboxPorts) {
     this.#context = context;
-    this.changed = changed;
-    this.listenerThrew = listenerThrew;
     this.#writing = writing;
     this.sender = new Sender(context, (entry) => this.#transmit(entry));
-    this.#deadlines = new Deadlines(context.clock, (message) => this.giveUp(message, 'deadline'));
+    this.#deadlines = new Deadlines(context.clock, (message) => this.#giveUp(message, 'deadline'));
+    this.#actions = {
+      giveUp: (message, reason) => this.#giveUp(message, reason),
+      retry: (message) => this.#retry(message),
+      ...{ changed, listenerThrew, waiters: this.waiters },
+    };
   }
 
   /** Messages without a final state, oldest first: `sending`, `sent` and `stored`. */
@@ -70,7 +72,7 @@ export class Outbox implements OutgoingActions {
 
   /** Messages that were added in doubt do not belong here, though they may be written: takes them out. @param upTo those up to it stay */
   disown(reason: string, upTo = this.#ownUpTo): void {
-    for (const { message } of this.#behind(upTo)) this.giveUp(message, reason);
+    for (const { message } of this.#behind(upTo)) this.#giveUp(message, reason);
     this.hold();
   }
 
@@ -82,7 +84,7 @@ export class Outbox implements OutgoingActions {
     this.waiters.check();
     const known = this.#find(fields.id);
     if (known) return this.#again(known, fields);
-    return this.#admit(new Outgoing(fields, this));
+    return this.#admit(new Outgoing(fields, this.#actions));
   }
 
   online(limits: Session['limits']): void {
@@ -159,22 +161,6 @@ export class Outbox implements OutgoingActions {
     message.apply('given up', { reason, refused });
   }
 
-  /** Sends a failed message again. */
-  retry(message: Outgoing): void {
-    if (this.waiters.refuses || this.#find(message.id) !== message) return; // closed, or its id was in use
-    this.#recent.delete(message.id);
-    message.apply('retried');
-    this.#admit(message);
-  }
-
-  /** Of a message that is not accepted. */
-  giveUp(message: Outgoing, reason: string): void {
-    if (message.state !== 'sending') return;
-    this.#remove(message.id, 'strict');
-    this.#recent.add(message);
-    message.apply('given up', { reason });
-  }
-
   /** No more timers. */
   stop(): void {
     this.sender.offline();
@@ -201,8 +187,8 @@ export class Outbox implements OutgoingActions {
   #restore(record: StoredOutgoing): void {
     const held = this.#entries.get(record.id)?.message;
     const same = held?.bodyText === record.bodyText && isSame(held.to, record.to);
-    if (held && !same) this.giveUp(held, 'id_in_use');
-    const message = held && same ? held : new Outgoing(record, this);
+    if (held && !same) this.#giveUp(held, 'id_in_use');
+    const message = held && same ? held : new Outgoing(record, this.#actions);
     const entry = restoredEntry(message, record);
     this.#entries.set(message.id, entry);
     this.#last = record.n;
@@ -212,7 +198,7 @@ export class Outbox implements OutgoingActions {
 
   #admit(message: Outgoing): Outgoing {
     if (this.#entries.size >= this.#context.tuning.maxOutbox) {
-      this.giveUp(message, 'outbox_full');
+      this.#giveUp(message, 'outbox_full');
       return message;
     }
     if (message.deadlineMs !== undefined) {
@@ -249,7 +235,7 @@ export class Outbox implements OutgoingActions {
     if (this.#entries.get(entry.message.id) !== entry) return;
     if (!written) {
       entry.n = Infinity; // nothing of it is in storage
-      this.giveUp(entry.message, 'storage');
+      this.#giveUp(entry.message, 'storage');
       return;
     }
     entry.written = true;
@@ -263,6 +249,20 @@ export class Outbox implements OutgoingActions {
     this.#recent.delete(id);
     message.apply('accepted', { at });
     this.#take(message);
+  }
+
+  #retry(message: Outgoing): void {
+    if (this.waiters.refuses || this.#find(message.id) !== message) return; // closed, or its id was in use
+    this.#recent.delete(message.id);
+    message.apply('retried');
+    this.#admit(message);
+  }
+
+  #giveUp(message: Outgoing, reason: string): void {
+    if (message.state !== 'sending') return;
+    this.#remove(message.id, 'strict');
+    this.#recent.add(message);
+    message.apply('given up', { reason });
   }
 
   #remove(id: string, durability: 'strict' | 'relaxed'): void {
