@@ -8,6 +8,7 @@ import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { publishTo, takeLetters, withChannel } from './harness/queues.ts';
 import { makeCertificates } from './harness/certificates.ts';
 import { temporaryFolder } from './harness/infrastructure.ts';
+import { connectAs } from './harness/raw-client.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 import { type Answer, SECRET, status, WebhookEndpoint } from './harness/webhook-endpoint.ts';
@@ -134,6 +135,26 @@ function answerOnce(wrong: Answer): void {
   let answers = 0;
   endpoint.answer = (response, call) => (answers++ === 0 ? wrong : status(200))(response, call);
 }
+
+test('a message on its way, from its acceptance to its delivery, and the sessions', async () => {
+  await start();
+  await stack.add({ gateway: 1, routing: 1, ack: 1 });
+  const alice = await connectAs(stack, stack.gateways[0], 'alice');
+  alice.send({ type: 'msg:R', id: 'm1', to: 'bob', body: 'hello', thread: 't' });
+  await alice.next('ack:N', { id: 'm1', state: 'stored' });
+  const bob = await connectAs(stack, stack.gateways[0], 'bob');
+  bob.send({ type: 'offline:R' });
+  const { messages } = await bob.next('offline:N', (packet) => packet.messages.length > 0);
+  bob.send({ type: 'offline:A', keys: messages.map(({ key }) => key) });
+  const of = (type: string) => endpoint.taken.filter((event) => event.type === type);
+  await until(() => of('message.delivered').length > 0, { what: 'message.delivered' });
+  await Promise.all([alice.close(), bob.close()]);
+  await until(() => of('session.down').length > 1, { what: 'the ends of the sessions' });
+  const message = { from: 'alice', id: 'm1', to: 'bob', thread: 't' };
+  for (const type of ['accepted', 'stored', 'delivered'])
+    expect(of(`message.${type}`), type).toEqual([expect.objectContaining(message)]);
+  expect(of('session.up').map((event) => 'user' in event && event.user)).toEqual(['alice', 'bob']);
+});
 
 describe('an endpoint that does not take events', () => {
   const manyHeaders = `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(100_000)}`;

@@ -176,7 +176,13 @@ describe('a batch that was not taken', () => {
     await run(30_000);
     expect(asked()).toEqual([]);
     closeFor(0);
-    await run(33_000);
+    await run(31_500); // refused at 61 s; the next try would be at 62 s
+    expect(asked()).toEqual(['a']);
+    closeFor(10_000);
+    await run(9_500);
+    expect(asked()).toEqual(['a']);
+    closeFor(0);
+    await run(2_000);
     expect(asked()).toEqual(['a', 'a']);
   });
 
