@@ -109,7 +109,7 @@ const PLANTED: {
       },
       {
         file: 'libs/client/incoming/inbox.ts',
-        find: "else if (seen[index] === true) this.#release(entry, 'done');",
+        find: "else if (seen) this.#release(entry, 'done');",
         replace: '',
         shows: /G2 handed to .* twice/,
       },

@@ -1,5 +1,5 @@
 import { bodyToText, checkNames } from './client-packets.ts';
-import type { Session, Status } from './connection/connection.ts';
+import type { Session, Status } from './connection/status.ts';
 import { Emitter, type Unsubscribe } from './emitter.ts';
 import type { ClientError } from './errors.ts';
 import { idMaker } from './ids.ts';

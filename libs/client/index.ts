@@ -12,7 +12,7 @@ export { type Client, connect } from './client.ts';
 export type { CloseOptions, SendOptions } from './send-options.ts';
 export type { BackoffOptions } from './timing/backoff.ts';
 export { type Clock, systemClock } from './timing/clock.ts';
-export type { Session, Status } from './connection/connection.ts';
+export type { Session, Status } from './connection/status.ts';
 export type { Unsubscribe } from './emitter.ts';
 export { ClientError, type ClientErrorCode, SendError, Skip } from './errors.ts';
 export type { IncomingMessage, MessageHandler } from './incoming/message.ts';

@@ -1,4 +1,5 @@
-import { Connection, type Session, type Status } from './connection/connection.ts';
+import { Connection } from './connection/connection.ts';
+import type { Session, Status } from './connection/status.ts';
 import type { Context } from './context.ts';
 import { Emitter } from './emitter.ts';
 import { ClientError, type ClientErrorCode, closedError } from './errors.ts';

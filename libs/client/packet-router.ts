@@ -1,8 +1,8 @@
-import type { ErrorPacket, MsgN, ServerPacket } from '../protocol/packets.ts';
-import type { Session } from './connection/connection.ts';
+import type { MsgN, ServerPacket } from '../protocol/packets.ts';
+import type { Session } from './connection/status.ts';
 import type { Context } from './context.ts';
 import { packetText } from './client-packets.ts';
-import { errorRouter } from './error-router.ts';
+import { routeError } from './route-error.ts';
 import { Inbox } from './incoming/inbox.ts';
 import { LiveBuffer } from './incoming/live-buffer.ts';
 import { MailboxSync } from './incoming/mailbox-sync.ts';
@@ -29,16 +29,15 @@ export class PacketRouter {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly receipts: Receipts;
+  readonly liveBuffer: LiveBuffer;
   readonly reads: PendingReads;
   readonly signals: Signals;
   readonly signOut: SignOut;
   readonly mailbox: MailboxSync;
+  readonly pendingAcks: PendingAcks;
   readonly owner: OwnerGate;
   readonly #ports: RouterPorts;
   readonly #context: Context;
-  readonly #liveBuffer: LiveBuffer;
-  readonly #error: (packet: ErrorPacket) => void;
-  readonly #pendingAcks: PendingAcks;
   /** Counts sessions: an ack:R is valid only on the session of its msg:N. */
   #session = 0;
   #onIdle: (() => void) | undefined;
@@ -48,31 +47,22 @@ export class PacketRouter {
     const unblocked = () => this.mailbox.retry();
     this.#context = context;
     this.#ports = ports;
-    const outbox = new Outbox(context, { ...ports, writing: () => this.owner.record() });
-    const inbox = new Inbox(context, { released, unblocked });
-    const receipts = new Receipts(context, outbox, unblocked);
-    const liveBuffer = new LiveBuffer(context, {
-      hasHandler: () => inbox.hasHandler,
+    this.outbox = new Outbox(context, { ...ports, writing: () => this.owner.record() });
+    this.inbox = new Inbox(context, { released, unblocked });
+    this.owner = new OwnerGate(context, this.outbox, this.inbox);
+    this.receipts = new Receipts(context, this.outbox, unblocked);
+    this.liveBuffer = new LiveBuffer(context, {
+      hasHandler: () => this.inbox.hasHandler,
       deliver: (packet) => this.#deliver(packet),
     });
-    const read = () => {
-      outbox.mailboxRead();
-      liveBuffer.release();
-    };
-    this.outbox = outbox;
-    this.inbox = inbox;
-    this.owner = new OwnerGate(context, outbox, inbox);
-    this.receipts = receipts;
-    this.#liveBuffer = liveBuffer;
-    this.mailbox = new MailboxSync(context, { inbox, receipts, liveBuffer, read });
-    this.#pendingAcks = new PendingAcks(released);
-    this.reads = new PendingReads(context, released);
-    this.signals = new Signals(context, (cost) => outbox.sender.mayPass(cost));
-    this.signOut = new SignOut(context);
-    this.#error = errorRouter({
-      ...{ outbox, mailbox: this.mailbox, pendingAcks: this.#pendingAcks, reads: this.reads },
-      ...{ report: context.report, signedOut: ports.signedOut },
+    this.mailbox = new MailboxSync(context, this, () => {
+      this.outbox.mailboxRead();
+      this.liveBuffer.release();
     });
+    this.pendingAcks = new PendingAcks(released);
+    this.reads = new PendingReads(context, released);
+    this.signals = new Signals(context, (cost) => this.outbox.sender.mayPass(cost));
+    this.signOut = new SignOut(context);
   }
 
   /** @returns false when the storage belongs to another user than the application's */
@@ -85,8 +75,8 @@ export class PacketRouter {
   /** Without a handler, messages wait, and those of the mailbox stay there. */
   setHandler(handler: MessageHandler | undefined): void {
     this.inbox.setHandler(handler);
-    if (!handler) this.#liveBuffer.hold();
-    else if (!this.mailbox.retry()) this.#liveBuffer.release();
+    if (!handler) this.liveBuffer.hold();
+    else if (!this.mailbox.retry()) this.liveBuffer.release();
   }
 
   online({ limits, sync }: Session): void {
@@ -94,8 +84,8 @@ export class PacketRouter {
     if (this.#context.sync && !sync) this.#context.fail('sync', 'the server does not support synced devices');
     this.owner.online();
     this.#session++;
-    this.#pendingAcks.offline();
-    this.#liveBuffer.online(limits.ackTimeoutMs);
+    this.pendingAcks.offline();
+    this.liveBuffer.online(limits.ackTimeoutMs);
     this.inbox.seen.trim();
     this.mailbox.online();
     this.outbox.online(limits);
@@ -112,9 +102,9 @@ export class PacketRouter {
     this.#session++;
     this.signOut.offline();
     this.reads.offline();
-    this.#liveBuffer.clear();
+    this.liveBuffer.clear();
     this.mailbox.offline();
-    this.#pendingAcks.offline();
+    this.pendingAcks.offline();
     this.outbox.offline();
   }
 
@@ -127,16 +117,16 @@ export class PacketRouter {
         this.receipts.arrived(packet, () => undefined, 'live');
         break;
       case 'msg:N':
-        this.#liveBuffer.add(packet);
+        this.liveBuffer.add(packet);
         break;
       case 'ack:A':
-        this.#pendingAcks.answered(packet.from, packet.id);
+        this.pendingAcks.answered(packet.from, packet.id);
         break;
       case 'offline:N':
         this.mailbox.arrived(packet);
         break;
       case 'error':
-        this.#error(packet);
+        routeError(packet, this, this.#context.report, this.#ports.signedOut);
         break;
       case 'read:A':
         this.reads.answered(packet.items);
@@ -155,7 +145,7 @@ export class PacketRouter {
 
   /** Begins nothing new; resolves when everything that began has ended: messages accepted, confirmations answered. */
   async flush(): Promise<void> {
-    this.#liveBuffer.clear();
+    this.liveBuffer.clear();
     this.inbox.stop();
     this.mailbox.drain();
     const idle = new Promise<void>((resolve) => {
@@ -173,7 +163,7 @@ export class PacketRouter {
 
   /** Ends everything; resolves when the storage has written everything. @param clear the storage is to be empty then */
   async stop(clear: boolean): Promise<void> {
-    this.#liveBuffer.clear();
+    this.liveBuffer.clear();
     this.inbox.stop();
     this.receipts.stop();
     this.mailbox.offline();
@@ -194,7 +184,7 @@ export class PacketRouter {
       toMessage(packet),
       (result) => {
         if (result !== 'done' || session !== this.#session) return;
-        this.#pendingAcks.sent(from, id);
+        this.pendingAcks.sent(from, id);
         this.#context.send(packetText({ type: 'ack:R', id, from }));
       },
       'live',
@@ -202,6 +192,6 @@ export class PacketRouter {
   }
 
   #checkIdle(): void {
-    if (this.#pendingAcks.open === 0 && this.inbox.active === 0 && !this.reads.busy) this.#onIdle?.();
+    if (this.pendingAcks.open === 0 && this.inbox.active === 0 && !this.reads.busy) this.#onIdle?.();
   }
 }

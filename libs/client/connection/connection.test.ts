@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { MemoryStorage } from '../storage/memory.ts';
 import { settle } from '../testing/manual-clock.ts';
 import { comeOnline, online, setup } from '../testing/setup.ts';
-import type { Status } from './connection.ts';
+import type { Status } from './status.ts';
 
 /** A JWT as far as a client reads it. */
 const jwt = (exp: number) => `x.${btoa(JSON.stringify({ exp })).replaceAll('=', '')}.x`;

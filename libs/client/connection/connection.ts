@@ -1,4 +1,4 @@
-import type { LoginA, ServerPacket } from '../../protocol/packets.ts';
+import type { ServerPacket } from '../../protocol/packets.ts';
 import { Backoff } from '../timing/backoff.ts';
 import { Alarm } from '../timing/clock.ts';
 import { CLOSE_NOT_WANTED, CLOSE_REPLACED } from './close-codes.ts';
@@ -6,23 +6,8 @@ import { Transport } from './transport.ts';
 import type { Context } from '../context.ts';
 import { ClientError } from '../errors.ts';
 import { ClosePolicy } from './close-policy.ts';
+import type { Session, Status } from './status.ts';
 import { type Token, TokenFetcher } from './token.ts';
-
-/** A session, as login:A told it. */
-export type Session = Omit<LoginA, 'type'>;
-
-/**
- * The state of the connection:
- * - `connecting`: connects and logs in
- * - `online`: there is a session
- * - `waiting`: pauses before the next try
- * - `closed`: by the caller or finally by the server; only reconnect() leads out of it, and not after close()
- */
-export type Status =
-  | { readonly state: 'connecting'; readonly url: string }
-  | { readonly state: 'online'; readonly url: string; readonly session: Session }
-  | { readonly state: 'waiting'; readonly retryInMs: number; readonly reason: string; readonly code?: number }
-  | { readonly state: 'closed'; readonly reason: string; readonly code?: number };
 
 export interface ConnectionEvents {
   readonly status: (status: Status) => void;
@@ -46,20 +31,7 @@ export interface SessionEvents {
 /**
  * Keeps a session: connects, and reconnects after every close that is not final, with exponential backoff and full jitter,
  * to each gateway in turn (PROTOCOL: error codes and close codes, last paragraphs).
- *
- * States ({@link Status}) and transitions:
- *
- *     connecting ── login:A ─────────────────────────────────────────────▶ online
- *     connecting ── no token (failed, nonsense, no answer in time),
- *                   no WebSocket, not reached, login unanswered, closed ─▶ waiting
- *     online ────── closed, silent (half open), send failed ────────────▶ waiting
- *     online ────── closed or silent after reconnect() ─────────────────▶ connecting
- *     online ────── bye draining: as it is, until the gateway closes ───▶ waiting, or the time it gave is over ─▶ connecting
- *     waiting ───── pause over, reconnect(), the computer has slept ────▶ connecting
- *     any ───────── final close (4400 to 4449 but 4408, 4413, 4429; 4401 see {@link ClosePolicy}),
- *                   bye replaced, close(), halt() ──────────────────────▶ closed
- *     closed ────── resume(): the storage is opened again ──────────────▶ connecting
- *     closed ────── reconnect(), but not after close() ─────────────────▶ connecting
+ * {@link Status} has the states and transitions.
  *
  * `connecting` is first without a transport, while a token is fetched, then with one. There is at most one transport and at most
  * one token under way for it. reconnect() in `connecting` gives up a token that does not come, and in `connecting` and

@@ -51,8 +51,6 @@ export class Inbox {
   readonly #retries: RetryQueue;
   readonly seen: SeenSet;
   #handler: MessageHandler | undefined;
-  #arrived: InboxEntry[] = [];
-  #checking: Promise<void> | undefined;
   #stopped = false;
   #last = 0;
 
@@ -153,9 +151,8 @@ export class Inbox {
   }
 
   /** Resolves when all reads of the storage have ended. Call {@link stop} before. */
-  async ended(): Promise<void> {
-    await this.#checking;
-    await this.seen.ended();
+  ended(): Promise<void> {
+    return this.seen.ended();
   }
 
   /** Takes no more and starts no more handlers. The server keeps the messages that wait; handlers that run may end. */
@@ -168,8 +165,11 @@ export class Inbox {
   #take(entry: InboxEntry, onResult: OnResult): void {
     entry.callbacks.push(onResult);
     this.#entries.set(entry.name, entry);
-    this.#arrived.push(entry);
-    this.#checking ??= this.#check();
+    this.seen.check(entry.message, (seen) => {
+      if (seen === undefined) this.#release(entry, 'failed');
+      else if (seen) this.#release(entry, 'done');
+      else this.#enter(entry);
+    });
   }
 
   /** A duplicate arrived of a message that is still being handled. */
@@ -181,21 +181,6 @@ export class Inbox {
       if (known.unrecorded || known.delayed) this.#retries.retryNow(known);
       else if (this.#runner.isSlow(known.key)) onResult('slow');
     }
-  }
-
-  /** Lets through the messages that are not in the seen set; one read of the storage for all that came meanwhile. */
-  async #check(): Promise<void> {
-    await Promise.resolve(); // messages of the same turn go together
-    while (this.#arrived.length > 0) {
-      const batch = this.#arrived.splice(0);
-      const seen = await this.seen.check(batch.map(({ message }) => message));
-      batch.forEach((entry, index) => {
-        if (seen === undefined) this.#release(entry, 'failed');
-        else if (seen[index] === true) this.#release(entry, 'done');
-        else this.#enter(entry);
-      });
-    }
-    this.#checking = undefined;
   }
 
   #enter(entry: InboxEntry): void {

@@ -8,11 +8,6 @@ import { MAX_ENTRIES } from './limits.ts';
 import { type MailboxEntry, type MailboxReaders, mailboxEntries } from './mailbox-entry.ts';
 import { MissedMessages } from './missed.ts';
 
-export interface MailboxSyncPorts extends MailboxReaders {
-  /** Called when the whole mailbox has been read, or as much as can be read now. */
-  readonly read: () => void;
-}
-
 /** An answer to offline:R. */
 interface Page {
   readonly connection: number;
@@ -37,7 +32,8 @@ interface Page {
  */
 export class MailboxSync {
   readonly #context: Context;
-  readonly #ports: MailboxSyncPorts;
+  readonly #readers: MailboxReaders;
+  readonly #wasRead: () => void;
   readonly #alarm: Alarm;
   readonly #backoff: Backoff;
   readonly #acks: AckBatcher;
@@ -54,10 +50,12 @@ export class MailboxSync {
   #again = false;
   #leftover = false;
 
-  constructor(context: Context, ports: MailboxSyncPorts) {
+  /** @param wasRead called when the whole mailbox has been read, or as much as can be read now */
+  constructor(context: Context, readers: MailboxReaders, wasRead: () => void) {
     const { clock, random, tuning } = context;
     this.#context = context;
-    this.#ports = ports;
+    this.#readers = readers;
+    this.#wasRead = wasRead;
     this.#alarm = new Alarm(clock, () => this.#ask());
     this.#backoff = new Backoff(tuning.pullRetry, random);
     this.#acks = new AckBatcher(context);
@@ -90,7 +88,7 @@ export class MailboxSync {
   arrived(packet: OfflineN): void {
     const { more, missed } = packet;
     if (missed) this.missed.arrived(missed);
-    const entries = mailboxEntries(packet, this.#ports);
+    const entries = mailboxEntries(packet, this.#readers);
     if (entries.length === 0 && more) this.#hinted();
     else this.#read(entries, more);
   }
@@ -155,7 +153,7 @@ export class MailboxSync {
     }
     const isLast = !more && !outdated && !this.#again;
     this.#offer(page, entries, 'deliver', () => outdated || this.#delivered(page));
-    if (isLast) this.#ports.read();
+    if (isLast) this.#wasRead();
   }
 
   /** Offers entries of a page to the application. @param then called when each has a result */
@@ -194,7 +192,7 @@ export class MailboxSync {
     const { size, stuck, more, full } = page;
     this.#leftover = stuck.size > 0;
     if (stuck.size < size || size === 0) this.#backoff.reset();
-    if (more && full && 2 * stuck.size >= size && this.#ports.inbox.hasHandler) this.#putAside(page);
+    if (more && full && 2 * stuck.size >= size && this.#readers.inbox.hasHandler) this.#putAside(page);
     else this.#goOn(page, true);
   }
 
@@ -208,7 +206,7 @@ export class MailboxSync {
   }
 
   #report(kept: number, stuck: number): void {
-    if (kept === 0 && this.#ports.inbox.canPutAside) return; // some are tried again before they are put aside
+    if (kept === 0 && this.#readers.inbox.canPutAside) return; // some are tried again before they are put aside
     this.#context.fail(
       kept > 0 ? 'put_aside' : 'mailbox_blocked',
       `${stuck} entries block the mailbox; ${kept} were put aside`,
@@ -217,13 +215,13 @@ export class MailboxSync {
 
   /** @param beyond whether asking now would show the entries behind those that are stuck */
   #goOn({ stuck, failed, more }: Page, beyond: boolean): void {
-    const { hasHandler } = this.#ports.inbox;
+    const { hasHandler } = this.#readers.inbox;
     const stay = stuck.size > 0 && (failed || !beyond || !hasHandler);
     if (this.#again || (more && !stay)) {
       this.#ask();
       return;
     }
     if (stuck.size > 0 && hasHandler) this.#askLater();
-    this.#ports.read();
+    this.#wasRead();
   }
 }

@@ -10,6 +10,8 @@ const MORE_IN_DOUBT = 10;
 /** The names of messages that the application has had (PROTOCOL: what a client must do, 4), in the storage. */
 export class SeenSet {
   readonly #context: Context;
+  #asked: { name: MessageName; then: (seen: boolean | undefined) => void }[] = [];
+  #checking: Promise<void> | undefined;
   #trimming: Promise<void> | undefined;
   #untrimmed = TRIM_EVERY;
 
@@ -17,9 +19,14 @@ export class SeenSet {
     this.#context = context;
   }
 
-  /** @returns for each name whether it was seen; undefined when the storage failed */
-  check(names: readonly MessageName[]): Promise<boolean[] | undefined> {
-    return this.#attempt('read', (storage) => storage.seen(names));
+  /**
+   * Looks a name up: one read of the storage for all that come meanwhile.
+   *
+   * @param then called with whether it was seen; with undefined when the storage failed
+   */
+  check(name: MessageName, then: (seen: boolean | undefined) => void): void {
+    this.#asked.push({ name, then });
+    this.#checking ??= this.#check();
   }
 
   /** A name was added. */
@@ -46,7 +53,19 @@ export class SeenSet {
 
   /** Resolves when nothing of it is at work in the storage. */
   async ended(): Promise<void> {
+    await this.#checking;
     await this.#trimming;
+  }
+
+  async #check(): Promise<void> {
+    await Promise.resolve(); // names of the same turn go together
+    while (this.#asked.length > 0) {
+      const batch = this.#asked.splice(0);
+      const names = batch.map(({ name }) => name);
+      const seen = await this.#attempt('read', (storage) => storage.seen(names));
+      batch.forEach(({ then }, index) => then(seen?.[index]));
+    }
+    this.#checking = undefined;
   }
 
   async #attempt<T>(verb: string, call: (storage: Context['storage']) => Promise<T>): Promise<T | undefined> {

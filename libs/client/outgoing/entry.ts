@@ -2,7 +2,7 @@ import type { StoredOutgoing } from '../storage.ts';
 import type { SteadyClock } from '../timing/steady-clock.ts';
 import type { Outgoing } from './outgoing.ts';
 import { costOf } from './rate.ts';
-import { type Sendable, UNSENT } from './sender.ts';
+import { type Sendable, UNSENT } from './sendable.ts';
 
 /** A message in the outbox. */
 export interface Entry extends Sendable {

@@ -1,5 +1,5 @@
 import { fits, msgR } from '../client-packets.ts';
-import type { Session } from '../connection/connection.ts';
+import type { Session } from '../connection/status.ts';
 import type { Outgoing } from './outgoing.ts';
 
 export type MessageLimits = Pick<Session['limits'], 'maxPacketBytes' | 'maxReceivers'>;

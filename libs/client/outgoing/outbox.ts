@@ -1,4 +1,4 @@
-import type { Session } from '../connection/connection.ts';
+import type { Session } from '../connection/status.ts';
 import { demand } from '../client-packets.ts';
 import type { Context } from '../context.ts';
 import { Deadlines } from '../timing/deadlines.ts';
@@ -16,11 +16,12 @@ import { Waiters } from './waiters.ts';
  * Every message from send() to its ack:N (PROTOCOL: what a client must do, 1 to 3): in storage before it is sent, and
  * until its state is final. The {@link Sender} decides when it is sent.
  */
-export class Outbox {
+export class Outbox implements OutgoingActions {
   readonly waiters = new Waiters();
   readonly #context: Context;
+  readonly changed: OutboxPorts['changed'];
+  readonly listenerThrew: OutboxPorts['listenerThrew'];
   readonly #writing: () => void;
-  readonly #actions: OutgoingActions;
   readonly sender: Sender<Entry>;
   readonly #deadlines: Deadlines<Outgoing>;
   readonly #entries = new Map<string, Entry>();
@@ -35,14 +36,11 @@ export class Outbox {
 
   constructor(context: Context, { changed, listenerThrew, writing }: OutboxPorts) {
     this.#context = context;
+    this.changed = changed;
+    this.listenerThrew = listenerThrew;
     this.#writing = writing;
     this.sender = new Sender(context, (entry) => this.#transmit(entry));
-    this.#deadlines = new Deadlines(context.clock, (message) => this.#giveUp(message, 'deadline'));
-    this.#actions = {
-      giveUp: (message, reason) => this.#giveUp(message, reason),
-      retry: (message) => this.#retry(message),
-      ...{ changed, listenerThrew, waiters: this.waiters },
-    };
+    this.#deadlines = new Deadlines(context.clock, (message) => this.giveUp(message, 'deadline'));
   }
 
   /** Messages without a final state, oldest first: `sending`, `sent` and `stored`. */
@@ -72,7 +70,7 @@ export class Outbox {
 
   /** Messages that were added in doubt do not belong here, though they may be written: takes them out. @param upTo those up to it stay */
   disown(reason: string, upTo = this.#ownUpTo): void {
-    for (const { message } of this.#behind(upTo)) this.#giveUp(message, reason);
+    for (const { message } of this.#behind(upTo)) this.giveUp(message, reason);
     this.hold();
   }
 
@@ -84,7 +82,7 @@ export class Outbox {
     this.waiters.check();
     const known = this.#find(fields.id);
     if (known) return this.#again(known, fields);
-    return this.#admit(new Outgoing(fields, this.#actions));
+    return this.#admit(new Outgoing(fields, this));
   }
 
   online(limits: Session['limits']): void {
@@ -161,6 +159,22 @@ export class Outbox {
     message.apply('given up', { reason, refused });
   }
 
+  /** Sends a failed message again. */
+  retry(message: Outgoing): void {
+    if (this.waiters.refuses || this.#find(message.id) !== message) return; // closed, or its id was in use
+    this.#recent.delete(message.id);
+    message.apply('retried');
+    this.#admit(message);
+  }
+
+  /** Of a message that is not accepted. */
+  giveUp(message: Outgoing, reason: string): void {
+    if (message.state !== 'sending') return;
+    this.#remove(message.id, 'strict');
+    this.#recent.add(message);
+    message.apply('given up', { reason });
+  }
+
   /** No more timers. */
   stop(): void {
     this.sender.offline();
@@ -187,8 +201,8 @@ export class Outbox {
   #restore(record: StoredOutgoing): void {
     const held = this.#entries.get(record.id)?.message;
     const same = held?.bodyText === record.bodyText && isSame(held.to, record.to);
-    if (held && !same) this.#giveUp(held, 'id_in_use');
-    const message = held && same ? held : new Outgoing(record, this.#actions);
+    if (held && !same) this.giveUp(held, 'id_in_use');
+    const message = held && same ? held : new Outgoing(record, this);
     const entry = restoredEntry(message, record);
     this.#entries.set(message.id, entry);
     this.#last = record.n;
@@ -198,7 +212,7 @@ export class Outbox {
 
   #admit(message: Outgoing): Outgoing {
     if (this.#entries.size >= this.#context.tuning.maxOutbox) {
-      this.#giveUp(message, 'outbox_full');
+      this.giveUp(message, 'outbox_full');
       return message;
     }
     if (message.deadlineMs !== undefined) {
@@ -235,7 +249,7 @@ export class Outbox {
     if (this.#entries.get(entry.message.id) !== entry) return;
     if (!written) {
       entry.n = Infinity; // nothing of it is in storage
-      this.#giveUp(entry.message, 'storage');
+      this.giveUp(entry.message, 'storage');
       return;
     }
     entry.written = true;
@@ -249,20 +263,6 @@ export class Outbox {
     this.#recent.delete(id);
     message.apply('accepted', { at });
     this.#take(message);
-  }
-
-  #retry(message: Outgoing): void {
-    if (this.waiters.refuses || this.#find(message.id) !== message) return; // closed, or its id was in use
-    this.#recent.delete(message.id);
-    message.apply('retried');
-    this.#admit(message);
-  }
-
-  #giveUp(message: Outgoing, reason: string): void {
-    if (message.state !== 'sending') return;
-    this.#remove(message.id, 'strict');
-    this.#recent.add(message);
-    message.apply('given up', { reason });
   }
 
   #remove(id: string, durability: 'strict' | 'relaxed'): void {

@@ -1,49 +1,13 @@
 import type { Context } from '../context.ts';
-import { Backoff, retransmitDelay } from '../timing/backoff.ts';
+import { Backoff } from '../timing/backoff.ts';
 import { Alarm } from '../timing/clock.ts';
-import { Deadlines } from '../timing/deadlines.ts';
 import { Heap } from './heap.ts';
 import { RateLimit } from './rate.ts';
-
-/** The sender's part of an outbox entry. Only the sender changes these fields. */
-export interface Sendable {
-  /** Position in the outbox. */
-  readonly n: number;
-  /** Tries: on this connection, once it is accepted on all. */
-  tries: number;
-  /** It waits to be sent. */
-  queued: boolean;
-  /** A msg:R of it has no answer on this connection. */
-  awaiting: boolean;
-  /** It has had its msg:A, on this connection or an earlier one. */
-  accepted: boolean;
-  /** What it counts for the rate, in packets. */
-  readonly cost: number;
-  /** When its ttl is over, on the clock's `now()`, once it is accepted; Infinity without one. */
-  expiresAt: number;
-  /** When it is sent again unless its receipt comes, on the clock's `now()`; outlives the connection. */
-  dueAt: number | undefined;
-  /** Its last try was refused; nothing newer is sent before it is accepted. */
-  refused: boolean;
-}
-
-/** A new entry, as the sender knows it. */
-export const UNSENT = {
-  ...{ tries: 0, dueAt: undefined, expiresAt: Infinity },
-  ...{ queued: false, awaiting: false, accepted: false, refused: false },
-};
+import { RetransmitTimers } from './retransmit-timers.ts';
+import type { Sendable } from './sendable.ts';
 
 /** The part of the rate's burst that is left to messages. */
 const RESERVE = 0.5;
-
-/** How long after a login the mailbox may take, before accepted messages are sent again without it, milliseconds. */
-const MAILBOX_FIRST_MS = 10_000;
-
-/**
- * How long the server may take to tell that a message expired, milliseconds (PROTOCOL: ttl, 60 s; and some for the way). A
- * copy that is sent between might reach the receiver late, and bring no news.
- */
-const EXPIRY_MS = 70_000;
 
 const byPosition = ({ n }: Sendable) => n;
 
@@ -61,9 +25,7 @@ export class Sender<E extends Sendable> {
   readonly #queue = new Heap<E>(byPosition);
   /** Refused entries; the oldest is the barrier. Those accepted since are skipped. */
   readonly #barriers = new Heap<E>(byPosition);
-  readonly #overdue: Deadlines<E>;
-  /** Accepted entries whose time has come before the mailbox was read. */
-  readonly #late = new Set<E>();
+  readonly #timers: RetransmitTimers<E>;
   readonly #refusals: Backoff;
   /** Rings when the rate limit or the pause after a refusal lets the next packet through. */
   readonly #resume: Alarm;
@@ -71,15 +33,13 @@ export class Sender<E extends Sendable> {
   #window = 0;
   #awaiting = 0;
   #pausedUntil = 0;
-  /** Until when accepted entries wait for the mailbox to be read. */
-  #mailboxBy = 0;
 
   /** @param transmit sends the msg:R. @returns false when it cannot be sent at all (and is out of the outbox now) */
   constructor(context: Context, transmit: (entry: E) => boolean) {
     const { clock, random, tuning } = context;
     this.#context = context;
     this.#transmit = transmit;
-    this.#overdue = new Deadlines(clock, (entry) => this.#due(entry));
+    this.#timers = new RetransmitTimers(context, (entry) => this.enqueue(entry));
     this.#refusals = new Backoff(tuning.refused, random);
     this.#resume = new Alarm(clock, () => this.#pump());
   }
@@ -89,12 +49,14 @@ export class Sender<E extends Sendable> {
     this.offline();
     this.#window = Math.max(1, limits.sendWindow);
     this.#rate = new RateLimit(limits.ratePerS, this.#now());
-    this.#mailboxBy = this.#now() + MAILBOX_FIRST_MS;
+    this.#timers.online();
     for (const entry of entries) {
       entry.awaiting = false;
       entry.queued = !entry.accepted;
-      if (entry.accepted) this.#resumeTimer(entry);
-      else {
+      if (entry.accepted) {
+        entry.refused = false; // its refusal, if there was one, ended with the old connection
+        this.#timers.resume(entry);
+      } else {
         entry.tries = 0;
         this.#queue.push(entry);
       }
@@ -104,9 +66,7 @@ export class Sender<E extends Sendable> {
 
   /** The mailbox has been read. */
   mailboxRead(): void {
-    this.#mailboxBy = 0;
-    for (const entry of this.#late) this.enqueue(entry);
-    this.#late.clear();
+    this.#timers.mailboxRead();
   }
 
   /** No session, or one that is about to end: sends nothing. */
@@ -115,8 +75,7 @@ export class Sender<E extends Sendable> {
     this.#awaiting = 0;
     this.#pausedUntil = 0;
     this.#queue.clear();
-    this.#overdue.clear();
-    this.#late.clear();
+    this.#timers.clear();
     this.#resume.clear();
   }
 
@@ -139,14 +98,14 @@ export class Sender<E extends Sendable> {
       this.#refusals.reset();
       this.#pausedUntil = 0;
     }
-    if (this.#rate && !entry.queued && !this.#overdue.has(entry)) this.#expectReceipt(entry);
+    if (this.#rate && !entry.queued && !this.#timers.has(entry)) this.#timers.start(entry);
     this.#pump();
   }
 
   /** The server refused it for now: sent again after a pause, and nothing newer before it is accepted. */
   refused(entry: E): void {
     this.#answered(entry);
-    this.#overdue.delete(entry);
+    this.#timers.delete(entry);
     // Of a whole window that is refused at once the first makes the pause, and it alone a longer one next time.
     if (entry.refused || this.#barrier() === Infinity) {
       this.#pausedUntil = this.#now() + this.#refusals.next();
@@ -163,8 +122,7 @@ export class Sender<E extends Sendable> {
     this.#answered(entry);
     entry.queued = false;
     entry.refused = false;
-    this.#overdue.delete(entry);
-    this.#late.delete(entry);
+    this.#timers.delete(entry);
     this.#pump();
   }
 
@@ -181,36 +139,6 @@ export class Sender<E extends Sendable> {
     if (!entry.awaiting) return;
     entry.awaiting = false;
     this.#awaiting--;
-  }
-
-  #expectReceipt(entry: E): void {
-    const { random, tuning } = this.#context;
-    const dueAt = this.#now() + retransmitDelay(Math.max(1, entry.tries), tuning.retransmit, random);
-    entry.dueAt = dueAt < entry.expiresAt ? dueAt : Math.max(dueAt, entry.expiresAt + EXPIRY_MS);
-    this.#overdue.set(entry, entry.dueAt);
-  }
-
-  /** An accepted entry on a new connection. Its refusal, if there was one, ended with the old connection. */
-  #resumeTimer(entry: E): void {
-    entry.refused = false;
-    if (entry.dueAt === undefined) this.#expectReceipt(entry);
-    else this.#overdue.set(entry, entry.dueAt);
-  }
-
-  #due(entry: E): void {
-    const toldBy = entry.expiresAt + EXPIRY_MS;
-    if (this.#now() >= entry.expiresAt && this.#now() < toldBy) {
-      entry.dueAt = toldBy; // the timer began before msg:A, which began the time to live
-      this.#overdue.set(entry, toldBy);
-      return;
-    }
-    if (!entry.accepted || this.#now() >= this.#mailboxBy) {
-      this.#late.delete(entry);
-      this.enqueue(entry);
-      return;
-    }
-    this.#late.add(entry);
-    this.#overdue.set(entry, this.#mailboxBy);
   }
 
   /** Sends the entries that may be sent now. */
@@ -234,7 +162,7 @@ export class Sender<E extends Sendable> {
     entry.tries++;
     if (!entry.awaiting) this.#awaiting++;
     entry.awaiting = true;
-    this.#expectReceipt(entry);
+    this.#timers.start(entry);
   }
 
   /** The oldest entry that waits to be sent. */
