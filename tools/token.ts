@@ -1,10 +1,25 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { resolve } from 'node:path';
+import { SCOPES as SERVICE_SCOPES } from '../services/gateway/service-claim.ts';
 import { authSecretFile, readSecret, secretFromEnvironment } from './stack/secret.ts';
 import { signToken } from './stack/token.ts';
 
-/** Prints a token for a user, and nothing else, on standard output. */
-async function printToken(user: string, { expires, data }: { expires: number; data: string }): Promise<void> {
+const SCOPES: readonly string[] = SERVICE_SCOPES;
+
+interface TokenOptions {
+  expires: number;
+  data: string;
+  service?: true;
+  as?: string[];
+  scopes?: string[];
+}
+
+/** Prints a token, and nothing else, on standard output. */
+async function printToken(subject: string | undefined, options: TokenOptions): Promise<void> {
+  const { expires, data } = options;
+  const claims = claimsOf(options);
+  const user = subject ?? (options.service ? 'service' : undefined);
+  if (user === undefined) throw new Error('Name the user, or say --service.');
   const secret = secretFromEnvironment() ?? readSecret(authSecretFile(resolve(data)));
   if (!secret) {
     throw new Error(
@@ -12,7 +27,23 @@ async function printToken(user: string, { expires, data }: { expires: number; da
         'Run `npm start` once, which makes one (--data if it is elsewhere), or set AUTH_SECRET as for the gateways.',
     );
   }
-  console.log(await signToken(secret, user, expires));
+  console.log(await signToken(secret, user, expires, claims));
+}
+
+/** Nothing is granted that was not asked for. */
+function claimsOf({ service, as, scopes }: TokenOptions) {
+  if (!service) {
+    if (as ?? scopes) throw new Error('--as and --scopes belong to a service token: say --service, too.');
+    return {};
+  }
+  if (!as || !scopes)
+    throw new Error(
+      'A service token needs --as (users, or "*" for all) and --scopes (' + SCOPES.join(', ') + ').',
+    );
+  const unknown = scopes.filter((scope) => !SCOPES.includes(scope));
+  if (unknown.length > 0)
+    throw new Error(`No such scope: ${unknown.join(', ')}. There are ${SCOPES.join(', ')}.`);
+  return { sixfold: { as, scopes } };
 }
 
 const seconds = (text: string): number => {
@@ -20,10 +51,19 @@ const seconds = (text: string): number => {
   throw new InvalidArgumentError('It must be a whole number of seconds.');
 };
 
+const list = (text: string): string[] =>
+  text.split(',').flatMap((item) => (item.trim() === '' ? [] : [item.trim()]));
+
 const program = new Command('token')
-  .description('Print a token with which <user> can log in.')
-  .argument('<user>', 'user id: 1 to 128 of A-Z a-z 0-9 . _ : @ -')
+  .description('Print a token with which [user] can log in; or, with --service, one for HTTP.')
+  .argument(
+    '[user]',
+    'user id: 1 to 128 of A-Z a-z 0-9 . _ : @ -; of a service token its name (default "service")',
+  )
   .option('--expires <seconds>', 'valid for this long from now', seconds, 3_600)
+  .option('--service', 'a service token: it acts over HTTP as other users, and does not log in')
+  .option('--as <users>', 'the users that it acts as, separated by commas; * for all', list)
+  .option('--scopes <scopes>', `what it may do, separated by commas: ${SCOPES.join(', ')}`, list)
   .option('--data <dir>', 'data folder of the stack', '.sixfold')
   .action(printToken);
 

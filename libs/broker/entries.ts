@@ -200,9 +200,10 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('late'), session: Session, since: Since, full: z.literal(true).optional() }),
   /**
    * Without `at`: answer to session-up, the token is revoked. With it: an operator ended the sessions of the user at that
-   * moment. `again`: this was done before, and the session may be a later one.
+   * moment. `again`: this was done before, and the session may be a later one. With `user` it is for no session: tokens of
+   * this user that came over HTTP may be revoked by now.
    */
-  z.object({ kind: z.literal('revoked'), session: Session, ...revocation }),
+  z.object({ kind: z.literal('revoked'), session: Session, user: UserId.optional(), ...revocation }),
   /** Another device of the user confirmed the message. */
   z.object({
     kind: z.literal('settled'),

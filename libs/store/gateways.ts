@@ -124,3 +124,9 @@ export async function forgetGateway(db: Database, gateway: string): Promise<void
   await db.query(FORGET_SESSIONS, [gateway]);
   await db.query(FORGET, [gateway]);
 }
+
+const FIND = { name: 'gateways-find', text: 'SELECT gateway FROM gateways WHERE NOT removed' };
+
+/** The incarnations that have not ended. */
+export const findGateways = async (db: Database): Promise<string[]> =>
+  (await db.query<{ gateway: string }>(FIND)).map(({ gateway }) => gateway);

@@ -35,6 +35,7 @@ function stalled() {
     log: pino({ level: 'silent' }),
     returnToMailbox: () => undefined,
     questions: { lost: () => undefined },
+    tokens: { forgetAll: () => undefined },
     publishers: { forgetReturned: () => asked.push('forget returned') },
   } as unknown as Gateway;
   const consumer = new GatewayConsumer(gateway, undefined as unknown as DeadLetters, {

@@ -55,6 +55,7 @@ export class GatewayConsumer implements IncarnationOwner {
     this.#budget.clear();
     if (!deleted) this.#gateway.publishers.forgetReturned();
     this.#gateway.questions.lost();
+    this.#gateway.tokens.forgetAll();
     for (const session of this.#gateway.sessions.values()) {
       if (deleted) session.returnAll('queue_deleted');
       else session.clear();
@@ -117,6 +118,7 @@ export class GatewayConsumer implements IncarnationOwner {
         return;
       }
       if (entry.kind === 'answer') this.#gateway.questions.answered(entry);
+      else if (entry.kind === 'revoked' && entry.user !== undefined) this.#gateway.tokens.revoked(entry.user);
       else if (session?.connection.open && !(entry.kind === 'receipt' && !session.registered))
         this.#forSession(session, entry);
       else if (entry.kind === 'receipt') {

@@ -9,6 +9,7 @@ import type { GatewayConfig } from './config.ts';
 import type { ConnectionOwner } from './connection.ts';
 import { Admission } from './admission/admission.ts';
 import { Questions } from './http/questions.ts';
+import { TokenChecks } from './http/token-checks.ts';
 import type { Incarnation } from './incarnation.ts';
 import { requestPage } from './handlers/offline.ts';
 import { receivePacket } from './packets.ts';
@@ -48,6 +49,7 @@ export class Gateway implements ConnectionOwner<Session> {
   readonly admission: Admission;
   /** What requests over HTTP ask of routing. */
   readonly questions: Questions;
+  readonly tokens: TokenChecks;
   readonly connections = new Set<ClientConnection>();
   /** Logged in, or about to be, by session id. */
   readonly sessions = new Map<string, Session>();
@@ -68,6 +70,7 @@ export class Gateway implements ConnectionOwner<Session> {
     this.log = log;
     this.admission = new Admission(config);
     this.questions = new Questions(this);
+    this.tokens = new TokenChecks(this.questions);
     this.#backend = {
       returnToMailbox: this.returnToMailbox,
       requestPage: requestPage(this),

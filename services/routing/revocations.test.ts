@@ -23,7 +23,7 @@ const revoke = (user = 'bob', at = 5_000): Revoke => ({ kind: 'revoke', user, at
 async function handle(entries: (SessionUp | SessionDown | Revoke)[], revoked: string[] = [], again = false) {
   const statements: string[] = [];
   const sent: GatewayEntry[] = [];
-  const query = ({ name }: Statement, values: unknown[]): Promise<unknown[]> => {
+  const query = ({ name }: Statement, values: unknown[] = []): Promise<unknown[]> => {
     statements.push(name);
     const [, , sessions] = values as string[][];
     if (name === 'sessions-register')
@@ -32,6 +32,7 @@ async function handle(entries: (SessionUp | SessionDown | Revoke)[], revoked: st
           .filter((session) => sessions?.includes(session))
           .map((session) => ({ session, gateway: null, since: null, full: false, revoked: true })),
       );
+    if (name === 'gateways-find') return Promise.resolve([{ gateway: 'g.1' }]);
     if (name === 'revocations-find-sessions')
       return Promise.resolve([{ user: 'bob', session: 's0', gateway: 'g.1' }]);
     return Promise.resolve([]);
@@ -51,7 +52,7 @@ async function handle(entries: (SessionUp | SessionDown | Revoke)[], revoked: st
   return { statements, sent };
 }
 
-const REVOKE = ['revocations-revoke', 'revocations-find-sessions'];
+const REVOKE = ['revocations-revoke', 'gateways-find', 'revocations-find-sessions'];
 
 test('session changes alone take no statement for revocations', async () => {
   const { statements } = await handle([up('s1'), up('s2', { device: 'desk' })]);
@@ -64,10 +65,15 @@ test('revocations and logins are dealt with in order; revocations that follow ea
   expect(statements).toEqual(['sessions-register', ...REVOKE, 'sessions-register', ...REVOKE]);
 });
 
-test('every session of the user is told; when it may have been done before, the gateway looks closer', async () => {
-  expect((await handle([revoke('bob', 7)])).sent).toEqual([{ kind: 'revoked', session: 's0', at: 7 }]);
+const everyGateway = { kind: 'revoked', session: 'none', user: 'bob' };
+
+test('every gateway and every session of the user is told; when it may have been done before, the gateway looks closer', async () => {
+  expect((await handle([revoke('bob', 7)])).sent).toEqual([
+    everyGateway,
+    { kind: 'revoked', session: 's0', at: 7 },
+  ]);
   const { sent } = await handle([revoke('bob', 7)], [], true);
-  expect(sent).toEqual([{ kind: 'revoked', session: 's0', at: 7, again: true }]);
+  expect(sent).toEqual([everyGateway, { kind: 'revoked', session: 's0', at: 7, again: true }]);
 });
 
 test('a login with a revoked token is refused', async () => {

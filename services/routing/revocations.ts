@@ -3,6 +3,7 @@ import type { Revoke, SessionDown, SessionUp } from '#libs/broker/entries.ts';
 import { findSessionsToRevoke, revokeUsers } from '#libs/store/revocations.ts';
 import { answer } from './questions.ts';
 import { changeSessions, type PresenceContext, type SessionItem } from './sessions.ts';
+import { tellGateways } from './tell-gateways.ts';
 
 type Item = BatchItem<SessionUp | SessionDown | Revoke>;
 type RevokeItem = BatchItem<Revoke>;
@@ -43,6 +44,7 @@ async function revoke(context: PresenceContext, items: readonly RevokeItem[], ag
     items.map(({ entry }) => entry),
   );
   const latest = new Map(items.map((item) => [item.entry.user, item]));
+  await tellGateways(context, latest);
   for (const { user, session, gateway } of await findSessionsToRevoke(db, [...latest.keys()])) {
     const { entry, delivery } = latest.get(user) ?? {};
     gatewaySender.send(

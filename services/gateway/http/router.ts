@@ -50,6 +50,7 @@ function handler(gateway: HttpContext, rates: SubjectRates, endpoint: Endpoint):
     }
     const caller = await authenticate(gateway, request.headers.authorization);
     if (!rates.charge(caller)) throw rateLimited('too many requests of this token subject');
+    await gateway.tokens.check(caller);
     await endpoint.handle({ gateway, rates, caller }, request, response);
   };
 }

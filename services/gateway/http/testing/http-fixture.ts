@@ -33,7 +33,16 @@ export class HttpFixture {
       if (this.confirms) queueMicrotask(() => pending?.settled());
     };
     const { verify } = createVerifier(config, log);
-    this.api = new HttpApi({ config, verify, authorizer: undefined, publishers: { route }, log, ...parts });
+    const tokens = { check: () => Promise.resolve() };
+    this.api = new HttpApi({
+      config,
+      verify,
+      authorizer: undefined,
+      publishers: { route },
+      tokens,
+      log,
+      ...parts,
+    });
     this.server = createServer(httpLimits(SOCKET_LIMITS), express().use('/v1', this.api.router));
     const sockets = { ...SOCKET_LIMITS, maxConnectionsPerAddress: 0 };
     limitSockets(this.server, sockets, new ClientAddresses(undefined), { size: 0 }, this.api);
