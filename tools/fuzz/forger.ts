@@ -37,13 +37,13 @@ export class Forger {
 
   /** Publishes one message. @param gateway whose queue may be written to */
   async publish(random: SeededRandom, gateway: string): Promise<void> {
-    const { queue, content, schema, options } = forgeryOf(random, gateway);
+    const { exchange = '', queue, buried, content, schema, options } = forgeryOf(random, gateway);
     this.latest.push({ queue, content: content.subarray(0, 100_000).toString('base64') });
     if (this.latest.length > REMEMBERED) this.latest.shift();
-    for (const letter of parseEntries(content, { schema }).unreadable)
+    for (const letter of buried ? parseEntries(content, { schema }).unreadable : [])
       this.#missing.set(letter.content, (this.#missing.get(letter.content) ?? 0) + 1);
     this.published++;
-    this.#channel.sendToQueue(queue, content, { persistent: true, ...options });
+    this.#channel.publish(exchange, queue, content, { persistent: true, ...options });
     await this.#channel.waitForConfirms();
   }
 

@@ -1,12 +1,25 @@
 import { z } from 'zod';
 import { AckEntry, GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
-import { ACK_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
+import { LiveSignal, SentSignal } from '#libs/broker/signal-entries.ts';
+import {
+  ACK_QUEUE,
+  gatewayQueue,
+  RETURNED_QUEUE,
+  routeQueue,
+  SIGNAL_EXCHANGE,
+  SIGNAL_QUEUE,
+} from '#libs/broker/topology.ts';
 import type { SeededRandom } from '../testkit/seeded-random.ts';
 import { mutateBytes, mutateJson, randomBytes } from './mutate.ts';
 
 /** A message that no service wrote, for one of our queues. */
 export interface Forgery {
+  /** Default: the one that knows each queue by its name. */
+  exchange?: string;
+  /** The queue, or with an exchange the routing key. */
   queue: string;
+  /** What is unreadable becomes a dead letter. */
+  buried: boolean;
   content: Buffer;
   schema: z.ZodType;
   options: { contentType?: string; contentEncoding?: string; headers?: Record<string, unknown> };
@@ -76,7 +89,10 @@ const kindOf = ({ properties }: JsonSchema) =>
 /** A value that fits a schema, apart from the odd ones of {@link VALUES}. */
 function valueOf(random: SeededRandom, schema: JsonSchema, name = '', kind = ''): unknown {
   const make = VALUES[`${kind}.${name}`] ?? VALUES[name];
-  if (make) return make(random);
+  if (make) {
+    const made = make(random);
+    return schema.type === 'array' && !Array.isArray(made) ? [made] : made;
+  }
   const { anyOf, oneOf, properties, required = [], items } = schema;
   if (schema.const !== undefined) return schema.const;
   if (schema.enum) return random.pick(schema.enum);
@@ -95,13 +111,16 @@ function valueOf(random: SeededRandom, schema: JsonSchema, name = '', kind = '')
   return schema.type === 'string' ? random.pick(['m1', 'r1', 'd']) : random.integer(0, 9);
 }
 
-/** Makes a message for a queue. @param gateway the gateway whose queue may be written to */
+/** Makes a message for a queue. @param gateway the incarnation of the gateway whose queues may be written to */
 export function forgeryOf(random: SeededRandom, gateway: string): Forgery {
-  const [queue, schema] = random.pick<[string, z.ZodType]>([
-    [routeQueue(random.integer(0, PARTITIONS - 1)), RouteEntry],
-    [ACK_QUEUE, AckEntry],
-    [gatewayQueue(gateway), GatewayEntry],
-    [RETURNED_QUEUE, GatewayEntry],
+  const [gatewayId = ''] = gateway.split('.');
+  const { schema, ...target } = random.pick<Omit<Forgery, 'content' | 'options'>>([
+    { queue: routeQueue(random.integer(0, PARTITIONS - 1)), schema: RouteEntry, buried: true },
+    { queue: ACK_QUEUE, schema: AckEntry, buried: true },
+    { queue: gatewayQueue(gateway), schema: GatewayEntry, buried: true },
+    { queue: RETURNED_QUEUE, schema: GatewayEntry, buried: true },
+    { queue: SIGNAL_QUEUE, schema: SentSignal, buried: false },
+    { exchange: SIGNAL_EXCHANGE, queue: gatewayId, schema: LiveSignal, buried: false },
   ]);
   const options = random.pick([
     {},
@@ -109,8 +128,9 @@ export function forgeryOf(random: SeededRandom, gateway: string): Forgery {
     { contentType: 'text/plain' },
     { contentType: 'application/octet-stream', contentEncoding: 'gzip' },
     { headers: { 'x-death': 'odd', x: { y: [1, null] } } },
+    { headers: { signals: random.pick([-1, 1e308, '7', null]) } },
   ]);
-  return { queue, schema, options, content: contentOf(random, jsonSchemaOf(schema)) };
+  return { ...target, schema, options, content: contentOf(random, jsonSchemaOf(schema)) };
 }
 
 const cache = new Map<z.ZodType, JsonSchema>();
