@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { BODY_BYTES as DEVICE_BODY_BYTES, DEVICES } from '../tools/load/attack/devices.ts';
 import { RECEIVERS } from '../tools/load/attack/lists.ts';
 import { BODY_BYTES } from '../tools/load/attack/slow-readers.ts';
 import { ATTACKS, DEFAULTS } from '../tools/load/options.ts';
@@ -12,6 +13,8 @@ import { createDatabase } from './harness/database-admin.ts';
 const CONNECTIONS = 300;
 const ROUNDS = 2;
 const PAIRS = 4;
+/** Default of RECEIVE_WINDOW. */
+const RECEIVE_WINDOW = 128;
 const MAX_UNSETTLED_BYTES = 1024 * 1024;
 const MAX_SEND_BUFFER_BYTES = 1024 * 1024;
 type AttackName = (typeof ATTACKS)[number];
@@ -96,6 +99,17 @@ test('lists travel in few AMQP messages, and what one user has under way is boun
   expect(published.entries).toBeGreaterThan(RECEIVERS); // beside those of honest users
   expect(published.messages).toBeLessThan(published.entries / 2);
   expect(memory.held - memory.before).toBeLessThan(64 * MIB);
+});
+
+test('devices that never answer, and lists of users with as many as may be: what is held for them is bounded', () => {
+  const { counts, published, memory, inflightMessages } = resultOf('attack-devices');
+  expect(counts).toMatchObject({ 'devices away': CONNECTIONS, 'devices that never answer': DEVICES });
+  expect(counts['lists']).toBeGreaterThan(0);
+  // More went to each of them than is held, so that the bounds are what keeps it small.
+  expect((counts['messages'] ?? 0) * DEVICES).toBeGreaterThan(DEVICES * RECEIVE_WINDOW);
+  expect(inflightMessages * DEVICE_BODY_BYTES).toBeLessThan(MAX_UNSETTLED_BYTES * 1.25);
+  expect(published.messages).toBeLessThan(published.entries / 2);
+  expect(memory.held - memory.before).toBeLessThan(128 * MIB);
 });
 
 test('every client of a storm gets in', () => {

@@ -18,6 +18,7 @@ export const ATTACKS = [
   'attack-slow-readers',
   'attack-flood',
   'attack-lists',
+  'attack-devices',
   'attack-storm',
 ] as const;
 export type ScenarioName = (typeof BENCHMARKS | typeof ATTACKS | typeof COMPARISONS)[number];

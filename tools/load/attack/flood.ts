@@ -50,7 +50,7 @@ async function flooder(target: Target, n: number, count: Count, thrownOut: () =>
   for (let sent = 0; ;) {
     try {
       const socket = await (login
-        ? logInAs(target, `flooder-${n}`, 0, 1)
+        ? logInAs(target, `flooder-${n}`, 0, { tries: 1 })
         : LoadSocket.open(target.urls[0] ?? ''));
       count('connections');
       socket.onText = () => undefined;

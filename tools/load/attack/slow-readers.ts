@@ -23,7 +23,7 @@ export const slowReaders: Attack = async ({ target, attackers }, count) => {
 /** When it is disconnected it comes back, and reads no more than before. */
 async function read(target: Target, n: number, count: Count): Promise<void> {
   try {
-    const socket = await logInAs(target, `slow-reader-${n}`, 0, 1);
+    const socket = await logInAs(target, `slow-reader-${n}`, 0, { tries: 1 });
     socket.pause();
     count('readers');
     socket.onEnd = () => {

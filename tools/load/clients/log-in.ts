@@ -12,22 +12,33 @@ export interface Target {
 const TRIES = 10;
 const RETRY_MS = 500;
 
+/** What a login says beside its token, and how often it is tried while it is `unavailable`. */
+export interface LogInOptions {
+  device?: string;
+  sync?: true;
+  tries?: number;
+}
+
 /** @param n users are spread over the gateways by this number */
 export const logInAs = async (
   { urls, secret }: Target,
   user: string,
   n = 0,
-  tries = TRIES,
-): Promise<LoadSocket> => logIn(urls[n % urls.length] ?? '', await signToken(secret, user), tries);
+  options: LogInOptions = {},
+): Promise<LoadSocket> => logIn(urls[n % urls.length] ?? '', await signToken(secret, user), options);
 
 /**
  * Connects and logs in.
  * @throws Error when the gateway stays unavailable, or gives any other answer
  */
-export async function logIn(url: string, token: string, tries = TRIES): Promise<LoadSocket> {
+export async function logIn(
+  url: string,
+  token: string,
+  { tries = TRIES, ...fields }: LogInOptions = {},
+): Promise<LoadSocket> {
   const socket = await LoadSocket.open(url);
   for (let left = tries - 1; ; left--) {
-    const answer = await ask(socket, `{"type":"login:R","token":"${token}"}`);
+    const answer = await ask(socket, JSON.stringify({ type: 'login:R', token, ...fields }));
     if (answer.includes('"type":"login:A"')) return socket;
     if (left === 0 || !answer.includes('"code":"unavailable"')) {
       socket.close();

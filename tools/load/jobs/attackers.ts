@@ -1,5 +1,6 @@
 import { flood } from '../attack/flood.ts';
 import type { Attack, AttackName, AttackOrder, Count } from '../attack/attack.ts';
+import { devices } from '../attack/devices.ts';
 import { lists } from '../attack/lists.ts';
 import { slowReaders } from '../attack/slow-readers.ts';
 import { enter, leave } from './logins.ts';
@@ -20,6 +21,7 @@ const attacks: Record<AttackName, Attack> = {
   'attack-slow-readers': slowReaders,
   'attack-flood': flood,
   'attack-lists': lists,
+  'attack-devices': devices,
   /** Clients that connect, log in and vanish, all at once, again and again. */
   'attack-storm': async (order, count) => {
     for (let round = 0; round < order.rounds; round++) {

@@ -31,7 +31,7 @@ export async function enter({ urls, secret, tag, count, atOnce }: LoginsOrder, r
   const enterOne = async (n: number): Promise<void> => {
     const due = performance.now();
     try {
-      const socket = await logIn(urls[n % urls.length] ?? '', tokens[n] ?? '', refused && 1);
+      const socket = await logIn(urls[n % urls.length] ?? '', tokens[n] ?? '', refused ? { tries: 1 } : {});
       latency.add(performance.now() - due);
       socket.onEnd = (why) => faults.push(`a connection ended: ${why}`);
       sockets.push(socket);

@@ -32,7 +32,7 @@ export async function attack(context: Context, name: AttackName): Promise<Sectio
 
 async function attackWhile(honest: HonestUsers, context: Context, attack: AttackName) {
   const { connections, rounds, attackers: count, honestPairs, attackSeconds } = context.options;
-  const { target, gateway, inspector = 0 } = await context.attacked();
+  const { target, gateway, roles, inspector = 0 } = await context.attacked();
   const { http, pid } = gateway;
   context.say(`${attack}: calm`);
   honest.take();
@@ -44,6 +44,8 @@ async function attackWhile(honest: HonestUsers, context: Context, attack: Attack
   context.say(attack);
   const earlier = await readMetrics(http);
   using peak = watchMemory(pid);
+  using routing = watchMemory(roles.find(({ role }) => role === 'routing')?.pid ?? pid);
+  const routingBefore = routing.read();
   await using attackers = context.worker<typeof Attackers>('attackers', attack);
   // Real attackers have processors of their own; these take only what the services leave.
   setPriority(attackers.as('load').pid, constants.priority.PRIORITY_LOW);
@@ -69,6 +71,8 @@ async function attackWhile(honest: HonestUsers, context: Context, attack: Attack
     /** Ratio of the two p99. */
     slowdown: attacked.latency.p99 / calm.latency.p99,
     memory: { before, peak: highest, held, after },
+    /** Memory of the routing instance. */
+    routingMemory: { before: routingBefore, peak: routing.read() },
     /** Longest turn of the gateway's event loop during the attack. */
     longestTurnMs: now.value('nodejs_eventloop_lag_max_seconds') * 1_000,
     /** What waited for clients to read it, at the end of the attack. */
@@ -104,6 +108,7 @@ function errorsSince(earlier: Metrics, now: Metrics): Record<string, number> {
 
 function tablesOf(result: AttackResult): Section['tables'] {
   const { calm, attacked, memory, counts, errors, published, longestTurnMs, bytesPerConnection } = result;
+  const { routingMemory } = result;
   const services = [
     { name: 'calm', ...calm },
     { name: 'attacked', ...attacked },
@@ -126,6 +131,10 @@ function tablesOf(result: AttackResult): Section['tables'] {
     tableOf([memory], {
       'Memory of the gateway': () => 'MiB',
       ...mapValues(memory, (bytes) => () => mib(bytes)),
+    }),
+    tableOf([routingMemory], {
+      'Memory of routing': () => 'MiB',
+      ...mapValues(routingMemory, (bytes) => () => mib(bytes)),
     }),
     tableOf(
       [figures],
