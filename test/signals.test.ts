@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DEAD_QUEUE, RETURNED_QUEUE, SIGNAL_QUEUE } from '#libs/broker/topology.ts';
+import { DEAD_QUEUE, RETURNED_QUEUE, SIGNAL_EXCHANGE, SIGNAL_QUEUE } from '#libs/broker/topology.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { queueExists, withChannel } from './harness/queues.ts';
 import { connectAs, connectRaw, type RawClient } from './harness/raw-client.ts';
@@ -337,4 +337,28 @@ describe('when something is away', () => {
     alice.send({ type: 'signal:R', to: bob, body: 1 });
     await back.next('signal:N', { body: 1 });
   });
+});
+
+test('a signal is not persistent in the broker, on either of its ways', async () => {
+  const peer = someone('bob');
+  await using alice = await connectAs(stack, stack.gateways[0], someone('alice'));
+  await using bob = await connectAs(stack, stack.gateways[1], peer);
+  const [row] = await stack.sql('SELECT gateway FROM sessions WHERE user_id = $1', [peer]);
+  const [gatewayId = ''] = String(row?.['gateway']).split('.');
+  await withChannel(stack, async (channel) => {
+    const modes = { routing: [] as unknown[], gateway: [] as unknown[] };
+    const look = (queue: string, seen: unknown[]) =>
+      channel.consume(queue, (message) => seen.push(message?.properties.deliveryMode), { noAck: true });
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    await channel.bindQueue(queue, SIGNAL_EXCHANGE, gatewayId);
+    await look(queue, modes.gateway);
+    await look(SIGNAL_QUEUE, modes.routing); // beside routing: one of two
+    const both = () => {
+      alice.send({ type: 'signal:R', to: peer, body: 1 });
+      return modes.routing.length > 0 && modes.gateway.length > 0;
+    };
+    await until(both, { what: 'signals on both ways', intervalMs: 50 });
+    for (const mode of [...modes.routing, ...modes.gateway]) expect(mode).not.toBe(2);
+  });
+  await bob.next('signal:N');
 });

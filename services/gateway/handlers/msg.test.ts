@@ -4,8 +4,8 @@ import type { Pending } from '#libs/runtime/group-commit.ts';
 import { GatewayFixture } from '../testing/gateway-fixture.ts';
 import { msgR } from './msg.ts';
 
-/** A session, and the entries of a list of three that wait for their confirms. */
-async function list(bodyText = '1') {
+/** A session, on a synced device or another, and the entries of a list of three that wait for their confirms. */
+async function list(bodyText = '1', synced = false) {
   const fixture = new GatewayFixture();
   await fixture.connect();
   fixture.grant();
@@ -22,6 +22,7 @@ async function list(bodyText = '1') {
   const { session: sender } = connection;
   const send = (id: string, to: string | string[]) =>
     msgR({ config, authorizer: undefined, publishers }, sender, { type: 'msg:R', id, to, bodyText }, sender);
+  sender.synced = synced;
   send('m', ['bob', 'carol', 'dave']);
   const settle = (n: number, error?: Error) => routed[n]?.[1]?.settled(error);
   return { routed, send, settle, session: connection.session, answers: () => packets.slice(1) };
@@ -38,6 +39,19 @@ test('a list becomes an entry for each receiver, all with one `at`; msg:A follow
   settle(1);
   expect(answers()).toEqual([{ type: 'msg:A', id: 'm', at }]);
   expect(session.pendingMessages).toBe(0);
+});
+
+test("msg:A waits for the copies for the sender's other devices as well; there are none where it is a receiver", async () => {
+  const { routed, send, settle, answers } = await list('1', true);
+  expect(routed.map(([{ kind }]) => kind).sort()).toEqual(['message', 'message', 'message', 'sent']);
+  const sent = routed.findIndex(([{ kind }]) => kind === 'sent');
+  expect(routed[sent]?.[0]).toMatchObject({ user: 'alice', id: 'm', to: ['bob', 'carol', 'dave'] });
+  for (const n of routed.keys()) if (n !== sent) settle(n);
+  expect(answers()).toEqual([]);
+  settle(sent);
+  expect(answers()).toMatchObject([{ type: 'msg:A', id: 'm' }]);
+  send('self', ['bob', 'alice']);
+  expect(routed.slice(4).map(([{ kind }]) => kind)).toEqual(['message', 'message']);
 });
 
 test('one entry that is not confirmed makes it unavailable, when all are settled', async () => {
