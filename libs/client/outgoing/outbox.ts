@@ -46,7 +46,7 @@ export class Outbox implements OutgoingActions {
   /** Messages without a final state, oldest first: `sending`, `sent` and `stored`. */
   list(): Outgoing[] {
     const followed = this.#recent.open().filter(({ state }) => state !== 'failed');
-    return [...followed, ...this.#behind(0).map(({ message }) => message)];
+    return [...followed, ...this.#behind(-1).map(({ message }) => message)];
   }
 
   /** Takes over the entries of the last run; held messages follow after them, once they are released. */
