@@ -133,6 +133,14 @@ describe('a full mailbox', () => {
   });
 });
 
+test('a device that lost the hint to what it missed gets another one', async () => {
+  await using phone = await synced('bob-19', 'phone');
+  await phone.pull();
+  await stack.sql("INSERT INTO device_missed (recipient, device, count) VALUES ('bob-19', 'phone', 2)");
+  await phone.next('offline:N', isHint);
+  expect(await emptyMailbox(phone)).toMatchObject({ missed: 2 });
+});
+
 describe('a device that is one no longer', () => {
   test('logs out: its copies go; a message whose last copy goes so is rejected', async () => {
     await using alice = await connectAs(stack, one, 'alice-4');

@@ -1,6 +1,6 @@
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { emptyMailbox } from './harness/mailbox.ts';
+import { emptyMailbox, type MailboxContents } from './harness/mailbox.ts';
 import { connectAs, connectRaw, isHint, type RawClient } from './harness/raw-client.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { connectDevice, copiesOf as copiesOfUser, registerAway, statesOf } from './harness/synced.ts';
@@ -276,6 +276,69 @@ describe('what a synced device sends', () => {
     await bob.close();
     expect(phone.all('ack:N')).toHaveLength(1);
     expect(await emptyMailbox(phone)).toEqual({ messages: [], receipts: [] });
+  });
+});
+
+describe('a copy whose time is over', () => {
+  test('live, and not answered: its device is told that it missed it', async () => {
+    await using alice = await connectAs(stack, one, 'alice-13');
+    await using phone = await synced('bob-13', 'phone');
+    await using laptop = await synced('bob-13', 'laptop', two, true);
+    alice.send({ type: 'msg:R', id: 'x', to: 'bob-13', body: 1, ttl: 1 });
+    await alice.next('ack:N', { id: 'x', state: 'delivered' });
+    await phone.next('offline:N', isHint);
+    expect(await emptyMailbox(phone)).toEqual({ messages: [], receipts: [], missed: 1 });
+    expect(idsOf(phone.all('msg:N'))).toEqual(['x']);
+    expect((await laptop.pull()).missed).toBeUndefined();
+    expect(await statesOf(alice, 'x')).toEqual(['delivered']);
+  });
+
+  test('live to all, and not answered: the sender is told, and nobody missed anything', async () => {
+    await using alice = await connectAs(stack, one, 'alice-14');
+    await using phone = await synced('bob-14', 'phone');
+    alice.send({ type: 'msg:R', id: 'x', to: 'bob-14', body: 1, ttl: 1 });
+    await alice.next('offline:N', isHint);
+    expect((await emptyMailbox(alice)).receipts).toMatchObject([{ state: 'rejected', reason: 'expired' }]);
+    expect(await emptyMailbox(phone)).toEqual({ messages: [], receipts: [] });
+    const routing = await Promise.all(stack.routing.map((instance) => stack.metrics(instance)));
+    for (const metrics of routing) expect(metrics.value('sixfold_mailbox_full_total')).toBe(0);
+  });
+
+  test('of what another device sent: live and not answered, or over before it was routed', async () => {
+    await away('ann-4', 'tablet');
+    await using phone = await synced('ann-4', 'phone');
+    await using laptop = await synced('ann-4', 'laptop', two);
+    phone.send({ type: 'msg:R', id: 'x', to: 'bob-15', body: 1, ttl: 1 });
+    await laptop.next('msg:N', { id: 'x' });
+    let missed = 0;
+    const missedSoFar = async () => (missed += (await emptyMailbox(laptop)).missed ?? 0);
+    await until(async () => (await missedSoFar()) === 1, { what: 'the first one to be missed' });
+    for (const instance of stack.routing) instance.signal('SIGSTOP');
+    phone.send({ type: 'msg:R', id: 'y', to: 'bob-15', body: 1, ttl: 1 });
+    const { at } = await phone.next('msg:A', { id: 'y' });
+    await until(() => Date.now() > at + 1_000, { what: 'its end' });
+    for (const instance of stack.routing) instance.signal('SIGCONT');
+    await until(async () => (await missedSoFar()) === 2, { what: 'the second one to be missed' });
+    expect(idsOf(laptop.all('msg:N'))).toEqual(['x']);
+    await using tablet = await synced('ann-4', 'tablet');
+    await until(async () => (missed += (await emptyMailbox(tablet)).missed ?? 0) === 3, {
+      what: 'the tablet to have missed the second one',
+    });
+  });
+
+  test('in the mailbox of a device that came back: it hears of it when the message is swept', async () => {
+    await using alice = await connectAs(stack, one, 'alice-16');
+    await away('bob-16', 'phone');
+    await using laptop = await synced('bob-16', 'laptop', two, true);
+    alice.send({ type: 'msg:R', id: 'x', to: 'bob-16', body: 1, ttl: 1 });
+    await laptop.next('msg:N', { id: 'x' });
+    await using phone = await synced('bob-16', 'phone');
+    let contents: MailboxContents = { messages: [], receipts: [] };
+    while (contents.missed === undefined) {
+      await phone.next('offline:N', isHint, 60_000);
+      contents = await emptyMailbox(phone);
+    }
+    expect(contents).toEqual({ messages: [], receipts: [], missed: 1 });
   });
 });
 

@@ -15,7 +15,9 @@ export interface CopiedMessage extends StoredMessage {
   /** The user's synced devices, as far as is known: whose room may be remembered. */
   known?: readonly string[];
   /** Devices whose live copy came back. */
-  devices?: readonly { device: string; beyondQuota: boolean }[];
+  devices?: readonly { device: string; beyondQuota: boolean; overdue: boolean }[];
+  /** Its time is over: no copy is stored, and the devices are told that they missed it, if it lives on elsewhere. */
+  overdue?: boolean;
   /** Sessions that live copies went to, and those of them whose copy came back. */
   live: readonly string[];
   back: readonly string[];
@@ -30,10 +32,11 @@ export interface CopiedMessage extends StoredMessage {
  */
 export type CopiesOutcome = 'kept' | 'stored' | 'full' | 'sender_full' | 'gone' | 'no_devices';
 
-/** What became of messages, in their order; `missed`: copies that devices without room are told of. */
+/** What became of messages, in their order; `missed`, `expired`: copies that devices without room, or too late, are told of. */
 export interface StoredCopies {
   outcomes: CopiesOutcome[];
   missed: number;
+  expired: number;
 }
 
 /** The stored column, or that of the new copy where the row held no message. */
@@ -48,55 +51,59 @@ const STORE = {
     WITH input AS (
       SELECT i.recipient, i.sender, i.id, i.body, i.at, i.seq, i.thread, i.expires, i.read, i.sent_to,
         string_to_array(i.all_but, ' ') AS all_but, string_to_array(i.live, ' ') AS live,
-        string_to_array(i.back, ' ') AS back, i.delivered, i.n
+        string_to_array(i.back, ' ') AS back, i.delivered, i.overdue, i.n
       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[],
-          $9::boolean[], $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[])
+          $9::boolean[], $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[], $15::boolean[])
         WITH ORDINALITY
-        AS i (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, all_but, live, back, delivered, n)
+        AS i (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, all_but, live, back, delivered, overdue,
+          n)
     ), device AS (
       -- Held until the copies are there: removing a device waits for it.
       SELECT user_id AS recipient, device FROM devices WHERE user_id = ANY ($1::text[])
       ORDER BY user_id, device FOR KEY SHARE
     ), wanted AS (
-      SELECT i.n, recipient, d.device, i.sender, i.id, false AS beyond FROM input i JOIN device d USING (recipient)
+      SELECT i.n, recipient, d.device, i.sender, i.id, false AS beyond, i.overdue
+      FROM input i JOIN device d USING (recipient)
       WHERE i.all_but IS NOT NULL AND d.device <> ALL (i.all_but)
       UNION ALL
-      SELECT i.n, recipient, device, i.sender, i.id, b.beyond
-      FROM unnest($15::integer[], $16::text[], $17::boolean[]) AS b (n, device, beyond)
+      SELECT i.n, recipient, device, i.sender, i.id, b.beyond, b.overdue
+      FROM unnest($16::integer[], $17::text[], $18::boolean[], $19::boolean[]) AS b (n, device, beyond, overdue)
       JOIN input i USING (n) JOIN device d USING (recipient, device)
     ), fresh AS (
       SELECT w.* FROM wanted w WHERE NOT EXISTS (
         SELECT FROM device_copies c
         WHERE c.recipient = w.recipient AND c.sender = w.sender AND c.id = w.id AND c.device = w.device)
     ), room AS (
-      SELECT recipient, device, CASE WHEN recipient || ' ' || device <> ALL ($20::text[]) THEN $18::integer - (
+      SELECT recipient, device, CASE WHEN recipient || ' ' || device <> ALL ($22::text[]) THEN $20::integer - (
         SELECT count(*) FROM (
-          SELECT FROM device_copies c WHERE c.recipient = r.recipient AND c.device = r.device LIMIT $18::integer) AS held)
+          SELECT FROM device_copies c WHERE c.recipient = r.recipient AND c.device = r.device LIMIT $20::integer) AS held)
         END AS free
       FROM (SELECT DISTINCT recipient, device FROM fresh) AS r
     ), own_room AS (
-      SELECT recipient, device, sender, $19::integer - (
+      SELECT recipient, device, sender, $21::integer - (
         SELECT count(*) FROM (
           SELECT FROM device_copies c
-          WHERE c.recipient = r.recipient AND c.device = r.device AND c.sender = r.sender LIMIT $19::integer) AS held)
+          WHERE c.recipient = r.recipient AND c.device = r.device AND c.sender = r.sender LIMIT $21::integer) AS held)
         AS free
       FROM (SELECT DISTINCT recipient, device, sender FROM fresh) AS r
-      WHERE $19::integer < $18::integer -- else the mailbox is full before
-        AND recipient || ' ' || device <> ALL ($20::text[])
+      WHERE $21::integer < $20::integer -- else the mailbox is full before
+        AND recipient || ' ' || device <> ALL ($22::text[])
     ), own AS (
       SELECT f.*, f.beyond OR coalesce(
-        row_number() OVER (PARTITION BY recipient, device, sender, beyond ORDER BY n) <= o.free, true) AS fits
+        row_number() OVER (PARTITION BY recipient, device, sender, beyond, overdue ORDER BY n) <= o.free, true) AS fits
       FROM fresh f LEFT JOIN own_room o USING (recipient, device, sender)
     ), ranked AS (
-      SELECT own.*, beyond OR (fits AND coalesce(
-        row_number() OVER (PARTITION BY recipient, device, fits, beyond ORDER BY n) <= room.free, true)) AS stored
+      SELECT own.*, NOT overdue AND (beyond OR (fits AND coalesce(
+        row_number() OVER (PARTITION BY recipient, device, fits, beyond, overdue ORDER BY n) <= room.free, true)))
+        AS stored
       FROM own JOIN room USING (recipient, device)
     ), held AS (
       SELECT i.n,
         EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND r.stored) OR EXISTS (
           SELECT FROM device_copies c WHERE c.recipient = i.recipient AND c.sender = i.sender AND c.id = i.id) AS held,
         ARRAY(SELECT r.device FROM ranked r WHERE r.n = i.n AND NOT r.stored) AS dropped,
-        EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND NOT r.stored AND r.fits) AS no_room
+        EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND NOT r.stored AND NOT r.overdue) AS was_full,
+        EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND NOT r.stored AND NOT r.overdue AND r.fits) AS no_room
       FROM input i
     ), message AS (
       INSERT INTO device_messages
@@ -121,7 +128,7 @@ const STORE = {
       ON CONFLICT DO NOTHING
     ), lost AS (
       -- What lives on elsewhere; once, also if the statement is repeated.
-      SELECT r.n, r.recipient, r.device
+      SELECT r.n, r.recipient, r.device, r.overdue
       FROM ranked r JOIN held USING (n) JOIN message m USING (recipient, sender, id)
         LEFT JOIN device_messages before USING (recipient, sender, id)
       WHERE NOT r.stored AND (held.held OR m.delivered OR NOT m.settled)
@@ -132,15 +139,16 @@ const STORE = {
       ON CONFLICT (recipient, device) WHERE NOT handed DO UPDATE SET count = device_missed.count + excluded.count
     )
     SELECT n::integer, message.delivered, settled, held.held,
-      CASE WHEN no_room THEN 'full' WHEN cardinality(held.dropped) > 0 THEN 'sender_full' END AS full,
-      (SELECT count(*) FROM lost WHERE lost.n = input.n)::integer AS missed,
+      CASE WHEN no_room THEN 'full' WHEN was_full THEN 'sender_full' END AS full,
+      (SELECT count(*) FROM lost WHERE lost.n = input.n AND NOT overdue)::integer AS missed,
+      (SELECT count(*) FROM lost WHERE lost.n = input.n AND overdue)::integer AS expired,
       recipient IN (SELECT recipient FROM device) AS synced, NULL AS "to", NULL AS "from", NULL::integer AS free
     FROM input JOIN held USING (n) LEFT JOIN message USING (recipient, sender, id)
     UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, recipient || ' ' || device, NULL, free::integer
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, recipient || ' ' || device, NULL, free::integer
     FROM room WHERE free IS NOT NULL
     UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, recipient || ' ' || device, sender, free::integer FROM own_room`,
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, recipient || ' ' || device, sender, free::integer FROM own_room`,
 };
 
 type StoreRow =
@@ -151,6 +159,7 @@ type StoreRow =
       held: boolean;
       full: 'full' | 'sender_full' | null;
       missed: number;
+      expired: number;
       synced: boolean;
     }
   | { n: null; to: string; from: string | null; free: number };
@@ -168,11 +177,12 @@ export async function storeCopies(
   messages: readonly CopiedMessage[],
   quotaCache: QuotaCache,
 ): Promise<StoredCopies> {
-  const all: StoredCopies = { outcomes: [], missed: 0 };
+  const all: StoredCopies = { outcomes: [], missed: 0, expired: 0 };
   for (let from = 0; from < messages.length; from += MESSAGES_AT_A_TIME) {
     const some = await storeSome(db, messages.slice(from, from + MESSAGES_AT_A_TIME), quotaCache);
     all.outcomes.push(...some.outcomes);
     all.missed += some.missed;
+    all.expired += some.expired;
   }
   return all;
 }
@@ -190,12 +200,14 @@ async function storeSome(
   const outcomes: CopiesOutcome[] = messages.map(() => 'no_devices');
   const unplaced: number[] = [];
   let missed = 0;
+  let expired = 0;
   for (const row of rows) {
     if (row.n === null) {
       quotaCache.recordCount(row.to, row.from, row.free, asked);
       continue;
     }
     missed += row.missed;
+    expired += row.expired;
     if (row.delivered === null) continue;
     if (row.delivered || !row.settled) outcomes[row.n - 1] = 'kept';
     else if (row.held) outcomes[row.n - 1] = 'stored';
@@ -210,7 +222,7 @@ async function storeSome(
     unplaced.flatMap((n) => messages[n] ?? []),
   );
   for (const n of unplaced) if (messages[n] && !nowhere.has(messageKey(messages[n]))) outcomes[n] = 'stored';
-  return { outcomes, missed };
+  return { outcomes, missed, expired };
 }
 
 /** The mailboxes that a message may take room in, as the quota cache names them. */
@@ -236,8 +248,10 @@ function columns(messages: readonly CopiedMessage[]): unknown[] {
     messages.map((m) => m.live.join(' ')),
     messages.map((m) => m.back.join(' ')),
     messages.map((m) => m.confirmed === true || m.sentTo !== undefined),
+    messages.map((m) => m.overdue === true),
     back.map(({ n }) => n),
     back.map(({ device }) => device),
     back.map(({ beyondQuota }) => beyondQuota),
+    back.map(({ overdue }) => overdue),
   ];
 }

@@ -42,14 +42,16 @@ const expireMessages = (name: string, condition: string, order: string) =>
       INSERT INTO device_missed (recipient, device, count)
       SELECT recipient, device, count(*) FROM lost GROUP BY recipient, device ORDER BY recipient, device
       ON CONFLICT (recipient, device) WHERE NOT handed DO UPDATE SET count = device_missed.count + excluded.count
+      RETURNING recipient, device
     ), news AS (
       SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at
       FROM gone WHERE NOT delivered
     ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
-    SELECT sender, told IS NOT NULL AS receipt, coalesce(lost.copies, 0) AS missed
+    SELECT sender AS user, NULL AS device, told IS NOT NULL AS news, coalesce(lost.copies, 0) AS missed
     FROM gone LEFT JOIN told USING (sender, id, recipient)
       LEFT JOIN (SELECT recipient, sender, id, count(*)::integer AS copies FROM lost GROUP BY recipient, sender, id) AS lost
-        USING (sender, id, recipient)`,
+        USING (sender, id, recipient)
+    UNION ALL SELECT recipient, device, true, 0 FROM missed`,
   );
 
 const EXPIRE = expireMessages(
@@ -91,10 +93,10 @@ const DELETE_IDLE = {
 };
 
 /**
- * Messages that expired: their senders, one for each message; `receipt`: it is news to that one; `missed`: copies that
- * devices are told of.
+ * Messages that expired: the sender of each; `news`: that one has a receipt; `missed`: copies that devices are told of. And
+ * these devices.
  */
-export type ExpiredCopies = { sender: string; receipt: boolean; missed: number }[];
+export type ExpiredCopies = { user: string; device: string | null; news: boolean; missed: number }[];
 
 /** Expires up to `limit` messages that have waited that many days. */
 export const expireCopies = (

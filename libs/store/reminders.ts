@@ -13,7 +13,8 @@ const FORGOTTEN = {
         OR EXISTS (SELECT FROM device_copies c WHERE c.recipient = s.user_id AND c.device = s.device
                    AND c.stored_at < now() - $2::integer * interval '1 millisecond')
         OR EXISTS (SELECT FROM device_receipts r WHERE r.recipient = s.user_id AND r.device = s.device
-                   AND r.stored_at < now() - $2::integer * interval '1 millisecond'))
+                   AND r.stored_at < now() - $2::integer * interval '1 millisecond')
+        OR EXISTS (SELECT FROM device_missed m WHERE m.recipient = s.user_id AND m.device = s.device AND NOT m.handed))
       AND (EXISTS (SELECT FROM devices d WHERE d.user_id = s.user_id AND d.device = s.device)
         OR NOT EXISTS (SELECT FROM devices d WHERE d.user_id = s.user_id))`,
 };

@@ -30,7 +30,7 @@ export async function expireDeviceMailboxes(parts: Parts): Promise<void> {
   const { db, config, gatewaySender } = parts;
   const { MAILBOX_RETENTION_DAYS: days, GATEWAY_LEASE_MS: leaseMs } = config;
   await repeatWhileFull(AT_A_TIME, async () =>
-    tellSenders(parts, await expireCopies(db, days, AT_A_TIME, Date.now())),
+    tell(parts, await expireCopies(db, days, AT_A_TIME, Date.now())),
   );
   await repeatWhileFull(AT_A_TIME, async () => {
     const receipts = await expireDeviceReceipts(db, days, AT_A_TIME);
@@ -48,7 +48,7 @@ export async function expireDeviceMailboxes(parts: Parts): Promise<void> {
 /** Messages whose own time (`ttl`) is over leave the mailboxes of synced devices. */
 export const sweepOverdueCopies = (parts: Parts): Promise<void> =>
   repeatWhileFull(AT_A_TIME, async () =>
-    tellSenders(parts, await expireOverdueCopies(parts.db, AT_A_TIME, Date.now())),
+    tell(parts, await expireOverdueCopies(parts.db, AT_A_TIME, Date.now())),
   );
 
 /** @param step says how much it took of what it may take at once */
@@ -56,15 +56,22 @@ async function repeatWhileFull(most: number, step: () => Promise<number>): Promi
   while ((await step()) >= most);
 }
 
-async function tellSenders({ db, config, gatewaySender }: Parts, expired: ExpiredCopies): Promise<number> {
-  const told = expired.filter(({ receipt }) => receipt).map(({ sender }) => sender);
-  for (const sessions of (await findSessions(db, told, config.GATEWAY_LEASE_MS)).values())
-    gatewaySender.hint(sessions);
-  expiredTotal.inc({ what: 'message' }, expired.length);
-  receiptsTotal.inc({ outcome: 'stored' }, told.length);
+/** Hints to senders who have a receipt, and to devices that missed messages. @returns how many messages expired */
+async function tell({ db, config, gatewaySender }: Parts, expired: ExpiredCopies): Promise<number> {
+  const messages = expired.filter(({ device }) => device === null);
+  const told = expired.filter(({ news }) => news);
+  const present = await findSessions(
+    db,
+    told.map(({ user }) => user),
+    config.GATEWAY_LEASE_MS,
+  );
+  for (const { user, device } of told)
+    gatewaySender.hint((present.get(user) ?? []).filter(({ copy }) => device === null || copy === device));
+  expiredTotal.inc({ what: 'message' }, messages.length);
+  receiptsTotal.inc({ outcome: 'stored' }, messages.filter(({ news }) => news).length);
   missedTotal.inc(
     { reason: 'expired' },
-    expired.reduce((sum, { missed }) => sum + missed, 0),
+    messages.reduce((sum, { missed }) => sum + missed, 0),
   );
-  return expired.length;
+  return messages.length;
 }

@@ -49,16 +49,17 @@ export async function storeSynced(
   items: readonly SyncedItem[],
   now = Date.now(),
 ): Promise<void> {
-  const overdue = items.filter(({ entry }) => isExpired(entry, now));
-  await storeOffline(mailbox, overdue.flatMap(asOffline), now); // which rejects them
-  const living = overdue.length > 0 ? items.filter(({ entry }) => !isExpired(entry, now)) : items;
+  const isOver = ({ entry }: SyncedItem) => isExpired(entry, now);
+  await storeOffline(mailbox, items.filter(isOver).flatMap(asOffline), now); // which rejects them
+  // What another device sent is rejected to nobody: its copies are missed.
+  const living = items.filter((item) => item.entry.kind === 'sent' || !isOver(item));
   for (const round of rounds(living.map((item) => ({ item, key: keyOf(item.entry) })))) {
     await store(
       mailbox,
-      round.map(({ item }) => workOf(item)),
+      round.map(({ item }) => workOf(item, isOver(item))),
       now,
     );
-    for (const { item } of round) sendCopies(mailbox, item, now);
+    for (const { item } of round) if (!isOver(item)) sendCopies(mailbox, item, now);
   }
 }
 
@@ -90,7 +91,7 @@ function sendCopies(
   else if (sessions.length > 0) sendLive(gatewaySender, { entry, delivery }, sessions, now);
 }
 
-function workOf(item: SyncedItem): Work {
+function workOf(item: SyncedItem, overdue: boolean): Work {
   const { entry, delivery, location } = item;
   const fields = {
     known: location.devices,
@@ -99,8 +100,9 @@ function workOf(item: SyncedItem): Work {
     back: [],
   };
   if (entry.kind === 'sent') {
-    const { user, to } = entry;
-    return { copied: { ...entry, from: user, to: user, sentTo: JSON.stringify(to), ...fields }, delivery };
+    const { user, device, to } = entry;
+    const copied = { ...entry, from: user, to: user, sentTo: JSON.stringify(to), ...fields };
+    return { copied: overdue ? { ...copied, overdue, allBut: [device], live: [] } : copied, delivery };
   }
   const { origin, traceparent } = entry;
   return { copied: { ...entry, ...fields }, delivery, origin, traceparent, offline: asOffline(item)[0] };
@@ -123,8 +125,10 @@ function returnedWork(copies: readonly ReturnedItem[], now: number): Work {
   const isOverdue = (item: ReturnedItem) =>
     !item.maybeConfirmed && (item.expired || isExpired(item.entry, now));
   const devices = copies
-    .filter((item) => !isOverdue(item) && (item.entry.copy ?? '') !== '')
-    .map((item) => ({ device: item.entry.copy ?? '', beyondQuota: item.maybeConfirmed }));
+    .filter((item) => (item.entry.copy ?? '') !== '')
+    .map((item) => ({
+      ...{ device: item.entry.copy ?? '', beyondQuota: item.maybeConfirmed, overdue: isOverdue(item) },
+    }));
   const copied: CopiedMessage = {
     ...(entry satisfies StoredMessage),
     sentTo: entry.sentTo && JSON.stringify(entry.sentTo),
@@ -147,7 +151,7 @@ function returnedWork(copies: readonly ReturnedItem[], now: number): Work {
 async function store(mailbox: MailboxContext, work: readonly Work[], now: number): Promise<void> {
   if (work.length === 0) return;
   const { db, gatewaySender, leaseMs, deviceQuotaCache, events } = mailbox;
-  const { outcomes, missed } = await storeCopies(
+  const { outcomes, missed, expired } = await storeCopies(
     db,
     work.map(({ copied }) => copied),
     deviceQuotaCache,
@@ -190,6 +194,7 @@ async function store(mailbox: MailboxContext, work: readonly Work[], now: number
     if (outcome === 'sender_full') mailboxFullTotal.inc({ quota: 'device_sender' });
   }
   missedTotal.inc({ reason: 'mailbox_full' }, missed);
+  missedTotal.inc({ reason: 'expired' }, expired);
 }
 
 /** Whether a copy was meant for the mailbox of this device. */
