@@ -21,7 +21,8 @@ export async function withBroker<T>(
   }
 }
 
-type Rows = (text: string) => Promise<Record<string, string>[]>;
+/** Runs one statement. */
+export type Rows = (text: string) => Promise<Record<string, string>[]>;
 
 /** Calls `use` with a function that runs one statement, past pooler and proxies. */
 export async function withDatabase<T>(

@@ -7,8 +7,6 @@ import type { ChaosOptions } from './options.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
 import { type ChaosUser, receiversOf, usersOf } from './users.ts';
 
-/** Small, so that the mailbox of a user who stays away gets full, and no other. */
-export const MAILBOX_QUOTA = 500;
 const SECRET = 'the secret of the chaos run, long enough for HS256';
 const LOGIN_MS = 180_000;
 
@@ -23,7 +21,6 @@ const SETTINGS = {
   DRAIN_TIMEOUT_MS: '3000',
   GATEWAY_LEASE_MS: '4000',
   PING_INTERVAL_MS: '2000',
-  MAILBOX_QUOTA: String(MAILBOX_QUOTA),
 };
 
 /** Everything that the nemesis can hurt. */
@@ -34,6 +31,8 @@ export interface ChaosEnvironment {
   readonly tokens: TokenEndpoint;
   readonly users: readonly ChaosUser[];
   readonly clientProcesses: readonly ClientProcess[];
+  /** Most messages that a mailbox can hold. */
+  readonly quota: number;
   /** Incarnations of gateways whose rows an operator deleted; their queues may still hold messages. */
   readonly deleted: Set<string>;
   stop(): Promise<void>;
@@ -41,7 +40,7 @@ export interface ChaosEnvironment {
 
 /** Starts broker, database, services and clients, in this order, and waits until all clients have logged in. */
 export async function startEnvironment(dataDir: string, options: ChaosOptions): Promise<ChaosEnvironment> {
-  const { gateways, routing, ack, cluster, pooler, root, ground } = options;
+  const { gateways, routing, ack, cluster, pooler, root, ground, quota } = options;
   const clocks = new Map<string, ProcessClock>();
   const system = await Environment.start({
     ...{ dataDir, root, ground, secret: SECRET, proxies: true },
@@ -50,7 +49,7 @@ export async function startEnvironment(dataDir: string, options: ChaosOptions): 
     env: (_kind, name) => {
       const clock = new ProcessClock(join(dataDir, `${name}.clock`));
       clocks.set(name, clock);
-      return { ...SETTINGS, ...clock.env };
+      return { ...SETTINGS, MAILBOX_QUOTA: String(quota), ...clock.env };
     },
   });
   const tokens = new TokenEndpoint(SECRET);
@@ -71,7 +70,7 @@ export async function startEnvironment(dataDir: string, options: ChaosOptions): 
     await stop();
     throw error;
   }
-  return { system, clocks, tokens, users, clientProcesses, deleted: new Set(), stop };
+  return { system, clocks, tokens, users, clientProcesses, quota, deleted: new Set(), stop };
 }
 
 interface Clients {

@@ -8,10 +8,15 @@ export type ClientEvent = { t: number; who: string } & (
   | { is: 'closed'; connection: number; code: number }
   /** The application sent a message. */
   | { is: 'sent'; id: string; to: readonly string[]; ttl?: number; read?: boolean }
-  /** The application got a message. */
-  | { is: 'handed'; from: string; id: string; to: string; intact: boolean; again: boolean }
-  /** The application got the state of its message to one receiver. `late`: this run of the client did not send it. */
-  | { is: 'told'; id: string; to: string; state: string; reason?: string; late?: boolean }
+  /** The application got a message. `own`: another device of its user sent it. */
+  | { is: 'handed'; from: string; id: string; to: string; intact: boolean; again: boolean; own?: true }
+  /** The application was told that its device missed messages. */
+  | { is: 'missed'; count: number }
+  /**
+   * The application got the state of a message to one receiver. `late`: this run of the client did not send it. `opened`
+   * numbers the runs.
+   */
+  | { is: 'told'; id: string; to: string; state: string; reason?: string; late?: boolean; opened: number }
   /** The first session since the client was opened: the contents of its outbox before it sends anything more. */
   | { is: 'restored'; ids: string[] }
   /** No client will ever come back under this name. */

@@ -3,7 +3,8 @@ import { ACK_QUEUE, DEAD_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from 
 import { readMetrics } from '../testkit/metrics.ts';
 import { withBroker, withDatabase } from './backends.ts';
 import type { TellingState } from './check/message.ts';
-import { type ChaosEnvironment, MAILBOX_QUOTA } from './environment.ts';
+import { type DeviceMailboxes, findDeviceMailboxes } from './device-leftovers.ts';
+import type { ChaosEnvironment } from './environment.ts';
 
 /** Default of ROUTE_PARTITIONS, which chaos does not change. */
 const PARTITIONS = 8;
@@ -19,6 +20,8 @@ export interface Leftovers {
   quota: number;
   /** Receipts in mailboxes: `<sender> <receiver> <id>` to the state. */
   receipts: ReadonlyMap<string, TellingState>;
+  /** What the mailboxes of synced devices hold. */
+  devices: DeviceMailboxes;
   /** Messages in queues, and those that services have in flight. */
   inFlight: number;
   /** AMQP messages in `sixfold.dead`. */
@@ -27,7 +30,7 @@ export interface Leftovers {
 
 /** Looks into the database, the queues and the metrics. @throws when one of them is out of reach */
 export function findLeftovers(environment: ChaosEnvironment): Promise<Leftovers> {
-  const { system } = environment;
+  const { system, quota } = environment;
   const lookedAt = Date.now();
   return withDatabase(system, async (rows) => {
     const messages = await rows('SELECT recipient, sender, id, expires FROM offline_messages');
@@ -39,6 +42,7 @@ export function findLeftovers(environment: ChaosEnvironment): Promise<Leftovers>
     );
     const inServices = (await Promise.all(metrics)).reduce((sum, count) => sum + count, 0);
     const { queued, dead } = await inQueues(environment);
+    const devices = await findDeviceMailboxes(rows);
     const byReceiver = Map.groupBy(messages, ({ recipient = '' }) => recipient);
     return {
       lookedAt,
@@ -49,7 +53,8 @@ export function findLeftovers(environment: ChaosEnvironment): Promise<Leftovers>
         ]),
       ),
       held: new Map([...byReceiver].map(([user, all]) => [user, all.length])),
-      quota: MAILBOX_QUOTA,
+      quota,
+      devices,
       receipts: new Map(
         receipts.map(({ recipient, peer, id, state = '', reason, at }) => [
           `${recipient} ${peer} ${id}`,

@@ -10,6 +10,8 @@ export interface ChaosOptions<Fault extends string = string> {
   rate: number;
   /** Share of the messages on which the receiving application fails, from 0 to 1: the server keeps them. */
   failing: number;
+  /** Most messages of a mailbox: small, so that those of users and devices that stay away get full, and no others. */
+  quota: number;
   gateways: number;
   routing: number;
   ack: number;

@@ -41,7 +41,7 @@ export function reportOf({ counts, violations }: Verdict, { faults, restMs, oneB
     ],
     ...(oneByOne ? table([['', 'times', 'from the fault', 'after healing'], ...waits], 'right') : []),
     ...['', ...table(countRows(counts, restMs))],
-    ...['', ledgerLine(counts), ''],
+    ...['', ledgerLine(counts), deviceLedgerLine(counts), ''],
     ...Object.entries(PROMISES).map(([guarantee, promise]) => {
       const broken = violations.filter((violation) => violation.guarantee === guarantee).length;
       const mark = broken === 0 ? styleText('green', '✔') : styleText('red', '✖');
@@ -77,6 +77,18 @@ function ledgerLine({ accepted, delivered, rejected, inMailbox, inFlight, lost }
     ...(lost > 0 ? [`UNACCOUNTED FOR ${number(lost)}`] : []),
   ];
   return `Ledger: accepted ${number(accepted)} = ${parts.join(' + ')}`;
+}
+
+/** What became of the copies for synced devices; `missed` is what the server counted. */
+function deviceLedgerLine({ copies }: Counts): string {
+  const { due, own, handed, waiting, rejected, dropped, missed } = copies;
+  const parts = [
+    `handed on ${number(handed)}`,
+    `rejected ${number(rejected)}`,
+    `in mailboxes ${number(waiting)}`,
+    `missed ${number(dropped)} (counted ${number(missed)})`,
+  ];
+  return `Synced devices: copies ${number(due)}, ${number(own)} of them of sent messages = ${parts.join(' + ')}`;
 }
 
 /** The violations in words, the first of each kind with the message's whole story. */

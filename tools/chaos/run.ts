@@ -15,7 +15,7 @@ import type { FaultName } from './faults/faults.ts';
 import type { ChaosOptions } from './options.ts';
 import { reportOf, storiesOf } from './report.ts';
 import { type Rest, settle } from './settle.ts';
-import { NEVER_THERE } from './users.ts';
+import { NEVER_THERE, steadyUsers } from './users.ts';
 
 export interface ChaosResult extends Verdict {
   /** For people. */
@@ -115,14 +115,13 @@ function resultOf(
   { crashes, oneByOne }: { crashes: string[]; oneByOne: boolean },
 ): ChaosResult {
   const histories = clientProcesses.map((process) => process.history());
-  const steady = new Set(users.filter(({ behaviour }) => behaviour === 'stays').map(({ user }) => user));
   const verdict = check({
     facts: factsOf(histories, NEVER_THERE),
     faults,
     leftovers,
     undone,
     crashes,
-    steady,
+    steady: steadyUsers(users),
   });
   const logs = globSync(join(dataDir, 'logs/{gateway,routing,ack}-*.log'));
   const stories = storiesOf(verdict.violations, (message) =>

@@ -39,9 +39,13 @@ export async function settle(
 }
 
 function undoneIn({ clientProcesses, users }: ChaosEnvironment, leftovers: Leftovers) {
-  const { mailbox, lookedAt, receipts, inFlight } = leftovers;
+  const { mailbox, lookedAt, receipts, inFlight, devices } = leftovers;
   // Nobody gets what is of no use any more; the sweep takes it.
   const useful = [...mailbox].flatMap(([name, until]) => (until > lookedAt ? [name] : []));
+  const copies = [...devices.copies].flatMap(([name, holders]) =>
+    [...holders.values()].flatMap((until) => (until > lookedAt ? [name] : [])),
+  );
+  const onDevices = [...devices.receipts].flatMap(([name, holders]) => [...holders].map(() => name));
   const sum = (count: (counter: Counter) => number) =>
     clientProcesses.reduce((total, { counter }) => total + count(counter), 0);
   const forPresent = (names: Iterable<string>) =>
@@ -53,5 +57,8 @@ function undoneIn({ clientProcesses, users }: ChaosEnvironment, leftovers: Lefto
     [inFlight, 'in queues or at gateways'],
     [forPresent(useful), 'messages in mailboxes of users who are connected'],
     [forPresent(receipts.keys()), 'receipts in mailboxes of users who are connected'],
+    [copies.length, 'messages in mailboxes of synced devices'],
+    [onDevices.length, 'receipts in mailboxes of synced devices'],
+    [devices.untold, 'synced devices not told what they missed'],
   ].flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]));
 }

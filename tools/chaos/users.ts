@@ -2,6 +2,8 @@
 export interface ChaosUser {
   user: string;
   device: string;
+  /** It is a synced device. */
+  sync?: true;
   /** Number of its client process. */
   process: number;
   /** Whom it writes to, if it writes. */
@@ -11,42 +13,100 @@ export interface ChaosUser {
   pace?: number;
 }
 
-/** `leaves`: gone for ever after a few messages, replaced by a new user; `absent`: never back after the first seconds. */
-export type Behaviour = 'stays' | 'comes-and-goes' | 'leaves' | 'absent';
+/**
+ * `leaves`: gone for ever after a few messages, replaced by a new user; `absent`: never back after the first seconds;
+ * `returns`: away after the first seconds, and back at the end.
+ */
+export type Behaviour = 'stays' | 'comes-and-goes' | 'leaves' | 'absent' | 'returns';
+
+type Device = Pick<ChaosUser, 'device' | 'sync' | 'behaviour'>;
+
+const plain = (behaviour: Behaviour, device = 'one'): Device => ({ device, behaviour });
+const synced = (behaviour: Behaviour, device = 'one'): Device => ({ device, behaviour, sync: true });
+
+interface Role {
+  what: string;
+  senders?: readonly Device[];
+  receivers?: readonly Device[];
+  /** The receiver writes back, on all of its devices. */
+  answers?: boolean;
+  /** How much more often than others the sender writes. */
+  pace?: number;
+}
 
 /** Ten pairs of users have all roles. */
-const ROLES: readonly { what: string; sender?: Behaviour; receiver?: Behaviour; devices?: string[] }[] = [
-  ...Array.from({ length: 4 }, () => ({ what: 'both send to each other' })),
-  ...Array.from({ length: 2 }, () => ({
-    what: 'the sender leaves after its msg:A',
-    sender: 'leaves' as const,
-  })),
-  { what: 'the receiver comes and goes', receiver: 'comes-and-goes' },
-  { what: 'both come and go', sender: 'comes-and-goes', receiver: 'comes-and-goes' },
-  { what: 'the receiver has two devices', devices: ['one', 'two'] },
-  { what: 'the mailbox of the receiver fills up', receiver: 'absent' },
+const ROLES: readonly Role[] = [
+  { what: 'both send to each other', answers: true },
+  {
+    what: 'both send to each other, one from two synced devices',
+    senders: [synced('stays'), synced('stays', 'two')],
+    answers: true,
+  },
+  {
+    what: 'both send to each other, from synced devices and from one that is not',
+    senders: [synced('stays')],
+    receivers: [synced('stays'), plain('stays', 'two')],
+    answers: true,
+  },
+  { what: 'the receiver has two devices', receivers: [plain('stays'), plain('stays', 'two')] },
+  { what: 'the sender leaves after its msg:A', senders: [plain('leaves')] },
+  {
+    what: 'the sender leaves; one of two synced devices of the receiver comes and goes',
+    senders: [plain('leaves')],
+    receivers: [synced('stays'), synced('comes-and-goes', 'two')],
+  },
+  {
+    what: 'two synced devices of the receiver, and one that is not, come and go',
+    receivers: [synced('comes-and-goes'), synced('comes-and-goes', 'two'), plain('comes-and-goes', 'three')],
+  },
+  {
+    what: 'both come and go, the sender on two synced devices',
+    senders: [synced('comes-and-goes'), synced('comes-and-goes', 'two')],
+    receivers: [plain('comes-and-goes')],
+  },
+  {
+    what: 'the mailbox of one synced device of the receiver fills up, until it returns',
+    receivers: [synced('stays'), synced('returns', 'two')],
+    pace: 3,
+  },
+  { what: 'the mailbox of the receiver fills up', receivers: [plain('absent')], pace: 3 },
 ];
+
+const ONE: readonly Device[] = [plain('stays')];
 
 /** The users of all pairs, spread over the client processes so that a pair does not share one. */
 export const usersOf = (pairs: number, processes: number): ChaosUser[] =>
   Array.from({ length: pairs }, (_, n) => {
-    const role = n % ROLES.length;
-    const { sender = 'stays', receiver = 'stays', devices = ['one'] } = ROLES[role] ?? { what: '' };
+    const role = ROLES[n % ROLES.length];
+    const { senders = ONE, receivers = ONE, answers = false, pace } = role ?? { what: '' };
     const [a, b] = [`a${n}`, `b${n}`];
     const process = (offset: number) => (n + offset) % processes;
-    const pace = receiver === 'absent' ? { pace: 3 } : {};
-    const answers = role < 4 ? { to: a } : {};
     return [
-      { user: a, device: 'one', process: process(0), to: b, behaviour: sender, ...pace },
-      ...devices.map((device, m) => ({
-        ...{ user: b, device, process: process(m + 1), behaviour: receiver, ...answers },
+      ...senders.map((one, m) => ({
+        ...{ user: a, ...one, process: process(m), to: b },
+        ...(pace !== undefined && { pace }),
+      })),
+      ...receivers.map((one, m) => ({
+        ...{ user: b, ...one, process: process(m + 1), ...(answers && { to: a }) },
       })),
     ];
   }).flat();
 
+/** Whether a device of that behaviour is there at the end. */
+export const staysToTheEnd = ({ behaviour }: Pick<ChaosUser, 'behaviour'>): boolean =>
+  behaviour !== 'leaves' && behaviour !== 'absent';
+
 /** Whether a user of that name is still there at the end. Those who leave have a new name each time. */
 export const isPresentAtEnd = (users: readonly ChaosUser[], user: string): boolean =>
-  users.some((one) => one.user === user && (one.behaviour === 'stays' || one.behaviour === 'comes-and-goes'));
+  users.some((one) => one.user === user && staysToTheEnd(one));
+
+/** Users who are connected all the time, on all of their devices, as far as it is up to them. */
+export const steadyUsers = (users: readonly ChaosUser[]): Set<string> =>
+  new Set(
+    users.flatMap(({ user }) =>
+      users.every((one) => one.user !== user || one.behaviour === 'stays') ? [user] : [],
+    ),
+  );
 
 /** Users to whom others write, and who have no client. */
 export const NEVER_THERE: readonly string[] = ['nobody-1', 'nobody-2', 'nobody-3'];
@@ -54,14 +114,16 @@ export const NEVER_THERE: readonly string[] = ['nobody-1', 'nobody-2', 'nobody-3
 /** Whom a list of receivers may name. */
 export interface Receiver {
   user: string;
-  /** Not there, now and then or always. */
+  /** A device of this user is not there, now and then or always. */
   away: boolean;
 }
 
 /** All of them; those who leave have a new name each time. */
 export const receiversOf = (users: readonly ChaosUser[]): Receiver[] => {
-  const known = users.filter(({ behaviour }) => behaviour !== 'leaves');
-  const away = new Map(known.map(({ user, behaviour }) => [user, behaviour !== 'stays']));
-  for (const user of NEVER_THERE) away.set(user, true);
-  return [...away].map(([user, away]) => ({ user, away }));
+  const steady = steadyUsers(users);
+  const known = users.filter(({ behaviour }) => behaviour !== 'leaves').map(({ user }) => user);
+  return [
+    ...[...new Set(known)].map((user) => ({ user, away: !steady.has(user) })),
+    ...NEVER_THERE.map((user) => ({ user, away: true })),
+  ];
 };

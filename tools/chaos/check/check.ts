@@ -1,12 +1,17 @@
 import type { FaultEvent } from '../history.ts';
 import type { Leftovers } from '../leftovers.ts';
 import type { Facts } from './facts.ts';
-import { checkMessage, type Fate, fateOf, isInMailbox, statesOf, type Violation } from './guarantees.ts';
+import { checkCopies, type Copy, copiesOf } from './copies.ts';
+import { checkDeviceReceipts } from './device-receipts.ts';
+import { type Fate, fateOf, statesOf } from './fate.ts';
+import { checkMessage, type Violation } from './guarantees.ts';
 import { byDevice, type Message } from './message.ts';
 import { checkOrder, checkOutboxes, checkTimes, countInversions } from './order.ts';
 import { checkReading } from './reading.ts';
+import { checkMissed, missedOf } from './missed.ts';
 import { recoveryOf } from './recovery.ts';
 import { checkRejection, expiriesOf } from './rejections.ts';
+import { checkRows } from './rows.ts';
 import { checkTakeover } from './takeover.ts';
 
 /** Errors that the protocol provides for while something is down. Others are bugs. */
@@ -41,19 +46,24 @@ export function check(evidence: Evidence): Verdict {
   );
   const order = checkOrder(facts, faults);
   const expiries = expiriesOf(facts.messages, leftovers, faults);
+  const copies = copiesOf(facts, leftovers, faults);
   const violations = [
     ...accepted.flatMap((message) => [
       ...checkMessage(message, facts, leftovers),
       ...checkRejection(message, facts, leftovers, expiries),
       ...checkReading(message, leftovers),
+      ...checkDeviceReceipts(message, facts, leftovers),
     ]),
+    ...checkCopies(copies, facts, leftovers),
+    ...checkMissed(copies, facts, leftovers),
+    ...checkRows(facts, leftovers),
     ...order.violations,
     ...checkTimes(facts),
     ...checkOutboxes(facts),
     ...checkTakeover(betweenSteady, faults),
     ...checkRun(evidence),
   ];
-  return { counts: countsOf(evidence, accepted, order.promised), violations };
+  return { counts: countsOf(evidence, accepted, copies, order.promised), violations };
 }
 
 export type Counts = ReturnType<typeof countsOf>;
@@ -61,6 +71,7 @@ export type Counts = ReturnType<typeof countsOf>;
 function countsOf(
   { facts, faults, leftovers, steady }: Evidence,
   accepted: Message[],
+  copies: readonly Copy[],
   orderPromised: number,
 ) {
   const { messages } = facts;
@@ -83,6 +94,8 @@ function countsOf(
     expired: sum(({ states }) => Number(states.some(({ reason }) => reason === 'expired'))),
     read: sum((message) => Number(statesOf(message, leftovers).includes('read'))),
     inMailbox: count('in the mailbox'),
+    /** Of the ledger of synced devices. */
+    copies: ledgerOf(copies, missedOf(facts, leftovers)),
     inFlight: leftovers.inFlight,
     lost: count('lost'),
     duplicatesOnTheWire: sum(({ arrived }) => repeats(arrived)),
@@ -96,19 +109,32 @@ function countsOf(
   };
 }
 
+/** What became of the copies for synced devices; `missed` as the server counted it. */
+function ledgerOf(copies: readonly Copy[], missed: number) {
+  const due = copies.filter(({ early }) => !early);
+  const count = (fate: Copy['fate']) => due.filter((copy) => copy.fate === fate).length;
+  return {
+    due: due.length,
+    /** Of these: of what another device of the same user sent. */
+    own: due.filter(({ own }) => own).length,
+    handed: count('handed'),
+    waiting: count('waiting'),
+    rejected: count('rejected'),
+    dropped: count('dropped'),
+    missed,
+  };
+}
+
 /** What is wrong with the run as a whole. */
 function checkRun({ facts, faults, leftovers, undone, crashes }: Evidence): Violation[] {
   const expiring = faults.some(({ fault }) => EXPIRING.some((name) => fault.startsWith(name)));
   const honest = expiring ? [...HONEST_ERRORS, 'unauthorized'] : HONEST_ERRORS;
   const errors = [...facts.errors].filter(([code]) => !honest.includes(code));
   const unknown = facts.unknown.slice(0, MAX_UNKNOWN);
-  const known = facts.messages.filter((message) => isInMailbox(message, leftovers)).length;
-  const rows = leftovers.mailbox.size;
   const dropped = [
     ...(leftovers.dead > 0 ? [`${leftovers.dead} messages were buried in sixfold.dead`] : []),
     ...errors.map(([code, times]) => `clients were told ${code} ${times} times`),
     ...crashes,
-    ...(known === rows ? [] : [`${rows} messages in mailboxes, and clients know of ${known}`]),
   ];
   return [
     ...dropped.map((what): Violation => ({ guarantee: 'G6', what })),

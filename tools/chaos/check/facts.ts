@@ -1,12 +1,15 @@
 import type { Packet } from '../../testkit/tapped-socket.ts';
 import type { ClientEvent } from '../history.ts';
-import { type Message, newMessages, type Sending, userOf } from './message.ts';
+import { type Message, newSending, type Sending, type Sent, userOf } from './message.ts';
 import { type Fields, type PacketContext, PACKETS } from './packets.ts';
+import { SyncedDevices } from './synced-devices.ts';
 
 /** What all clients together have seen. */
 export interface Facts {
-  /** One for each receiver of each message. */
+  readonly sendings: Sending[];
+  /** One for each receiver of each sending. */
   readonly messages: Message[];
+  readonly devices: SyncedDevices;
   /** Users who will not come back, or have never been there. */
   readonly left: Set<string>;
   /** `error` packets by code. */
@@ -26,39 +29,43 @@ export function factsOf(
   histories: readonly (readonly ClientEvent[])[],
   neverThere: readonly string[] = [],
 ): Facts {
-  const left = new Set(neverThere);
-  const facts: Facts = { messages: [], left, errors: new Map(), restored: [], unknown: [] };
-  const names = new Map<string, Map<string, Message>>();
+  const facts: Facts = {
+    ...{ sendings: [], messages: [], devices: new SyncedDevices(), left: new Set(neverThere) },
+    ...{ errors: new Map(), restored: [], unknown: [] },
+  };
+  const names = new Map<string, Sending>();
   for (const event of histories.flat()) {
     if (event.is !== 'sent') continue;
-    const sending = sendingOf(event);
-    const list = newMessages(sending);
-    facts.messages.push(...list);
-    names.set(`${sending.from} ${event.id}`, new Map(list.map((message) => [message.to, message])));
+    const sending = newSending(sentOf(event));
+    facts.sendings.push(sending);
+    facts.messages.push(...sending.list);
+    names.set(`${sending.from} ${event.id}`, sending);
   }
-  const { errors } = facts;
+  const { errors, devices } = facts;
   const keys = new Map<string, Message>();
   for (const history of histories)
     for (const [n, event] of history.entries()) {
+      const findSending = (from: string, id: string) => {
+        const sending = names.get(`${from} ${id}`);
+        if (!sending) facts.unknown.push(event);
+        return sending;
+      };
       const find = (from: string, id: string, to: string) => {
-        const message = names.get(`${from} ${id}`)?.get(to);
+        const message = names.get(`${from} ${id}`)?.list.find((one) => one.to === to);
         if (!message) facts.unknown.push(event);
         return message;
       };
-      const all = (from: string, id: string) => [...(names.get(`${from} ${id}`)?.values() ?? [])];
-      addEvent({ facts, keys, errors, find, all, event, n, user: userOf(event.who) });
+      addEvent({ facts, keys, errors, devices, find, findSending, event, n, user: userOf(event.who) });
     }
   return facts;
 }
 
-const sendingOf = ({ t, who, id, to, ttl, read = false }: Extract<ClientEvent, { is: 'sent' }>): Sending => ({
-  ...{ from: userOf(who), to, id, sentAt: t, ttl, read },
+const sentOf = ({ t, who, id, to, ttl, read = false }: Extract<ClientEvent, { is: 'sent' }>): Sent => ({
+  ...{ from: userOf(who), by: who, to, id, sentAt: t, ttl, read },
 });
 
 interface Context extends PacketContext {
   facts: Facts;
-  /** A message to all its receivers. */
-  all: (from: string, id: string) => readonly Message[];
   event: ClientEvent;
   n: number;
 }
@@ -68,23 +75,29 @@ function addEvent(context: Context): void {
   const { t, who } = event;
   if (event.is === 'left') facts.left.add(user);
   if (event.is === 'restored') facts.restored.push({ who, n, ids: new Set(event.ids) });
-  if (event.is === 'told')
-    find(user, event.id, event.to)?.told.push({ state: event.state, late: event.late ?? false });
-  if (event.is === 'handed') {
-    const { from, id, to, intact, again } = event;
-    find(from, id, to)?.handed.push({ t, n, who, intact: intact && user === to, again });
+  if (event.is === 'missed') facts.devices.toldMissed(who, event.count);
+  if (event.is === 'told') {
+    const { id, to, state, late = false, opened } = event;
+    find(user, id, to)?.told.push({ who, state, late, opened });
   }
+  if (event.is === 'handed') addHanded(context, event);
   if (event.is === 'in' || event.is === 'out')
     addPacket(context, `${event.is} ${event.packet.type}`, event.packet as Packet & Fields, {
       ...{ t, n, who, connection: event.connection },
     });
 }
 
+function addHanded({ find, findSending, n, user }: Context, event: Extract<ClientEvent, { is: 'handed' }>) {
+  const { t, who, from, id, to, intact, again, own } = event;
+  const handed = { t, n, who, intact: intact && user === to, again };
+  if (own) findSending(from, id)?.ownHanded.push({ ...handed, intact: intact && from === user });
+  else find(from, id, to)?.handed.push(handed);
+}
+
 function addPacket(context: Context, name: string, packet: Fields, seen: Message['requested'][number]): void {
   // It names no receiver: those that an earlier msg:R named are accepted as well.
   if (name === 'in msg:A') {
-    const list = context.all(context.user, packet.id);
-    if (list.length === 0) context.facts.unknown.push(context.event);
+    const list = context.findSending(context.user, packet.id)?.list ?? [];
     for (const { accepted } of list) accepted.push({ ...seen, at: packet.at });
   }
   PACKETS[name]?.(context, seen, packet);

@@ -1,7 +1,9 @@
 import { SHORT_TTL } from '../clients/drafts.ts';
 import type { Leftovers } from '../leftovers.ts';
 import type { Facts } from './facts.ts';
-import { byDevice, type Message, type TellingState } from './message.ts';
+import { DELIVERED, fateOf, FINAL, isOverdue, statesOf } from './fate.ts';
+import { byDevice, type Message } from './message.ts';
+import { stepsBack } from './steps.ts';
 
 export type Guarantee = 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6';
 
@@ -20,41 +22,7 @@ export type Rule = [Guarantee, broken: boolean, what: string];
 export const violationsOf = (message: Message, rules: readonly Rule[]): Violation[] =>
   rules.filter(([, broken]) => broken).map(([guarantee, , what]) => ({ guarantee, what, message }));
 
-/** Where an accepted message is at the end. */
-export type Fate = 'delivered' | 'rejected' | 'in the mailbox' | 'lost';
-
-const FINAL = ['delivered', 'read', 'rejected'];
-const DELIVERED = ['delivered', 'read'];
-
-/** Every state that the sender got, or will find in its mailbox. */
-export function tellingsOf({ from, to, id, states }: Message, { receipts }: Leftovers): TellingState[] {
-  const waiting = receipts.get(`${from} ${to} ${id}`);
-  return [...states, ...(waiting === undefined ? [] : [waiting])];
-}
-
-export const statesOf = (message: Message, leftovers: Leftovers): string[] =>
-  tellingsOf(message, leftovers).map(({ state }) => state);
-
-const nameOf = ({ to, from, id }: Message) => `${to} ${from} ${id}`;
-export const isInMailbox = (message: Message, { mailbox }: Leftovers) => mailbox.has(nameOf(message));
-
-/** Whether its time is over, and only the sweep has not come by. */
-const isOverdue = (message: Message, { mailbox, lookedAt }: Leftovers) =>
-  (mailbox.get(nameOf(message)) ?? Infinity) <= lookedAt;
-
-/**
- * By what the server says: to the sender, or in its database. If the sender left before it heard, a message is
- * delivered that the receiver's application has.
- */
-export function fateOf(message: Message, leftovers: Leftovers): Fate {
-  const states = statesOf(message, leftovers);
-  if (states.some((state) => DELIVERED.includes(state))) return 'delivered';
-  if (states.includes('rejected')) return 'rejected';
-  if (isInMailbox(message, leftovers)) return 'in the mailbox';
-  return message.handed.length > 0 ? 'delivered' : 'lost';
-}
-
-const listed = (all: readonly string[]) => all.join(', ') || 'nothing';
+export const listed = (all: readonly string[]) => all.join(', ') || 'nothing';
 
 /** G1 to G3 and G5 for one accepted message to one receiver. */
 export function checkMessage(message: Message, facts: Facts, leftovers: Leftovers): Violation[] {
@@ -79,7 +47,7 @@ export function checkMessage(message: Message, facts: Facts, leftovers: Leftover
 
 /** G3: what the sender was told, and what is so. */
 function truthRules(message: Message, { left }: Facts, leftovers: Leftovers): Rule[] {
-  const { from, confirmed } = message;
+  const { from, confirmed, sending } = message;
   const [fate, states] = [fateOf(message, leftovers), statesOf(message, leftovers)];
   const told = message.told.map(({ state }) => state);
   const senderLeft = left.has(from);
@@ -97,29 +65,19 @@ function truthRules(message: Message, { left }: Facts, leftovers: Leftovers): Ru
     message.ttl !== undefined && states.includes('rejected') ? FINAL : [fate, ...finalFor(fate)];
   const said = fate !== 'in the mailbox' && finalFor(fate).some((state) => states.includes(state));
   const unsaid = said && !senderLeft && !told.some((state) => accepts.includes(state));
+  const [own, other] = [true, false].map((own) =>
+    stepsBack(message).find((who) => (who === sending.by) === own),
+  );
+  const toldOn = (device: string | undefined) =>
+    listed(message.told.filter(({ who }) => who === device).map(({ state }) => state));
   return [
     ['G3', unsaid, `the application was told ${listed(told)}, and the wire said ${fate}`],
     ['G3', claimed, 'delivered, says the server, and no device had confirmed it'],
     ['G3', mustKnow && !knows, `its sender was told ${listed(states)}, and it is ${fate}`],
-    ['G3', stepsBack(message), `a state stepped back: the application was told ${listed(told)}`],
+    ['G3', own !== undefined, `a state stepped back: the application was told ${toldOn(own)}`],
+    ['G3', other !== undefined, `a state stepped back on another device: it was told ${toldOn(other)}`],
   ];
 }
 
-const finalFor = (fate: Fate) => (fate === 'delivered' ? DELIVERED : fate === 'rejected' ? ['rejected'] : []);
-
-const RANK: Record<string, number> = { stored: 1, delivered: 2, rejected: 2, read: 3 };
-
-/**
- * States only move forward, and nothing follows `rejected`. A later run of the program may be told again; and where a
- * message with a ttl was sent twice, one copy may expire and the other be delivered (RELIABILITY: what is not promised).
- */
-function stepsBack({ told, ttl, requested }: Message): boolean {
-  const copies = ttl !== undefined && requested.length > 1;
-  return told.some(({ state, late }, n) => {
-    const before = told[n - 1]?.state;
-    if (before === undefined || before === state) return false;
-    const twice = copies ? FINAL : DELIVERED;
-    if (late && twice.includes(before) && twice.includes(state)) return false;
-    return before === 'rejected' || (RANK[state] ?? 0) <= (RANK[before] ?? 0);
-  });
-}
+export const finalFor = (fate: string) =>
+  fate === 'delivered' ? DELIVERED : fate === 'rejected' ? ['rejected'] : [];

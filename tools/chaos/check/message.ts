@@ -21,12 +21,51 @@ export interface Arrival extends Seen {
   proof: string | undefined;
 }
 
+/** The application of a device got it. */
+export interface Handed {
+  t: number;
+  n: number;
+  who: string;
+  intact: boolean;
+  again: boolean;
+}
+
 /** A state that the sender was told on the wire, or finds in its mailbox. */
 export interface TellingState {
   state: string;
   reason: string | undefined;
   /** The server's time. */
   at: number;
+}
+
+/** A state that the application of a device got. */
+export interface Told {
+  who: string;
+  state: string;
+  /** Not from the run of the program that sent the message. */
+  late: boolean;
+  /** Number of the run. */
+  opened: number;
+}
+
+/** What an application sent. */
+export interface Sent {
+  from: string;
+  /** `user/device` */
+  by: string;
+  to: readonly string[];
+  id: string;
+  sentAt: number;
+  ttl: number | undefined;
+  read: boolean;
+}
+
+/** What an application sent to one receiver or several, and how it came to the other devices of its own user. */
+export interface Sending extends Sent {
+  /** One for each receiver. */
+  readonly list: readonly Message[];
+  readonly ownArrived: Arrival[];
+  readonly ownHanded: Handed[];
 }
 
 /**
@@ -44,6 +83,7 @@ export interface Message {
   readonly ttl: number | undefined;
   /** Its sender asked for a read receipt. */
   readonly read: boolean;
+  readonly sending: Sending;
   /** What was sent with the same packet, one for each receiver; itself included. */
   readonly list: readonly Message[];
   /** msg:R, and msg:A with its `at`. */
@@ -52,7 +92,7 @@ export interface Message {
   /** How it came to the receiver's devices. */
   readonly arrived: Arrival[];
   /** The application of a device got it. */
-  readonly handed: { t: number; n: number; who: string; intact: boolean; again: boolean }[];
+  readonly handed: Handed[];
   /** A device of the receiver confirmed it: ack:R, or offline:A. */
   readonly confirmed: Seen[];
   /** A device of the receiver said that its user has seen it (read:R), with which proof; and the answers (read:A). */
@@ -60,8 +100,8 @@ export interface Message {
   readonly markAccepted: Seen[];
   /** States that the sender's devices got on the wire. */
   readonly states: (Seen & TellingState & { via: Via })[];
-  /** States that the sender's application got, in order. `late`: not from the program that sent the message. */
-  readonly told: { state: string; late: boolean }[];
+  /** States that the sender's applications got, those of one device in order. */
+  readonly told: Told[];
 }
 
 export const userOf = (who: string) => who.slice(0, who.indexOf('/'));
@@ -70,23 +110,16 @@ export const userOf = (who: string) => who.slice(0, who.indexOf('/'));
 export const byDevice = <T extends { who: string }>(all: readonly T[]): Map<string, T[]> =>
   Map.groupBy(all, ({ who }) => who);
 
-/** What an application sent. */
-export interface Sending {
-  from: string;
-  to: readonly string[];
-  id: string;
-  sentAt: number;
-  ttl: number | undefined;
-  read: boolean;
-}
-
-/** A message for each receiver. */
-export function newMessages({ from, to: receivers, id, sentAt, ttl, read }: Sending): Message[] {
+/** With a message for each receiver. */
+export function newSending(sent: Sent): Sending {
+  const { from, to: receivers, id, sentAt, ttl, read } = sent;
   const list: Message[] = [];
+  const sending = { ...sent, list, ownArrived: [], ownHanded: [] };
   for (const to of receivers) {
     const seen = { requested: [], accepted: [], arrived: [], handed: [], confirmed: [] };
     const told = { marked: [], markAccepted: [], states: [], told: [] };
-    list.push({ from, to, id, n: Number(id.slice(1)), sentAt, ttl, read, list, ...seen, ...told });
+    const n = Number.parseInt(id.slice(1), 10);
+    list.push({ from, to, id, n, sentAt, ttl, read, sending, list, ...seen, ...told });
   }
-  return list;
+  return sending;
 }

@@ -12,8 +12,10 @@ export const isCalm = (faults: readonly FaultEvent[], from: number, to: number):
 
 /** Messages that the application of a device got after a later one of the same sender. */
 export function countInversions({ messages }: Facts): number {
-  const handed = messages.flatMap(({ from, n, handed }) => handed.map((one) => ({ ...one, from, sent: n })));
-  const flows = Map.groupBy(handed, ({ from, who }) => `${from} ${who}`);
+  const handed = messages.flatMap(({ n, handed, sending: { by } }) =>
+    handed.map((one) => ({ ...one, by, sent: n })),
+  );
+  const flows = Map.groupBy(handed, ({ by, who }) => `${by} ${who}`);
   return [...flows.values()].reduce((sum, flow) => {
     let highest = -1;
     for (const { sent } of flow.sort((a, b) => a.n - b.n)) {
@@ -31,14 +33,15 @@ export function countInversions({ messages }: Facts): number {
 export function checkOrder({ messages }: Facts, faults: readonly FaultEvent[]) {
   const violations: Violation[] = [];
   let promised = 0;
-  // Sent once, accepted once, and it came once, live. Both arrivals stand in the same history.
+  // Sent once, accepted once, and it came to a device once, live. Both arrivals stand in the same history.
   const live = messages.flatMap((message) => {
-    const { accepted, arrived, from } = message;
-    const [[request], [arrival]] = [accepted, arrived];
-    if (!request || !arrival || accepted.length + arrived.length > 2 || arrival.via !== 'live') return [];
-    return [
-      { message, arrival, stream: [from, request.connection, arrival.who, arrival.connection].join(' ') },
-    ];
+    const [request, ...again] = message.accepted;
+    if (!request || again.length > 0) return [];
+    return [...byDevice(message.arrived).values()].flatMap(([arrival, ...more]) => {
+      if (!arrival || more.length > 0 || arrival.via !== 'live') return [];
+      const stream = [request.who, request.connection, arrival.who, arrival.connection].join(' ');
+      return [{ message, arrival, stream }];
+    });
   });
   for (const stream of Map.groupBy(live, (one) => one.stream).values()) {
     stream.sort((a, b) => a.message.n - b.message.n);
@@ -75,8 +78,10 @@ export function checkTimes({ messages }: Facts): Violation[] {
 /** What a client must do, 1: a message that was sent stays in the outbox until its ack:N, across restarts. */
 export function checkOutboxes({ messages, restored }: Facts): Violation[] {
   const bySender = Map.groupBy(messages, ({ requested }) => requested[0]?.who ?? '');
-  const isMissing = ({ requested: [request], states, id }: Message, { n, ids }: Facts['restored'][number]) =>
-    request && request.n < n && states.every((state) => state.n > n) && !ids.has(id);
+  const isMissing = (
+    { requested: [request], states, id }: Message,
+    { who, n, ids }: Facts['restored'][number],
+  ) => request && request.n < n && states.every((state) => state.who !== who || state.n > n) && !ids.has(id);
   return restored.flatMap((outbox) =>
     (bySender.get(outbox.who) ?? [])
       .filter((message) => isMissing(message, outbox))

@@ -1,9 +1,13 @@
-import type { Message, Seen, TellingState } from './message.ts';
+import type { Message, Seen, Sending, TellingState } from './message.ts';
+import type { SyncedDevices } from './synced-devices.ts';
 
 /** What a packet is about: the messages that clients have sent so far, and the run as a whole. */
 export interface PacketContext {
   /** The message, if somebody sent it; else the event goes on record. */
   find: (from: string, id: string, to: string) => Message | undefined;
+  /** The same to all its receivers. */
+  findSending: (from: string, id: string) => Sending | undefined;
+  devices: SyncedDevices;
   /** The messages behind the keys of mailbox entries, by user and key. */
   keys: Map<string, Message>;
   errors: Map<string, number>;
@@ -23,8 +27,10 @@ export interface Fields {
   keys: string[];
   read?: string;
   items: { from: string; id: string; read: string }[];
-  messages: { key: string; from: string; id: string; at: number; read?: string }[];
-  receipts: { id: string; to: string; state: string; reason?: string; at: number }[];
+  sync?: boolean;
+  messages: { key: string; from: string; id: string; at: number; read?: string; to?: string | string[] }[];
+  receipts: { key: string; id: string; to: string; state: string; reason?: string; at: number }[];
+  missed?: { key: string; count: number };
 }
 
 type Tell = (context: PacketContext, seen: Seen, packet: Fields) => void;
@@ -34,28 +40,46 @@ const telling = ({ state, reason, at }: Fields | Fields['receipts'][number]): Te
   ...{ state, reason, at },
 });
 
+/** The arrivals of a message: with `to`, another device of the user sent it. */
+const arrived = (
+  { find, findSending, user }: PacketContext,
+  { from, id, to }: { from: string; id: string; to?: string | string[] | undefined },
+) => (to === undefined ? find(from, id, user)?.arrived : findSending(from, id)?.ownArrived);
+
 /** What each packet tells, by its direction and type. */
 export const PACKETS: Record<string, Tell> = {
   'out msg:R': ({ find, user }, seen, { id, to }) => {
     for (const receiver of names(to)) find(user, id, receiver)?.requested.push(seen);
   },
-  'in msg:N': ({ find, user }, seen, { from, id, at, read }) =>
-    find(from, id, user)?.arrived.push({ ...seen, via: 'live', at, proof: read }),
-  'out ack:R': ({ find, user }, seen, { from, id }) => find(from, id, user)?.confirmed.push(seen),
+  'in login:A': ({ devices }, { t, who }, { sync = false }) => devices.loggedIn(who, t, sync),
+  'in msg:N': (context, seen, { from, id, to, at, read }) => {
+    arrived(context, { from, id, to })?.push({ ...seen, via: 'live', at, proof: read });
+  },
+  'out ack:R': ({ find, user }, seen, { from, id }) => {
+    if (from !== user) find(from, id, user)?.confirmed.push(seen);
+  },
   'in ack:N': ({ find, user }, seen, packet) =>
     find(user, packet.id, String(packet.to))?.states.push({ ...seen, ...telling(packet), via: 'live' }),
   'in error': ({ errors }, _, { code }) => errors.set(code, (errors.get(code) ?? 0) + 1),
-  'in offline:N': ({ find, user, keys }, seen, { messages, receipts }) => {
-    for (const { key, from, id, at, read } of messages) {
-      const message = find(from, id, user);
-      if (!message) continue;
-      message.arrived.push({ ...seen, via: 'mailbox', at, proof: read });
-      keys.set(`${user} ${key}`, message);
+  'in offline:N': (context, seen, { messages, receipts, missed }) => {
+    const { find, user, keys, devices } = context;
+    const { t, who } = seen;
+    devices.given(
+      who,
+      t,
+      [...messages, ...receipts, ...(missed ? [missed] : [])].map(({ key }) => key),
+    );
+    if (missed) devices.missed(who, missed.key, missed.count);
+    for (const { key, from, id, to, at, read } of messages) {
+      arrived(context, { from, id, to })?.push({ ...seen, via: 'mailbox', at, proof: read });
+      const message = to === undefined ? find(from, id, user) : undefined;
+      if (message) keys.set(`${user} ${key}`, message);
     }
     for (const receipt of receipts)
       find(user, receipt.id, receipt.to)?.states.push({ ...seen, ...telling(receipt), via: 'mailbox' });
   },
-  'out offline:A': ({ keys, user }, seen, packet) => {
+  'out offline:A': ({ keys, user, devices }, seen, packet) => {
+    devices.confirmed(seen.who, packet.keys);
     for (const key of packet.keys) keys.get(`${user} ${key}`)?.confirmed.push(seen);
   },
   'out read:R': ({ find, user }, seen, { items }) => {

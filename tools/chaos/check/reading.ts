@@ -1,5 +1,6 @@
 import type { Leftovers } from '../leftovers.ts';
-import { statesOf, type Violation, violationsOf } from './guarantees.ts';
+import { statesOf } from './fate.ts';
+import { type Violation, violationsOf } from './guarantees.ts';
 import type { Message } from './message.ts';
 
 /** PROTOCOL: read: `read` only if the receiver says so, with the proof that came with the message; and then surely. */

@@ -1,7 +1,8 @@
 import type { FaultEvent } from '../history.ts';
 import type { Leftovers } from '../leftovers.ts';
 import type { Facts } from './facts.ts';
-import { type Rule, tellingsOf, type Violation, violationsOf } from './guarantees.ts';
+import { tellingsOf, waitingUntil } from './fate.ts';
+import { type Rule, type Violation, violationsOf } from './guarantees.ts';
 import type { Arrival, Message } from './message.ts';
 import { isCalm } from './order.ts';
 
@@ -60,20 +61,17 @@ export function checkRejection(
   ]);
 }
 
-function timeRules(
-  message: Message,
-  ttlMs: number,
-  { mailbox, lookedAt }: Leftovers,
-  { blurring }: Expiries,
-): Rule[] {
-  const { to, from, id, arrived, requested, states } = message;
+function timeRules(message: Message, ttlMs: number, leftovers: Leftovers, { blurring }: Expiries): Rule[] {
+  const { requested, states, sending } = message;
+  const { lookedAt } = leftovers;
+  const arrived = [...message.arrived, ...(sending.list[0] === message ? sending.ownArrived : [])];
   const first = requested[0]?.t ?? 0;
   const early = states.find(
     (state) =>
       isExpiry(state) && state.at + EARLY_MS < first + ttlMs && isCalm(blurring, message.sentAt, state.t),
   );
   const late = arrived.find((arrival) => isLate(arrival, ttlMs) && isCalm(blurring, first, arrival.t));
-  const over = mailbox.get(`${to} ${from} ${id}`) ?? Infinity;
+  const over = Math.min(...waitingUntil(message, leftovers));
   const forgotten = over + TOLD_WITHIN_MS < lookedAt && isCalm(blurring, over, lookedAt);
   return [
     ['G3', early !== undefined, 'rejected as expired before its time was over'],

@@ -28,8 +28,9 @@ export function checkTakeover(messages: readonly Message[], faults: readonly Fau
 
 function late(message: Message, due: number): Violation[] {
   const { handed, states } = message;
+  const first = (all: readonly { t: number }[]) => Math.min(...all.map(({ t }) => t));
   return [
-    ...((handed[0]?.t ?? Infinity) > due ? ['not handed on in time'] : []),
-    ...((states[0]?.t ?? Infinity) > due ? ['its sender heard nothing in time'] : []),
+    ...(first(handed) > due ? ['not handed on in time'] : []),
+    ...(first(states) > due ? ['its sender heard nothing in time'] : []),
   ].map((what) => ({ guarantee: 'G1', what: `${what} though another instance could`, message }));
 }

@@ -65,6 +65,17 @@ const behaviours: Record<Behaviour, (self: Behaving) => Promise<void>> = {
     }
   },
 
+  returns: async (self) => {
+    const client = enter(self);
+    if (self.orders.run === 1) {
+      await Promise.race([client.open('durable').connected(), pause(Infinity, self.settle)]);
+      await pause(self.random.wait(STAY), self.settle);
+      await client.close('abrupt');
+    }
+    await pause(Infinity, self.settle);
+    client.open('durable');
+  },
+
   absent: async (self) => {
     const client = enter(self);
     if (self.orders.run === 1) {
@@ -99,7 +110,8 @@ async function write(self: Behaving, client: TestClient, until: AbortSignal): Pr
 
 function enter(self: Behaving, name = self.user.user): TestClient {
   const { user, orders, random, record, settle, entered } = self;
-  const client = new TestClient({ user: name, device: user.device, orders, random, record, settle });
+  const { device, sync = false } = user;
+  const client = new TestClient({ user: name, device, sync, orders, random, record, settle });
   entered(client);
   return client;
 }

@@ -16,7 +16,7 @@ export class Counter implements Counts {
   waiting = 0;
   /** Users who stay and are not connected. */
   offline = 0;
-  /** The users who stay were all connected at some moment. */
+  /** Each of the users who stay was connected at some moment. */
   arrived = false;
   /** No client sends any more. */
   settled = false;

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SeededRandom } from '../../testkit/seeded-random.ts';
 import { historyWriter } from '../history.ts';
-import type { ChaosUser } from '../users.ts';
+import { type ChaosUser, staysToTheEnd } from '../users.ts';
 import { type Behaving, behave } from './behaviour.ts';
 import { Counter } from './counter.ts';
 import type { Command, Orders } from './orders.ts';
@@ -32,13 +32,15 @@ const behaving = orders.users.map((user, n) => {
 });
 const settled = Promise.all(behaving).then(() => (counter.settled = true));
 
+/** Users who were connected at some moment. */
+const arrived = new Set<ChaosUser>();
+
 const reporting = setInterval(() => {
-  const staying = [...clients].filter(
-    ([{ behaviour }]) => behaviour === 'stays' || behaviour === 'comes-and-goes',
-  );
+  const staying = [...clients].filter(([user]) => staysToTheEnd(user));
+  for (const [user, client] of staying) if (client.online) arrived.add(user);
   counter.waiting = staying.reduce((sum, [, client]) => sum + client.waiting, 0);
   counter.offline = staying.filter(([, client]) => !client.online).length;
-  counter.arrived ||= counter.offline === 0;
+  counter.arrived = staying.every(([user]) => arrived.has(user));
   process.send?.(counter);
 }, REPORT_MS);
 

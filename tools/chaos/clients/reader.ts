@@ -9,12 +9,6 @@ const MAX_MS = 4_000;
 const FORGES = 0.05;
 const FORGED_PROOF = 'A'.repeat(22);
 
-/** What a user does with a message some time after it came. */
-export interface ReaderActions {
-  /** Sends a read:R. */
-  say: (item: { from: string; id: string; read: string }) => void;
-}
-
 /**
  * Marks as read what asks for it, after a while; and says so of some messages that do not ask for it, with a proof that
  * the server never gave out.
@@ -24,11 +18,12 @@ export interface ReaderActions {
 export async function read(
   message: IncomingMessage,
   random: SeededRandom,
-  { say }: ReaderActions,
+  markRead: (item: { from: string; id: string; read: string }) => void,
   over: AbortSignal,
 ): Promise<void> {
-  const { from, id, read: proof } = message;
+  const { from, id, read: proof, own } = message;
+  if (own) return;
   if (!random.chance(proof === undefined ? FORGES : READS)) return;
   await delay(random.integer(0, MAX_MS), undefined, { signal: over, ref: false }).catch(() => undefined);
-  if (!over.aborted) say({ from, id, read: proof ?? FORGED_PROOF });
+  if (!over.aborted) markRead({ from, id, read: proof ?? FORGED_PROOF });
 }

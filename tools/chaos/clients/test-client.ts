@@ -44,6 +44,7 @@ type Happening = ClientEvent extends infer E ? (E extends ClientEvent ? Omit<E, 
 export interface TestClientOptions {
   user: string;
   device: string;
+  sync: boolean;
   orders: Orders;
   random: SeededRandom;
   record: (event: ClientEvent) => void;
@@ -56,6 +57,7 @@ export class TestClient {
   readonly #options: TestClientOptions;
   readonly #sockets = new Set<WebSocket>();
   #connections = 0;
+  #opened = 0;
   #sent = 0;
   #client: Client | undefined;
   #told = new ToldStates();
@@ -76,15 +78,16 @@ export class TestClient {
 
   /** Connects, with what the last run or the last stay left in storage. */
   open(kept: 'durable' | 'in memory'): Client {
-    const { user, device, orders } = this.#options;
+    const { user, device, sync, orders } = this.#options;
     const { urls, tokens, storageDir } = orders;
     const storage =
       kept === 'durable' ? new LevelStorage(join(storageDir, `${user}-${device}`)) : new MemoryStorage();
     const client = connect({
-      ...{ urls, storage, device, tuning: TUNING, WebSocket: this.#recordedSocket() },
+      ...{ urls, storage, device, sync, tuning: TUNING, WebSocket: this.#recordedSocket() },
       token: () => fetchTokenFrom(tokens, user),
     });
     this.#client = client;
+    this.#opened++;
     this.#told = new ToldStates();
     this.#record(client);
     return client;
@@ -94,7 +97,7 @@ export class TestClient {
   async send({ to, ...options }: Draft): Promise<void> {
     if (!this.#client) throw new Error(`${this.#options.user} is not there`);
     const seq = this.#options.orders.run * PER_RUN + ++this.#sent;
-    const id = `m${seq}`;
+    const id = `m${seq}-${this.#options.device}`;
     const receivers = typeof to === 'string' ? [to] : to;
     const { ttl, read, thread = '' } = options;
     this.#note({
@@ -125,8 +128,10 @@ export class TestClient {
 
   #record(client: Client): void {
     let restored = false;
+    const opened = this.#options.orders.run * PER_RUN + this.#opened;
     client.onError(() => undefined); // refusals of the server are in the packets
     client.onMessage((message) => this.#handed(message));
+    client.onMissed(({ count }) => this.#note({ is: 'missed', count }));
     client.onStatus((status) => {
       if (status.state === 'online' && !restored) {
         restored = true;
@@ -136,28 +141,34 @@ export class TestClient {
         setTimeout(() => client.reconnect(), REOPEN_MS).unref();
     });
     client.onOutgoing((message) => {
-      for (const told of this.#told.newsOf(message)) this.#note({ is: 'told', ...told });
+      for (const told of this.#told.newsOf(message)) this.#note({ is: 'told', ...told, opened });
     });
-    client.onReceipt(({ id, to, state }) => this.#note({ is: 'told', id, to, state, late: true }));
+    client.onReceipt(({ id, to, state }) => this.#note({ is: 'told', id, to, state, late: true, opened }));
   }
 
   async #handed(message: IncomingMessage) {
-    const { from, id, body, thread = '', again } = message;
     const { user, random, orders, settle } = this.#options;
+    const { from, id, body, thread = '', again, own, to = user } = message;
     if (random.chance(orders.failing)) throw new Error('the application fails: the server keeps the message');
     const said = body as { to?: string[]; id?: unknown; thread?: unknown };
-    const intact = said.to?.includes(user) === true && said.id === id && said.thread === thread;
-    this.#note({ is: 'handed', from, id, to: user, intact, again: again ?? false });
-    void read(message, random, this.#reading, settle);
+    // What another device sent says whom to; sent again, it names only those who are missing.
+    const named = [to].flat().every((receiver) => said.to?.includes(receiver) === true);
+    const intact = named && said.id === id && said.thread === thread;
+    this.#note({
+      ...{ is: 'handed', from, id, to: user, intact, again: again ?? false },
+      ...(own && { own }),
+    });
+    void read(message, random, (item) => this.#markRead(item), settle);
     if (random.chance(BUSY.chance)) await delay(random.integer(0, BUSY.ms));
   }
 
-  readonly #reading = {
-    say: (item: { from: string; id: string; read: string }) => {
-      const socket = [...this.#sockets].findLast(({ readyState, OPEN }) => readyState === OPEN);
-      if (this.online) socket?.send(JSON.stringify({ type: 'read:R', items: [item] }));
-    },
-  };
+  #markRead(item: { from: string; id: string; read: string }): void {
+    try {
+      this.#client?.markRead(item);
+    } catch {
+      return; // closed
+    }
+  }
 
   #recordedSocket() {
     const connections = new WeakMap<WebSocket, number>();

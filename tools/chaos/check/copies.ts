@@ -1,0 +1,149 @@
+import type { FaultEvent } from '../history.ts';
+import type { Leftovers } from '../leftovers.ts';
+import type { Facts } from './facts.ts';
+import { statesOf } from './fate.ts';
+import type { Violation } from './guarantees.ts';
+import type { Handed, Message, Sending } from './message.ts';
+import { isCalm } from './order.ts';
+import { SKEW_MS, type SyncedDevice } from './synced-devices.ts';
+
+/**
+ * Where a copy is at the end. `rejected`: no device got the message, so there is none to miss. `dropped`: the device did
+ * not get it, and must be told that it missed one.
+ */
+type CopyFate = 'handed' | 'waiting' | 'rejected' | 'dropped';
+
+/** A copy of an accepted message, for one synced device. */
+export interface Copy {
+  readonly device: SyncedDevice;
+  /** One of those that were sent. */
+  readonly message: Message;
+  /** Another device of the user sent it. */
+  readonly own: boolean;
+  readonly fate: CopyFate;
+  /** It was sent before the device knew that it is a synced one: it need not get a copy. */
+  readonly early: boolean;
+  /** When it may have been in the mailbox, milliseconds since the epoch. */
+  readonly from: number;
+  readonly until: number;
+  /** How many further copies there may have been: the message was sent again, or the server repeated a step. */
+  readonly more: number;
+}
+
+/** Until the sweep has taken what expired: its pause, and what it leaves to confirmations on their way, milliseconds. */
+const SWEPT_MS = 60_000;
+/** An instance that is gone has its work repeated, once by its heir and once by its client. */
+const REPEATED = 2;
+/** From msg:A until the copy is stored, milliseconds. */
+const STORING_MS = 5_000;
+
+/** A copy of each accepted message, and of each one that another device sent, for each synced device. */
+export function copiesOf(facts: Facts, leftovers: Leftovers, faults: readonly FaultEvent[]): Copy[] {
+  const received = facts.messages.flatMap((message) =>
+    devicesOf(facts, message, message.to).map((device) =>
+      copyOf({ message, device, own: false, handed: message.handed }, leftovers, faults),
+    ),
+  );
+  const sent = facts.sendings.flatMap((sending) => {
+    const message = sending.list.find(({ accepted }) => accepted.length > 0);
+    const devices = message ? devicesOf(facts, message, sending.from) : [];
+    if (!message || !devices.some(({ who }) => who === sending.by)) return []; // it is no synced one
+    return devices
+      .filter(({ who }) => who !== sending.by)
+      .map((device) => copyOf({ message, device, own: true, handed: sending.ownHanded }, leftovers, faults));
+  });
+  return [...received, ...sent];
+}
+
+const devicesOf = ({ devices }: Facts, { accepted }: Message, user: string): SyncedDevice[] =>
+  accepted.length > 0 ? devices.of(user) : [];
+
+type Part = Pick<Copy, 'message' | 'device' | 'own'> & { handed: readonly Handed[] };
+
+function copyOf({ handed, ...copy }: Part, leftovers: Leftovers, faults: readonly FaultEvent[]): Copy {
+  const { message, device, own } = copy;
+  const { from: sender, to, id, ttl, requested } = message;
+  const got = handed.find(({ who }) => who === device.who);
+  const holders = leftovers.devices.copies.get(`${own ? sender : to} ${sender} ${id}`);
+  const waits = holders?.has(device.who) === true;
+  const rejected = !own && statesOf(message, leftovers).includes('rejected');
+  const from = requested[0]?.t ?? message.sentAt;
+  const over = from + (ttl ?? 0) * 1_000 + SWEPT_MS;
+  const calm = isCalm(faults, from, over);
+  return {
+    ...copy,
+    early: from <= device.since + SKEW_MS,
+    fate: got ? 'handed' : waits ? 'waiting' : rejected ? 'rejected' : 'dropped',
+    from,
+    until: got?.t ?? (waits ? Infinity : ttl === undefined ? from : over),
+    more: requested.length - 1 + (calm ? 0 : REPEATED),
+  };
+}
+
+/** Whether its device must be told that it missed it. */
+export const isDropped = ({ fate, early }: Copy): boolean => fate === 'dropped' && !early;
+
+/** Whether the mailbox of its device may have been full when the copy came. */
+export function mayHaveBeenFull(copy: Copy, copies: readonly Copy[], { quota }: Leftovers): boolean {
+  const stored = (copy.message.accepted[0]?.t ?? copy.from) + STORING_MS;
+  const held = copies.filter(
+    (other) =>
+      other !== copy && other.device === copy.device && other.from <= stored && other.until >= copy.from,
+  );
+  return held.length >= quota;
+}
+
+/** G1, G2 and G5 for the copies of synced devices. */
+export function checkCopies(
+  copies: readonly Copy[],
+  { sendings, devices }: Facts,
+  leftovers: Leftovers,
+): Violation[] {
+  const lost = copies.filter(
+    (copy) => isDropped(copy) && copy.message.ttl === undefined && !mayHaveBeenFull(copy, copies, leftovers),
+  );
+  const stuck = copies.filter(
+    ({ fate, message, own, device }) => fate === 'waiting' && !isOver(message, own, device, leftovers),
+  );
+  return [
+    ...lost.map(({ message, own, device }): Violation => {
+      const what = own
+        ? `${device.who} never got what another device of its user sent`
+        : `a synced device never got its copy: ${device.who}`;
+      return { guarantee: 'G1', what, message };
+    }),
+    ...stuck.map(({ message, device }): Violation => {
+      return { guarantee: 'G1', what: `left lying in the mailbox of ${device.who}`, message };
+    }),
+    ...sendings.flatMap((sending) => checkSent(sending, (who) => devices.has(who))),
+    ...devices.strays().map((what): Violation => ({ guarantee: 'G5', what })),
+    ...devices.faults.map((what): Violation => ({ guarantee: 'G3', what })),
+  ];
+}
+
+function isOver({ from, to, id }: Message, own: boolean, { who }: SyncedDevice, leftovers: Leftovers) {
+  const until = leftovers.devices.copies.get(`${own ? from : to} ${from} ${id}`)?.get(who) ?? Infinity;
+  return until <= leftovers.lookedAt;
+}
+
+/** What the other devices of its user got of one sending. */
+function checkSent({ list, by, from, ownArrived, ownHanded }: Sending, isSynced: (who: string) => boolean) {
+  const [message] = list;
+  if (!message) return [];
+  const came = new Set(ownArrived.map(({ who }) => who));
+  const others = [...came].filter((who) => who !== by && (!who.startsWith(`${from}/`) || !isSynced(who)));
+  const fresh = Map.groupBy(
+    ownHanded.filter(({ again }) => !again),
+    ({ who }) => who,
+  );
+  const twice = [...fresh].flatMap(([who, all]) => (all.length > 1 ? [who] : []));
+  const rules: [Violation['guarantee'], broken: boolean, what: string][] = [
+    ['G5', came.has(by), `a copy of what ${by} sent came back to it`],
+    ['G5', others.length > 0, `a copy of what ${by} sent came to ${others.join(', ')}`],
+    ['G5', ownHanded.some(({ intact }) => !intact), 'a copy of what another device sent was changed'],
+    ['G2', twice.length > 0, `what another device sent was handed to ${twice.join(', ')} twice`],
+  ];
+  return rules
+    .filter(([, broken]) => broken)
+    .map(([guarantee, , what]): Violation => ({ guarantee, what, message }));
+}

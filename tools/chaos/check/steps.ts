@@ -1,0 +1,25 @@
+import { DELIVERED, FINAL } from './fate.ts';
+import { byDevice, type Message, type Told } from './message.ts';
+
+const RANK: Record<string, number> = { stored: 1, delivered: 2, rejected: 2, read: 3 };
+
+/**
+ * States only move forward, and nothing follows `rejected`. A later run of the program may be told again; and where a
+ * message with a ttl has two copies, one may expire and the other be delivered (RELIABILITY: what is not promised).
+ *
+ * @returns devices whose application saw a step back
+ */
+export function stepsBack({ told, ttl, requested }: Message): string[] {
+  const isStep = ({ state, late, opened }: Told, before: Told | undefined) => {
+    if (before === undefined || before.state === state) return false;
+    const isLater = late && opened !== before.opened;
+    const twice = ttl !== undefined && (requested.length > 1 || isLater) ? FINAL : DELIVERED;
+    if (late && twice.includes(before.state) && twice.includes(state)) return false;
+    // The client remembers what it told of messages that others sent for as long as it runs.
+    if (isLater && before.late) return false;
+    return before.state === 'rejected' || (RANK[state] ?? 0) <= (RANK[before.state] ?? 0);
+  };
+  return [...byDevice(told)].flatMap(([who, all]) =>
+    all.some((one, n) => isStep(one, all[n - 1])) ? [who] : [],
+  );
+}
