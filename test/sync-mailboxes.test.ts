@@ -347,6 +347,27 @@ describe('at the same moment', () => {
     expect(idsOf((await emptyMailbox(bob)).messages)).toEqual(['x']);
   });
 
+  test('the last copy is confirmed while another device settles the message: its row does not stay', async () => {
+    await using alice = await connectAs(stack, one, 'alice-20');
+    await away('bob-20', 'phone');
+    alice.msg('bob-20', 'x');
+    await alice.next('ack:N', { id: 'x', state: 'stored' });
+    await using phone = await synced('bob-20', 'phone');
+    const { messages } = await phone.pull();
+    await using settling = await transaction(
+      "UPDATE device_messages SET delivered = true WHERE recipient = 'bob-20'",
+    );
+    phone.send({ type: 'offline:A', keys: messages.map(({ key }) => key) });
+    await until(async () => (await waiting('DELETE FROM device_copies')) > 0, { what: 'it to wait' });
+    await settling.commit();
+    await until(async () => (await copies('bob-20')).length === 0, { what: 'the confirmation' });
+    expect(
+      await stack.sql(
+        "SELECT body, idle_at IS NULL AS stays FROM device_messages WHERE recipient = 'bob-20'",
+      ),
+    ).toEqual([{ body: null, stays: false }]);
+  });
+
   test('a device logs in while a message is being routed: what is routed after its login:A reaches it', async () => {
     await using alice = await connectAs(stack, one, 'alice-14');
     await away('bob-14', 'phone');

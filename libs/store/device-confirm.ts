@@ -12,13 +12,18 @@ export interface DeviceConfirm {
   keys: readonly string[];
 }
 
-/** Messages of `touched` (recipient, sender, id), and whether no copy of theirs is left beside those in `gone`. */
+/**
+ * Messages of `touched` (recipient, sender, id), and whether no copy of theirs is left beside those in `gone`. Locked, so
+ * that `delivered` is what it is now: an update that only looks at the row would find it neither before nor after a
+ * confirmation of the same moment.
+ */
 const left = (touched: string, gone?: string) => `
-  SELECT m.recipient, m.sender, m.id, m.revision, NOT EXISTS (
+  SELECT m.recipient, m.sender, m.id, m.revision, m.delivered, NOT EXISTS (
     SELECT FROM device_copies c WHERE c.recipient = m.recipient AND c.sender = m.sender AND c.id = m.id
       ${gone === undefined ? '' : `AND (c.recipient, c.device, c.key) NOT IN (SELECT recipient, device, key FROM ${gone})`}
   ) AS last
-  FROM device_messages m JOIN (SELECT DISTINCT recipient, sender, id FROM ${touched}) AS t USING (recipient, sender, id)`;
+  FROM device_messages m JOIN (SELECT DISTINCT recipient, sender, id FROM ${touched}) AS t USING (recipient, sender, id)
+  ORDER BY m.recipient, m.sender, m.id FOR UPDATE OF m`;
 
 /** Without a copy a row is kept for a while, for sessions that still have the message live; its body is not. */
 const IDLE = `
@@ -37,10 +42,10 @@ const CONFIRM_COPIES = deciding(
       RETURNING c.recipient, c.device, c.key, c.sender, c.id
     ), header AS (${left('gone', 'gone')}
     ), confirmed AS (
-      UPDATE device_messages m SET delivered = true, ${IDLE} FROM header h WHERE ${SAME} AND NOT m.delivered
+      UPDATE device_messages m SET delivered = true, ${IDLE} FROM header h WHERE ${SAME} AND NOT h.delivered
       RETURNING m.sender, m.id, m.recipient, m.thread
     ), idle AS (
-      UPDATE device_messages m SET ${IDLE} FROM header h WHERE ${SAME} AND m.delivered AND h.last
+      UPDATE device_messages m SET ${IDLE} FROM header h WHERE ${SAME} AND h.delivered AND h.last
     ), news AS (
       SELECT sender, id, recipient, thread, 'delivered' AS state, NULL AS reason, $4::bigint AS at FROM confirmed
     ), ${tell('news')}${record(messageEvents('message.delivered', 'news'))}
@@ -91,7 +96,7 @@ const CONFIRM_LIVE = {
         AS i (recipient, sender, id, at)
     ), header AS (${left('input')}
     ), confirmed AS (
-      UPDATE device_messages m SET delivered = true, ${IDLE} FROM header h WHERE ${SAME} AND NOT m.delivered
+      UPDATE device_messages m SET delivered = true, ${IDLE} FROM header h WHERE ${SAME} AND NOT h.delivered
       RETURNING m.sender, m.id, m.recipient, m.live <@ m.back AS stored
     ), news AS (
       SELECT sender, id, recipient, 'delivered' AS state, NULL AS reason, i.at
