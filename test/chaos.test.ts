@@ -200,6 +200,13 @@ const PLANTED: {
         replace: 'WHERE true',
         shows: /G5 .* is no synced device, and was given entries of a mailbox/,
       },
+      {
+        // Nothing of the above would be seen without it.
+        file: 'libs/store/mailbox-page.ts',
+        find: 'WHERE NOT EXISTS (SELECT FROM devices d WHERE d.user_id = i.recipient)',
+        replace: 'WHERE true',
+        shows: /G5 .* is no synced device, and was given entries of a mailbox/,
+      },
     ],
   },
   {

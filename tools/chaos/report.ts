@@ -81,12 +81,13 @@ function ledgerLine({ accepted, delivered, rejected, inMailbox, inFlight, lost }
 
 /** What became of the copies for synced devices; `missed` is what the server counted. */
 function deviceLedgerLine({ copies }: Counts): string {
-  const { due, own, handed, waiting, rejected, dropped, missed } = copies;
+  const { due, own, handed, waiting, rejected, dropped, lost, missed } = copies;
   const parts = [
     `handed on ${number(handed)}`,
     `rejected ${number(rejected)}`,
     `in mailboxes ${number(waiting)}`,
     `missed ${number(dropped)} (counted ${number(missed)})`,
+    ...(lost > 0 ? [`UNACCOUNTED FOR ${number(lost)}`] : []),
   ];
   return `Synced devices: copies ${number(due)}, ${number(own)} of them of sent messages = ${parts.join(' + ')}`;
 }

@@ -10,7 +10,7 @@ import { checkOrder, checkOutboxes, checkTimes, countInversions } from './order.
 import { checkReading } from './reading.ts';
 import { checkMissed, missedOf } from './missed.ts';
 import { recoveryOf } from './recovery.ts';
-import { checkRejection, expiriesOf } from './rejections.ts';
+import { checkRejection, expiriesOf, markUnheard } from './rejections.ts';
 import { checkRows } from './rows.ts';
 import { checkTakeover } from './takeover.ts';
 
@@ -46,6 +46,7 @@ export function check(evidence: Evidence): Verdict {
   );
   const order = checkOrder(facts, faults);
   const expiries = expiriesOf(facts.messages, leftovers, faults);
+  markUnheard(facts, leftovers, expiries);
   const copies = copiesOf(facts, leftovers, faults);
   const violations = [
     ...accepted.flatMap((message) => [
@@ -121,6 +122,7 @@ function ledgerOf(copies: readonly Copy[], missed: number) {
     waiting: count('waiting'),
     rejected: count('rejected'),
     dropped: count('dropped'),
+    lost: count('lost'),
     missed,
   };
 }

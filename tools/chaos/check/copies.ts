@@ -9,9 +9,9 @@ import { SKEW_MS, type SyncedDevice } from './synced-devices.ts';
 
 /**
  * Where a copy is at the end. `rejected`: no device got the message, so there is none to miss. `dropped`: the device did
- * not get it, and must be told that it missed one.
+ * not get it, and must be told that it missed one. `lost`: there was no reason to drop it.
  */
-type CopyFate = 'handed' | 'waiting' | 'rejected' | 'dropped';
+type CopyFate = 'handed' | 'waiting' | 'rejected' | 'dropped' | 'lost';
 
 /** A copy of an accepted message, for one synced device. */
 export interface Copy {
@@ -52,7 +52,8 @@ export function copiesOf(facts: Facts, leftovers: Leftovers, faults: readonly Fa
       .filter(({ who }) => who !== sending.by)
       .map((device) => copyOf({ message, device, own: true, handed: sending.ownHanded }, leftovers, faults));
   });
-  return [...received, ...sent];
+  const copies = [...received, ...sent];
+  return copies.map((copy) => (isLost(copy, copies, leftovers) ? { ...copy, fate: 'lost' } : copy));
 }
 
 const devicesOf = ({ devices }: Facts, { accepted }: Message, user: string): SyncedDevice[] =>
@@ -83,14 +84,15 @@ function copyOf({ handed, ...copy }: Part, leftovers: Leftovers, faults: readonl
 /** Whether its device must be told that it missed it. */
 export const isDropped = ({ fate, early }: Copy): boolean => fate === 'dropped' && !early;
 
-/** Whether the mailbox of its device may have been full when the copy came. */
-export function mayHaveBeenFull(copy: Copy, copies: readonly Copy[], { quota }: Leftovers): boolean {
+/** Whether the device should have got it: it did not expire, and the mailbox cannot have been full when it came. */
+function isLost(copy: Copy, copies: readonly Copy[], { quota }: Leftovers): boolean {
+  if (!isDropped(copy) || copy.message.ttl !== undefined) return false;
   const stored = (copy.message.accepted[0]?.t ?? copy.from) + STORING_MS;
   const held = copies.filter(
     (other) =>
       other !== copy && other.device === copy.device && other.from <= stored && other.until >= copy.from,
   );
-  return held.length >= quota;
+  return held.length < quota;
 }
 
 /** G1, G2 and G5 for the copies of synced devices. */
@@ -99,9 +101,7 @@ export function checkCopies(
   { sendings, devices }: Facts,
   leftovers: Leftovers,
 ): Violation[] {
-  const lost = copies.filter(
-    (copy) => isDropped(copy) && copy.message.ttl === undefined && !mayHaveBeenFull(copy, copies, leftovers),
-  );
+  const lost = copies.filter(({ fate }) => fate === 'lost');
   const stuck = copies.filter(
     ({ fate, message, own, device }) => fate === 'waiting' && !isOver(message, own, device, leftovers),
   );

@@ -44,5 +44,6 @@ export function fateOf(message: Message, leftovers: Leftovers): Fate {
   if (states.some((state) => DELIVERED.includes(state))) return 'delivered';
   if (states.includes('rejected')) return 'rejected';
   if (isInMailbox(message, leftovers)) return 'in the mailbox';
-  return message.handed.length > 0 ? 'delivered' : 'lost';
+  if (message.handed.length > 0) return 'delivered';
+  return message.unheard ? 'rejected' : 'lost';
 }

@@ -46,7 +46,7 @@ export function checkMessage(message: Message, facts: Facts, leftovers: Leftover
 }
 
 /** G3: what the sender was told, and what is so. */
-function truthRules(message: Message, { left }: Facts, leftovers: Leftovers): Rule[] {
+function truthRules(message: Message, { left, devices }: Facts, leftovers: Leftovers): Rule[] {
   const { from, confirmed, sending } = message;
   const [fate, states] = [fateOf(message, leftovers), statesOf(message, leftovers)];
   const told = message.told.map(({ state }) => state);
@@ -66,7 +66,7 @@ function truthRules(message: Message, { left }: Facts, leftovers: Leftovers): Ru
   const said = fate !== 'in the mailbox' && finalFor(fate).some((state) => states.includes(state));
   const unsaid = said && !senderLeft && !told.some((state) => accepts.includes(state));
   const [own, other] = [true, false].map((own) =>
-    stepsBack(message).find((who) => (who === sending.by) === own),
+    stepsBack(message, devices).find((who) => (who === sending.by) === own),
   );
   const toldOn = (device: string | undefined) =>
     listed(message.told.filter(({ who }) => who === device).map(({ state }) => state));

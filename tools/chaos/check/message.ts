@@ -102,6 +102,8 @@ export interface Message {
   readonly states: (Seen & TellingState & { via: Via })[];
   /** States that the sender's applications got, those of one device in order. */
   readonly told: Told[];
+  /** Its sender left, and may have missed that the mailbox was full. */
+  unheard: boolean;
 }
 
 export const userOf = (who: string) => who.slice(0, who.indexOf('/'));
@@ -119,7 +121,7 @@ export function newSending(sent: Sent): Sending {
     const seen = { requested: [], accepted: [], arrived: [], handed: [], confirmed: [] };
     const told = { marked: [], markAccepted: [], states: [], told: [] };
     const n = Number.parseInt(id.slice(1), 10);
-    list.push({ from, to, id, n, sentAt, ttl, read, sending, list, ...seen, ...told });
+    list.push({ from, to, id, n, sentAt, ttl, read, sending, list, ...seen, ...told, unheard: false });
   }
   return sending;
 }

@@ -46,6 +46,6 @@ export function checkMissed(copies: readonly Copy[], { devices }: Facts, leftove
 
 /** How often the server may have counted it. What a device got, and was not sent twice, it cannot have missed. */
 function mostCounted({ fate, message: { ttl }, more }: Copy): number {
-  if (fate === 'dropped' || fate === 'rejected') return 1 + more;
+  if (fate !== 'handed' && fate !== 'waiting') return 1 + more;
   return ttl === undefined ? 0 : more;
 }

@@ -39,6 +39,17 @@ export function expiriesOf(
   return { blurring, expiredTo };
 }
 
+/** No one empties the mailbox of a user who left, so it stays full; but messages in it expire. */
+function isFull({ to }: Message, { left }: Facts, { held, quota }: Leftovers, { expiredTo }: Expiries) {
+  return left.has(to) && (held.get(to) ?? 0) + (expiredTo.get(to) ?? 0) >= quota;
+}
+
+/** A live ack:N is lost if its connection breaks, and a sender who leaves does not ask again. */
+export function markUnheard(facts: Facts, leftovers: Leftovers, expiries: Expiries): void {
+  for (const message of facts.messages)
+    message.unheard = facts.left.has(message.from) && isFull(message, facts, leftovers, expiries);
+}
+
 /** G3 and G6 for what was rejected, or should have been: a full mailbox, or its time was over. */
 export function checkRejection(
   message: Message,
@@ -46,13 +57,11 @@ export function checkRejection(
   leftovers: Leftovers,
   expiries: Expiries,
 ): Violation[] {
-  const { to, ttl, handed } = message;
+  const { ttl, handed } = message;
   const rejections = tellingsOf(message, leftovers).filter(({ state }) => state === 'rejected');
   const full = rejections.some((rejection) => !isExpiry(rejection));
   const expired = rejections.some(isExpiry);
-  // No one empties the mailbox of a user who left, so it stays full; but messages in it expire.
-  const held = (leftovers.held.get(to) ?? 0) + (expiries.expiredTo.get(to) ?? 0);
-  const wasFull = facts.left.has(to) && held >= leftovers.quota;
+  const wasFull = isFull(message, facts, leftovers, expiries);
   return violationsOf(message, [
     ['G3', full && handed.length > 0, 'rejected, and delivered all the same'],
     ['G3', full && !wasFull, 'rejected, and the mailbox of its receiver was not full'],

@@ -1,5 +1,6 @@
 import { DELIVERED, FINAL } from './fate.ts';
 import { byDevice, type Message, type Told } from './message.ts';
+import type { SyncedDevices } from './synced-devices.ts';
 
 const RANK: Record<string, number> = { stored: 1, delivered: 2, rejected: 2, read: 3 };
 
@@ -9,14 +10,14 @@ const RANK: Record<string, number> = { stored: 1, delivered: 2, rejected: 2, rea
  *
  * @returns devices whose application saw a step back
  */
-export function stepsBack({ told, ttl, requested }: Message): string[] {
-  const isStep = ({ state, late, opened }: Told, before: Told | undefined) => {
+export function stepsBack({ told, ttl, requested }: Message, devices: SyncedDevices): string[] {
+  const isStep = ({ who, state, late, opened }: Told, before: Told | undefined) => {
     if (before === undefined || before.state === state) return false;
     const isLater = late && opened !== before.opened;
     const twice = ttl !== undefined && (requested.length > 1 || isLater) ? FINAL : DELIVERED;
     if (late && twice.includes(before.state) && twice.includes(state)) return false;
-    // The client remembers what it told of messages that others sent for as long as it runs.
-    if (isLater && before.late) return false;
+    // The mailbox of a synced device has `stored` as well, and a client remembers what it told for as long as it runs.
+    if (isLater && devices.has(who)) return false;
     return before.state === 'rejected' || (RANK[state] ?? 0) <= (RANK[before.state] ?? 0);
   };
   return [...byDevice(told)].flatMap(([who, all]) =>
