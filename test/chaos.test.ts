@@ -194,19 +194,6 @@ const PLANTED: {
         replace: 'if (Math.random() < 0.8 && location.devices.some((device) => device !== except))',
         shows: /G3 a receipt is missing on the synced device/,
       },
-      {
-        file: 'libs/store/tell.ts',
-        find: 'WHERE NOT EXISTS (SELECT FROM devices d WHERE d.user_id = r.sender)',
-        replace: 'WHERE true',
-        shows: /G5 .* is no synced device, and was given entries of a mailbox/,
-      },
-      {
-        // Nothing of the above would be seen without it.
-        file: 'libs/store/mailbox-page.ts',
-        find: 'WHERE NOT EXISTS (SELECT FROM devices d WHERE d.user_id = i.recipient)',
-        replace: 'WHERE true',
-        shows: /G5 .* is no synced device, and was given entries of a mailbox/,
-      },
     ],
   },
   {

@@ -318,6 +318,28 @@ test('a live copy that an instance of routing wrote down and never sent does not
 });
 
 describe('at the same moment', () => {
+  test('a mailbox is full, and has room when its sender can be told: no device hears of a rejection', async () => {
+    await away('bob-22', 'phone');
+    await away('alice-22', 'tablet');
+    await using alice = await synced('alice-22', 'phone');
+    for (const id of ['m0', 'm1', 'm2']) {
+      alice.msg('bob-22', id);
+      await alice.next('ack:N', { id, state: 'stored' });
+    }
+    await using locked = await transaction('LOCK TABLE device_receipts IN ACCESS EXCLUSIVE MODE');
+    alice.msg('bob-22', 'x');
+    await until(async () => (await waiting('device_receipts')) > 0, { what: 'the receipt to wait' });
+    await stack.sql("DELETE FROM device_copies WHERE recipient = 'bob-22' AND id = 'm0'");
+    await stack.sql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%device_receipts%'",
+    );
+    await locked.commit();
+    await alice.next('ack:N', { id: 'x', state: 'stored' });
+    expect(alice.all('ack:N', { id: 'x' }).map(({ state }) => state)).not.toContain('rejected');
+    await using tablet = await synced('alice-22', 'tablet');
+    expect(await statesOf(tablet, 'x')).toEqual(['stored']);
+  });
+
   test('a device is removed while a copy is being stored for it: nothing is left of it, and the sender is told', async () => {
     await using alice = await connectAs(stack, one, 'alice-12');
     await away('bob-12', 'phone');
@@ -366,6 +388,26 @@ describe('at the same moment', () => {
         "SELECT body, idle_at IS NULL AS stays FROM device_messages WHERE recipient = 'bob-20'",
       ),
     ).toEqual([{ body: null, stays: false }]);
+  });
+
+  test('the device with the last copy is removed while another one settles the message: its row does not stay', async () => {
+    await using alice = await connectAs(stack, one, 'alice-21');
+    await away('bob-21', 'phone');
+    alice.msg('bob-21', 'x');
+    await alice.next('ack:N', { id: 'x', state: 'stored' });
+    await using settling = await transaction(
+      "UPDATE device_messages SET delivered = true WHERE recipient = 'bob-21'",
+    );
+    const removed = admin('remove-device', 'bob-21', 'phone');
+    await until(async () => (await waiting('DELETE FROM device_copies')) > 0, { what: 'it to wait' });
+    await settling.commit();
+    await removed;
+    expect(
+      await stack.sql(
+        "SELECT body, idle_at IS NULL AS stays FROM device_messages WHERE recipient = 'bob-21'",
+      ),
+    ).toEqual([{ body: null, stays: false }]);
+    expect((await emptyMailbox(alice)).receipts).toEqual([]);
   });
 
   test('a device logs in while a message is being routed: what is routed after its login:A reaches it', async () => {

@@ -50,10 +50,13 @@ export async function relayReceipts(
   const users = items.map(({ receipt }) => receipt.user);
   const found = presence ?? (await findUserLocations(db, users, leaseMs));
   const away: ReceiptItem[] = [];
+  /** If the mailbox fails, all of this is tried again: then the message may have room. */
+  const rejected: [ReceiptItem, SessionLocation[]][] = [];
   for (const item of items) {
     const location = found.get(item.receipt.user);
     const sessions = location ? liveSessions(location, item) : [];
-    if (sessions.length > 0) sendLive(relay, item, sessions, since);
+    if (item.receipt.state === 'rejected') rejected.push([item, sessions]);
+    else if (sessions.length > 0) sendLive(relay, item, sessions, since);
     if (!location?.devices) {
       if (sessions.length === 0) away.push(item);
       continue;
@@ -63,6 +66,7 @@ export async function relayReceipts(
       away.push({ ...item, receipt: { ...item.receipt, except } });
   }
   await storeAndHintReceipts(relay, away);
+  for (const [item, sessions] of rejected) if (sessions.length > 0) sendLive(relay, item, sessions, since);
   const stored = away.filter(({ receipt }) => receipt.except === undefined).length;
   receiptsTotal.inc({ outcome: 'live' }, items.length - stored); // once, also if the mailbox took several tries
 }

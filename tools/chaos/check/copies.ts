@@ -34,8 +34,8 @@ export interface Copy {
 const SWEPT_MS = 60_000;
 /** An instance that is gone has its work repeated, once by its heir and once by its client. */
 const REPEATED = 2;
-/** From msg:A until the copy is stored, milliseconds. */
-const STORING_MS = 5_000;
+/** Times after msg:A at which a copy may be stored, milliseconds. */
+const STORED_MS = [0, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
 
 /** A copy of each accepted message, and of each one that another device sent, for each synced device. */
 export function copiesOf(facts: Facts, leftovers: Leftovers, faults: readonly FaultEvent[]): Copy[] {
@@ -87,12 +87,10 @@ export const isDropped = ({ fate, early }: Copy): boolean => fate === 'dropped' 
 /** Whether the device should have got it: it did not expire, and the mailbox cannot have been full when it came. */
 function isLost(copy: Copy, copies: readonly Copy[], { quota }: Leftovers): boolean {
   if (!isDropped(copy) || copy.message.ttl !== undefined) return false;
-  const stored = (copy.message.accepted[0]?.t ?? copy.from) + STORING_MS;
-  const held = copies.filter(
-    (other) =>
-      other !== copy && other.device === copy.device && other.from <= stored && other.until >= copy.from,
-  );
-  return held.length < quota;
+  const accepted = copy.message.accepted[0]?.t ?? copy.from;
+  const others = copies.filter((other) => other !== copy && other.device === copy.device);
+  const held = (t: number) => others.filter(({ from, until }) => from <= t && t <= until).length;
+  return STORED_MS.every((ms) => held(accepted + ms) < quota);
 }
 
 /** G1, G2 and G5 for the copies of synced devices. */

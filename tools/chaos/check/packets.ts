@@ -63,10 +63,9 @@ export const PACKETS: Record<string, Tell> = {
   'in error': ({ errors }, _, { code }) => errors.set(code, (errors.get(code) ?? 0) + 1),
   'in offline:N': (context, seen, { messages, receipts, missed }) => {
     const { find, user, keys, devices } = context;
-    const { t, who } = seen;
+    const { who } = seen;
     devices.given(
       who,
-      t,
       [...messages, ...receipts, ...(missed ? [missed] : [])].map(({ key }) => key),
     );
     if (missed) devices.missed(who, missed.key, missed.count);
