@@ -155,7 +155,7 @@ const PLANTED: {
   {
     what: 'copies and receipts that some synced devices do not get, and some get that are not theirs',
     faults: [],
-    load: { quota: 20 },
+    load: { quota: 8 },
     bugs: [
       {
         file: 'libs/store/device-copies.ts',
