@@ -229,8 +229,8 @@ const PLANTED: {
       },
       {
         file: 'libs/store/device-copies.ts',
-        find: 'SELECT r.recipient, r.device, count(*)',
-        replace: 'SELECT r.recipient, r.device, 3 * count(*)',
+        find: 'SELECT recipient, device, count(*) FROM lost',
+        replace: 'SELECT recipient, device, 3 * count(*) FROM lost',
         shows: /G6 told of more than it missed/,
       },
     ],
@@ -353,8 +353,8 @@ const PLANTED: {
       },
       {
         file: 'libs/store/device-retention.ts',
-        find: 'WHERE g.delivered GROUP BY',
-        replace: 'WHERE g.delivered AND false GROUP BY',
+        find: 'WHERE g.delivered',
+        replace: 'WHERE g.delivered AND false',
         shows: /G6 missed, and not told/,
       },
     ],

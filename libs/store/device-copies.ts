@@ -54,9 +54,8 @@ const STORE = {
         string_to_array(i.back, ' ') AS back, i.delivered, i.overdue, i.n
       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[],
           $9::boolean[], $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[], $15::boolean[])
-        WITH ORDINALITY
-        AS i (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, all_but, live, back, delivered, overdue,
-          n)
+        WITH ORDINALITY AS i (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, all_but, live, back,
+          delivered, overdue, n)
     ), device AS (
       -- Held until the copies are there: removing a device waits for it.
       SELECT user_id AS recipient, device FROM devices WHERE user_id = ANY ($1::text[])
@@ -199,15 +198,14 @@ async function storeSome(
   const rows = await db.query<StoreRow>(STORE, [...columns(messages), mailbox, sender, roomy]);
   const outcomes: CopiesOutcome[] = messages.map(() => 'no_devices');
   const unplaced: number[] = [];
-  let missed = 0;
-  let expired = 0;
+  const counts = { missed: 0, expired: 0 };
   for (const row of rows) {
     if (row.n === null) {
       quotaCache.recordCount(row.to, row.from, row.free, asked);
       continue;
     }
-    missed += row.missed;
-    expired += row.expired;
+    counts.missed += row.missed;
+    counts.expired += row.expired;
     if (row.delivered === null) continue;
     if (row.delivered || !row.settled) outcomes[row.n - 1] = 'kept';
     else if (row.held) outcomes[row.n - 1] = 'stored';
@@ -222,7 +220,7 @@ async function storeSome(
     unplaced.flatMap((n) => messages[n] ?? []),
   );
   for (const n of unplaced) if (messages[n] && !nowhere.has(messageKey(messages[n]))) outcomes[n] = 'stored';
-  return { outcomes, missed, expired };
+  return { outcomes, ...counts };
 }
 
 /** The mailboxes that a message may take room in, as the quota cache names them. */

@@ -102,7 +102,8 @@ function workOf(item: SyncedItem, overdue: boolean): Work {
   if (entry.kind === 'sent') {
     const { user, device, to } = entry;
     const copied = { ...entry, from: user, to: user, sentTo: JSON.stringify(to), ...fields };
-    return { copied: overdue ? { ...copied, overdue, allBut: [device], live: [] } : copied, delivery };
+    const all = { overdue, allBut: device === undefined ? [] : [device], live: [] };
+    return { copied: overdue ? { ...copied, ...all } : copied, delivery };
   }
   const { origin, traceparent } = entry;
   return { copied: { ...entry, ...fields }, delivery, origin, traceparent, offline: asOffline(item)[0] };
