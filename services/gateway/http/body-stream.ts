@@ -30,7 +30,11 @@ export class BodyStream {
     this.#sink = sink;
     this.#leftMs = timeoutMs;
     this.#startTimer();
-    if (Number(request.headers['content-length'] ?? 0) > maxBytes) queueMicrotask(() => this.#tooLarge());
+    // Answered by the server, since nothing can be read any more: then the request itself emits nothing further.
+    request.res?.once('close', this.#onBroken);
+    if (request.destroyed || request.res?.writableEnded === true) queueMicrotask(this.#onBroken);
+    else if (Number(request.headers['content-length'] ?? 0) > maxBytes)
+      queueMicrotask(() => this.#tooLarge());
     else
       request
         .on('data', this.#onData)
@@ -97,6 +101,7 @@ export class BodyStream {
   #finish(): void {
     this.#over = true;
     clearTimeout(this.#timer);
+    this.#request.res?.off('close', this.#onBroken);
     this.#request
       .off('data', this.#onData)
       .off('end', this.#onEnd)
