@@ -247,7 +247,7 @@ const PLANTED: {
       },
       {
         file: 'services/ack/confirmations.ts',
-        find: "receipt: { user: from, id, to, state: 'delivered' as const, at },",
+        find: "receipt: { user: from, id, to, state: 'delivered' as const, at, sentAt },",
         replace: "receipt: { user: from, id, to, state: Math.random() < 0.2 ? 'read' : 'delivered', at },",
         shows: /G3 read, says the server, and no device of the receiver had said so/,
       },

@@ -57,6 +57,8 @@ export const RouteEntry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('session-down'), user: UserId, session: Session }),
   /** An operator ended the user's sessions, at that moment. Answered by `answer`. */
   z.object({ kind: z.literal('revoke'), user: UserId, at: At, ...mayAsk }),
+  /** The same, and nothing of the user's is kept that was accepted until then. Answered when nothing is left. */
+  z.object({ kind: z.literal('erase'), user: UserId, at: At, ...mayAsk }),
   z.object({
     kind: z.literal('pull'),
     user: UserId,
@@ -122,6 +124,8 @@ export const AckEntry = z.discriminatedUnion('kind', [
     id: MessageId,
     to: UserId,
     at: At,
+    /** When the message was accepted. */
+    sentAt: At.optional(),
     /** Of the message, for its event. */
     thread: Thread.optional(),
     others: z.array(Target).optional(),
@@ -175,6 +179,8 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     session: Session,
     user: UserId,
     ...receipt,
+    /** When the message was accepted. */
+    sentAt: At.optional(),
     ...copy,
     ...traced,
     ...returned,
@@ -227,7 +233,7 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     /** The device that it was asked for is not a synced one. */
     unsynced: z.literal(true).optional(),
   }),
-  /** Answer to presence, devices, token, revoke: with what the question was about. */
+  /** Answer to presence, devices, token, revoke, erase: with what the question was about. */
   z.object({
     kind: z.literal('answer'),
     session: Session,
@@ -270,6 +276,7 @@ export type Settled = Kind<GatewayEntry, 'settled'>;
 export type Pull = Kind<RouteEntry, 'pull'>;
 export type Confirm = Kind<RouteEntry, 'confirm'>;
 export type Revoke = Kind<RouteEntry, 'revoke'>;
+export type Erase = Kind<RouteEntry, 'erase'>;
 export type Question = Kind<RouteEntry, 'presence' | 'devices' | 'token'>;
 export type Answer = Kind<GatewayEntry, 'answer'>;
 export type LeaseGranted = Kind<GatewayEntry, 'lease-granted'>;

@@ -24,6 +24,8 @@ const USUAL: [string, EntryFormat<unknown>, Record<string, unknown>][] = [
   ['a message for a gateway, with seq', GATEWAY, { ...live, seq: 7 }],
   ['a receipt', GATEWAY, receipt],
   ['a confirmation', ACK, { kind: 'ack', ...names }],
+  ['a confirmation, with the time of the message', ACK, { kind: 'ack', ...names, sentAt: 1 }],
+  ['a receipt, with the time of the message', GATEWAY, { ...receipt, sentAt: 1 }],
 ];
 
 /** What a field could hold instead: off, or only for the schema. */
@@ -34,7 +36,7 @@ const odd = fc.oneof(
 );
 const more = fc.constantFrom(
   ...['seq', 'traceparent', 'others', 'returned', 'reason', 'new', '__proto__'],
-  ...['thread', 'expires', 'read', 'copy', 'origin', 'sentTo', 'device'],
+  ...['thread', 'expires', 'read', 'copy', 'origin', 'sentTo', 'device', 'sentAt'],
 );
 
 test.each(USUAL)('%s needs no schema', (_what, { schema, fastPath }, entry) => {

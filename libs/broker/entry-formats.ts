@@ -31,6 +31,7 @@ function fastAck({
   id,
   to,
   at,
+  sentAt,
   thread,
   others,
   copy,
@@ -39,9 +40,9 @@ function fastAck({
 }: Fields): AckEntry | undefined {
   if (kind !== 'ack' || others !== undefined || traceparent !== undefined) return undefined;
   if (thread !== undefined || copy !== undefined || origin !== undefined) return undefined;
-  return isUserId(from) && isMessageId(id) && isUserId(to) && isAt(at)
-    ? { kind, from, id, to, at }
-    : undefined;
+  if (!isUserId(from) || !isMessageId(id) || !isUserId(to) || !isAt(at)) return undefined;
+  if (sentAt === undefined) return { kind, from, id, to, at };
+  return isAt(sentAt) ? { kind, from, id, to, at, sentAt } : undefined;
 }
 
 function fastLive(fields: Fields): LiveMessage | LiveReceipt | undefined {
@@ -64,10 +65,12 @@ function stored(fields: Fields): RouteMessage | undefined {
   return isSeq(seq) ? { kind: 'message', from, id, to, body, at, seq } : undefined;
 }
 
-function receipt(session: string, { user, id, to, state, at, reason, traceparent }: Fields) {
+function receipt(session: string, fields: Fields): LiveReceipt | undefined {
+  const { user, id, to, state, at, sentAt, reason, traceparent } = fields;
   if (!isUserId(user) || !isMessageId(id) || !isUserId(to) || !isState(state)) return undefined;
   if (!isAt(at) || reason !== undefined || traceparent !== undefined) return undefined;
-  return { kind: 'receipt' as const, session, user, id, to, state, at };
+  if (sentAt === undefined) return { kind: 'receipt', session, user, id, to, state, at };
+  return isAt(sentAt) ? { kind: 'receipt', session, user, id, to, state, at, sentAt } : undefined;
 }
 
 const isState = (value: unknown): value is DeliveryState =>

@@ -60,17 +60,24 @@ export function signalN({ from, bodyText, at, thread }: SignalText): string {
   return `{"type":"signal:N","from":"${from}","body":${bodyText},"at":${at}${tail}}`;
 }
 
-export function offlineN(
+/** Entries of a mailbox, as offline:N has them. */
+type PageText = [
   messages: readonly (MessageText & { key: string })[],
   receipts: readonly OfflineReceipt[],
   more: boolean,
   missed?: OfflineN['missed'],
-): string {
+];
+
+export const offlineN = (...page: PageText) => `{"type":"offline:N",${fieldsOf(...page)}`;
+
+/** The same over HTTP, which needs no type. */
+export const mailboxPage = (...page: PageText) => `{${fieldsOf(...page)}`;
+
+function fieldsOf(...[messages, receipts, more, missed]: PageText): string {
   const tail = missed ? `,"missed":${JSON.stringify(missed)}` : '';
   const texts = messages.map((m) => `{"key":"${m.key}",${message(m)}`);
-  return `{"type":"offline:N","messages":[${texts.join(',')}],"receipts":${JSON.stringify(receipts)},"more":${more}${tail}}`;
+  return `"messages":[${texts.join(',')}],"receipts":${JSON.stringify(receipts)},"more":${more}${tail}}`;
 }
-
 /** Everything that carries no body and is sent seldom. */
 export function encode(packet: Exclude<ServerPacket, { type: 'msg:N' | 'offline:N' | 'signal:N' }>): string {
   return JSON.stringify(packet);

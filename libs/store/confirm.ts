@@ -15,9 +15,9 @@ const CONFIRM_MESSAGES = deciding(
     WITH gone AS (
       DELETE FROM offline_messages m USING unnest($1::text[], $2::bigint[]) AS i (recipient, key)
       WHERE m.recipient = i.recipient AND m.key = i.key
-      RETURNING m.sender, m.id, m.recipient, m.thread
+      RETURNING m.sender, m.id, m.recipient, m.thread, m.at AS sent_at
     ), news AS (
-      SELECT sender, id, recipient, thread, 'delivered' AS state, NULL AS reason, $3::bigint AS at FROM gone
+      SELECT sender, id, recipient, thread, 'delivered' AS state, NULL AS reason, $3::bigint AS at, sent_at FROM gone
     ), ${tell('news')}${record(messageEvents('message.delivered', 'news'))}
     SELECT sender, by, count(told)::integer AS receipts
     FROM (SELECT DISTINCT sender, recipient AS by FROM gone) AS named
@@ -104,9 +104,9 @@ const CONFIRM_COPIES = {
       DELETE FROM offline_messages m
       USING unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i (recipient, sender, id, at)
       WHERE m.recipient = i.recipient AND m.sender = i.sender AND m.id = i.id
-      RETURNING m.sender, m.id, m.recipient, i.at
+      RETURNING m.sender, m.id, m.recipient, i.at, m.at AS sent_at
     ), news AS (
-      SELECT sender, id, recipient, 'delivered' AS state, NULL AS reason, at FROM gone
+      SELECT sender, id, recipient, 'delivered' AS state, NULL AS reason, at, sent_at FROM gone
     ), ${tell('news')}
     SELECT sender AS "from", id, recipient AS "to", told IS NOT NULL AS receipt
     FROM gone LEFT JOIN told USING (sender, id, recipient)`,

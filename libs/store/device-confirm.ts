@@ -43,11 +43,11 @@ const CONFIRM_COPIES = deciding(
     ), header AS (${left('gone', 'gone')}
     ), confirmed AS (
       UPDATE device_messages m SET delivered = true, ${IDLE} FROM header h WHERE ${SAME} AND NOT h.delivered
-      RETURNING m.sender, m.id, m.recipient, m.thread
+      RETURNING m.sender, m.id, m.recipient, m.thread, m.at AS sent_at
     ), idle AS (
       UPDATE device_messages m SET ${IDLE} FROM header h WHERE ${SAME} AND h.delivered AND h.last
     ), news AS (
-      SELECT sender, id, recipient, thread, 'delivered' AS state, NULL AS reason, $4::bigint AS at FROM confirmed
+      SELECT sender, id, recipient, thread, 'delivered' AS state, NULL AS reason, $4::bigint AS at, sent_at FROM confirmed
     ), ${tell('news')}${record(messageEvents('message.delivered', 'news'))}
     SELECT sender, by, count(told)::integer AS receipts
     FROM (SELECT DISTINCT sender, recipient AS by FROM confirmed) AS named
@@ -97,9 +97,9 @@ const CONFIRM_LIVE = {
     ), header AS (${left('input')}
     ), confirmed AS (
       UPDATE device_messages m SET delivered = true, ${IDLE} FROM header h WHERE ${SAME} AND NOT h.delivered
-      RETURNING m.sender, m.id, m.recipient, m.live <@ m.back AS stored
+      RETURNING m.sender, m.id, m.recipient, m.at AS sent_at, m.live <@ m.back AS stored
     ), news AS (
-      SELECT sender, id, recipient, 'delivered' AS state, NULL AS reason, i.at
+      SELECT sender, id, recipient, 'delivered' AS state, NULL AS reason, i.at, sent_at
       FROM confirmed JOIN input i USING (sender, id, recipient) WHERE stored
     ), ${tell('news')}
     SELECT sender AS "from", id, recipient AS "to", told IS NOT NULL AS receipt
@@ -130,7 +130,11 @@ const MARK = {
   text: `
     INSERT INTO device_messages AS m (recipient, sender, id, delivered, idle_at)
     SELECT DISTINCT recipient, sender, id, true, now() FROM unnest($1::text[], $2::text[], $3::text[])
-      AS i (recipient, sender, id) ORDER BY 1, 2, 3
+      AS i (recipient, sender, id)
+    -- Of an erased user nothing is stored, unless the user is here again.
+    WHERE NOT EXISTS (SELECT FROM user_revocations e WHERE e.user_id = i.recipient AND e.erased_at IS NOT NULL)
+      OR EXISTS (SELECT FROM devices d WHERE d.user_id = i.recipient)
+    ORDER BY 1, 2, 3
     ON CONFLICT (recipient, sender, id) DO UPDATE SET delivered = true WHERE NOT m.delivered`,
 };
 

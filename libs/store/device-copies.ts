@@ -1,10 +1,9 @@
 import { messageKey } from '#libs/protocol/names.ts';
 import type { Database } from './database.ts';
+import { IS_ERASED } from './erasures.ts';
 import type { StoredMessage } from './messages.ts';
 import type { QuotaCache } from './quota-cache.ts';
 import { withoutCopies } from './unplaced-copies.ts';
-
-/** The copies of messages in the mailboxes of synced devices. */
 
 /** A message for a user with synced devices, and where its copies are. */
 export interface CopiedMessage extends StoredMessage {
@@ -28,7 +27,7 @@ export interface CopiedMessage extends StoredMessage {
 /**
  * What became of it. `kept`: a device has it live or has confirmed it, or there is nobody to tell. `stored`: every copy
  * waits in a mailbox. `full`: there was room for none, in the devices' mailboxes or (`sender_full`) in the sender's part
- * of them. `gone`: the device that it was for is none any more, and no other has it. `no_devices`: the user has none.
+ * of them. `gone`: the device that it was for is none any more, and no other has it. `no_devices`: the user has none, or was erased after it was accepted.
  */
 export type CopiesOutcome = 'kept' | 'stored' | 'full' | 'sender_full' | 'gone' | 'no_devices';
 
@@ -54,9 +53,8 @@ const STORE = {
         string_to_array(i.back, ' ') AS back, i.delivered, i.overdue, i.n
       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[],
           $9::boolean[], $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[], $15::boolean[])
-        WITH ORDINALITY AS i (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, all_but, live, back,
-          delivered, overdue, n)
-    ), device AS (
+        WITH ORDINALITY AS i (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, all_but, live, back, delivered, overdue, n)
+      WHERE NOT ${IS_ERASED}), device AS (
       -- Held until the copies are there: removing a device waits for it.
       SELECT user_id AS recipient, device FROM devices WHERE user_id = ANY ($1::text[])
       ORDER BY user_id, device FOR KEY SHARE

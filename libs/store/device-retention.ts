@@ -33,7 +33,7 @@ const expireMessages = (name: string, condition: string, order: string) =>
     ), gone AS (
       DELETE FROM device_messages m USING old o
       WHERE m.recipient = o.recipient AND m.sender = o.sender AND m.id = o.id
-      RETURNING m.recipient, m.sender, m.id, m.thread, m.delivered
+      RETURNING m.recipient, m.sender, m.id, m.thread, m.delivered, m.at AS sent_at
     ), lost AS (
       SELECT recipient, c.device, sender, id FROM copies c JOIN gone g USING (recipient, sender, id)
         JOIN devices d ON d.user_id = recipient AND d.device = c.device
@@ -44,7 +44,7 @@ const expireMessages = (name: string, condition: string, order: string) =>
       ON CONFLICT (recipient, device) WHERE NOT handed DO UPDATE SET count = device_missed.count + excluded.count
       RETURNING recipient, device
     ), news AS (
-      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at
+      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at, sent_at
       FROM gone WHERE NOT delivered
     ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
     SELECT sender AS user, NULL AS device, told IS NOT NULL AS news, coalesce(lost.copies, 0) AS missed

@@ -96,7 +96,8 @@ const EMPTY = deciding(
       UPDATE device_messages m SET delivered = true, body = NULL, idle_at = now() FROM last l
       WHERE m.recipient = l.recipient AND m.sender = l.sender AND m.id = l.id AND m.revision = l.revision
         AND NOT l.lives
-      RETURNING m.sender, m.id, m.recipient, m.thread, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at
+      RETURNING m.sender, m.id, m.recipient, m.thread, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at,
+        m.at AS sent_at
     ), idle AS (
       UPDATE device_messages m SET body = NULL, idle_at = now() FROM last l
       WHERE m.recipient = l.recipient AND m.sender = l.sender AND m.id = l.id AND m.revision = l.revision

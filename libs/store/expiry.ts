@@ -15,17 +15,17 @@ const REJECTED = `(SELECT input.*, $4::bigint AS at FROM input JOIN told USING (
 const REJECT = deciding(
   'messages-reject-expired',
   ['message.rejected'],
-  5,
+  6,
   (record) => `
     WITH input AS (
-      SELECT DISTINCT ON (recipient, sender, id) * FROM unnest($1::text[], $2::text[], $3::text[], $5::text[])
-        AS i (recipient, sender, id, thread)
+      SELECT DISTINCT ON (recipient, sender, id) * FROM unnest($1::text[], $2::text[], $3::text[], $5::text[], $6::bigint[])
+        AS i (recipient, sender, id, thread, sent_at)
     ), gone AS (
       -- Of a copy that came before: its time ended sooner.
       DELETE FROM offline_messages m USING input i
       WHERE m.recipient = i.recipient AND m.sender = i.sender AND m.id = i.id AND m.expires IS NOT NULL
     ), news AS (
-      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $4::bigint AS at FROM input
+      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $4::bigint AS at, sent_at FROM input
     ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
     SELECT count(*)::integer AS told FROM told`,
 );
@@ -37,7 +37,7 @@ const REJECT = deciding(
  */
 export async function rejectExpired(
   db: Database,
-  messages: readonly Pick<StoredMessage, 'from' | 'id' | 'to' | 'thread'>[],
+  messages: readonly Pick<StoredMessage, 'from' | 'id' | 'to' | 'thread' | 'at'>[],
   now: number,
 ): Promise<number> {
   const rows = await db.query<{ told: number }>(REJECT, [
@@ -46,6 +46,7 @@ export async function rejectExpired(
     messages.map(({ id }) => id),
     now,
     messages.map(({ thread }) => thread ?? null),
+    messages.map(({ at }) => at),
   ]);
   return rows[0]?.told ?? 0;
 }

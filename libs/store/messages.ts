@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { IS_ERASED } from './erasures.ts';
 import type { Quotas, QuotaCache } from './quota-cache.ts';
 
 /** The messages of the mailbox. */
@@ -22,10 +23,13 @@ export interface StoredMessage {
 const STORE = {
   name: 'messages-store',
   text: `
-    WITH input AS (
-      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+    WITH given AS (
+      SELECT i.*, ${IS_ERASED} AS erased
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
           $10::text[], $11::bigint[], $12::boolean[])
         WITH ORDINALITY AS i (recipient, sender, id, body, at, seq, thread, expires, read, n)
+    ), input AS (
+      SELECT * FROM given WHERE NOT erased
     ), fresh AS (
       SELECT DISTINCT ON (recipient, sender, id) i.* FROM input i
       WHERE NOT EXISTS (
@@ -59,6 +63,7 @@ const STORE = {
     )
     SELECT recipient AS "to", sender AS "from", id, CASE WHEN fits THEN 'mailbox' ELSE 'sender' END AS quota, NULL AS free
     FROM ranked WHERE NOT stored
+    UNION ALL SELECT recipient, sender, id, 'erased', NULL::integer FROM given WHERE erased
     UNION ALL SELECT recipient, NULL, NULL, NULL, free::integer FROM room WHERE free IS NOT NULL
     UNION ALL SELECT recipient, sender, NULL, NULL, free::integer FROM own_room
     -- A copy that was here already may be here only: the server may have crashed before its standby had it. The commit
@@ -71,9 +76,9 @@ const STORE = {
 /** A message that did not fit, or a mailbox (or a sender's part of it) that was counted. */
 type StoreRow = (Refused & { free: null }) | { to: string; from: string | null; id: null; free: number };
 
-/** A message that did not fit, and by which quota. */
+/** A message that did not fit, and by which quota; or whose receiver was erased after it was accepted. */
 export interface Refused extends Pick<StoredMessage, 'to' | 'from' | 'id'> {
-  quota: keyof Quotas;
+  quota: keyof Quotas | 'erased';
 }
 
 /** To count a full mailbox takes up to 10 ms: bounds the statement to a second or two. */
@@ -85,7 +90,7 @@ const ROWS_AT_A_TIME = 200;
  * @param quotaCache what is known of the mailboxes' room: two instances that store for the same one at the same time may
  *   exceed its quota
  * @param beyondQuota whether they are stored in any case
- * @returns those that did not fit
+ * @returns those that were not stored
  */
 export async function storeMessages(
   db: Database,

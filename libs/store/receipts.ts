@@ -13,6 +13,8 @@ export interface StoredReceipt {
   state: DeliveryState;
   reason?: RejectReason | undefined;
   at: number;
+  /** When the message was accepted, if that is known: after its sender was erased nothing of it is stored. */
+  sentAt?: number | undefined;
   /** Of a sender with synced devices: the only device that it is for. */
   device?: string | undefined;
   /** Of a sender with synced devices: the device that has it already. */
@@ -26,8 +28,9 @@ const STORE = {
   name: 'receipts-store',
   text: `
     WITH input AS (
-      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[])
-        WITH ORDINALITY AS i (sender, id, recipient, state, reason, at, device, but, n)
+      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
+          $9::bigint[])
+        WITH ORDINALITY AS i (sender, id, recipient, state, reason, at, device, but, sent_at, n)
     ), ${tell('input', { order: 'n', which: FOR_DEVICE })}
     SELECT 1 FROM told`,
 };
@@ -62,6 +65,7 @@ export async function storeReceipts(db: Database, receipts: readonly StoredRecei
     rows.map((r) => r.at),
     rows.map((r) => r.device ?? null),
     rows.map((r) => r.except ?? null),
+    rows.map((r) => r.sentAt ?? null),
   ]);
   return stored.length + (await storeReceipts(db, others));
 }

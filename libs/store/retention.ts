@@ -20,9 +20,9 @@ const expireMessages = (name: string, condition: string, order: string) =>
       ORDER BY ${order} LIMIT $2 FOR UPDATE SKIP LOCKED
     ), gone AS (
       DELETE FROM offline_messages m USING old WHERE m.recipient = old.recipient AND m.key = old.key
-      RETURNING m.sender, m.id, m.recipient, m.thread, m.seen
+      RETURNING m.sender, m.id, m.recipient, m.thread, m.seen, m.at AS sent_at
     ), news AS (
-      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at FROM gone
+      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at, sent_at FROM gone
       WHERE seen IS NOT true
     ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
     SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`,

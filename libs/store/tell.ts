@@ -13,8 +13,12 @@ const forward = (table: string) => `
   WHERE ${table}.state = 'stored' AND excluded.state <> 'stored'
      OR ${table}.state = 'delivered' AND excluded.state = 'read'`;
 
+/** What an erased user had sent before leaves no receipt; where that time is not known, nothing from before the erasure. */
+const SENDER_IS_ERASED =
+  'EXISTS (SELECT FROM user_revocations e WHERE e.user_id = r.sender AND coalesce(r.sent_at, r.at) <= e.erased_at)';
+
 /**
- * Inserts the receipts of a CTE (sender, id, recipient, state, reason, at): `told` has those that are news (sender,
+ * Inserts the receipts of a CTE (sender, id, recipient, state, reason, at, sent_at): `told` has those that are news (sender,
  * id, recipient).
  *
  * @param order column of the CTE that orders them
@@ -24,7 +28,7 @@ export const tell = (source: string, { order = 'id', which = 'true' } = {}) => `
   told_users AS (
     INSERT INTO offline_receipts (recipient, id, peer, state, reason, at)
     SELECT r.sender, r.id, r.recipient, r.state, r.reason, r.at FROM ${source} r
-    WHERE NOT EXISTS (SELECT FROM devices d WHERE d.user_id = r.sender)
+    WHERE NOT EXISTS (SELECT FROM devices d WHERE d.user_id = r.sender) AND NOT ${SENDER_IS_ERASED}
     ORDER BY r.${order}
     ON CONFLICT (recipient, peer, id) ${forward('offline_receipts')}
     RETURNING recipient AS sender, id, peer AS recipient
@@ -32,6 +36,7 @@ export const tell = (source: string, { order = 'id', which = 'true' } = {}) => `
     INSERT INTO device_receipts (recipient, device, id, peer, state, reason, at)
     SELECT r.sender, d.device, r.id, r.recipient, r.state, r.reason, r.at
     FROM ${source} r JOIN devices d ON d.user_id = r.sender AND ${which}
+    WHERE NOT ${SENDER_IS_ERASED}
     ORDER BY r.${order}
     ON CONFLICT (recipient, device, peer, id) ${forward('device_receipts')}
     RETURNING recipient AS sender, id, peer AS recipient

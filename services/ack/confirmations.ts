@@ -61,8 +61,8 @@ async function relayConfirmations(relay: RelayContext, items: readonly AckItem[]
   const settled = await settleCopies(relay, items);
   const receipts = items
     .filter(({ entry }) => !settled.has(messageKey(entry)))
-    .map(({ entry: { from, id, to, at, traceparent, origin }, delivery }) => ({
-      receipt: { user: from, id, to, state: 'delivered' as const, at },
+    .map(({ entry: { from, id, to, at, sentAt, traceparent, origin }, delivery }) => ({
+      receipt: { user: from, id, to, state: 'delivered' as const, at, sentAt },
       delivery,
       traceparent,
       origin,

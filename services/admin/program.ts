@@ -11,7 +11,7 @@ import { discard, look, type Outcome, requeue } from './dead/commands.ts';
 import { removeDevice } from './devices.ts';
 import { AdminError } from './errors.ts';
 import { devicesText, lookText, mailboxText, outcomeText, sessionsText, slowText } from './output.ts';
-import { revoke, waitUntilRevoked } from './revoke.ts';
+import { order, waitUntilErased, waitUntilRevoked } from './revoke.ts';
 import { disconnect } from './sessions.ts';
 import { askForSlow } from './slow.ts';
 
@@ -52,6 +52,7 @@ export async function admin(args: readonly string[], { env, out, err }: Surround
   addUserCommands(program, context);
   addDevices(program, context);
   addRevoke(program, context);
+  addErase(program, context);
   addSlow(program, context);
   addDead(program.command('dead').description('what no service could read: sixfold.dead'), context);
   try {
@@ -120,9 +121,24 @@ function addRevoke(program: Command, { config, say }: Context): void {
     .argument('<user>', 'user id', name(UserId))
     .action(async (user: string) => {
       const { ROUTE_PARTITIONS, GATEWAY_LEASE_MS: leaseMs } = config();
-      const at = await withBroker(config(), (broker) => revoke(broker, user, ROUTE_PARTITIONS));
+      const at = await withBroker(config(), (broker) => order(broker, 'revoke', user, ROUTE_PARTITIONS));
       await withDatabase(config(), (db) => waitUntilRevoked(db, { user, at, leaseMs }));
       say({ user, at }, `revoked: tokens of ${user} from before ${new Date(at).toISOString()} are refused`);
+    });
+}
+
+function addErase(program: Command, { config, say }: Context): void {
+  program
+    .command('erase')
+    .description(
+      'revoke a user, and delete devices, mailbox and receipts; senders are told `rejected`, `expired`',
+    )
+    .argument('<user>', 'user id', name(UserId))
+    .action(async (user: string) => {
+      const { ROUTE_PARTITIONS } = config();
+      const at = await withBroker(config(), (broker) => order(broker, 'erase', user, ROUTE_PARTITIONS));
+      await withDatabase(config(), (db) => waitUntilErased(db, { user, at }));
+      say({ user, at }, `erased: nothing of ${user} from before ${new Date(at).toISOString()} is left`);
     });
 }
 

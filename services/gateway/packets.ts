@@ -4,7 +4,7 @@ import { type AckContext, ackR } from './handlers/ack.ts';
 import { type LoginContext, loginR } from './handlers/login.ts';
 import { type LogoutContext, logoutR } from './handlers/logout.ts';
 import { type MsgContext, msgR } from './handlers/msg.ts';
-import { type ReadContext, readR } from './handlers/read.ts';
+import { type ReadContext, readerOf, readR } from './handlers/read.ts';
 import { offlineA, type OfflineContext, offlineR } from './handlers/offline.ts';
 import { signalR, type SignalContext } from './handlers/signal.ts';
 import { packetsIn } from './metrics.ts';
@@ -59,7 +59,7 @@ function dispatch(gateway: PacketContext, session: Session, packet: ReadPacket):
       offlineA(gateway, session, packet);
       return undefined;
     case 'read:R':
-      readR(gateway, session, packet);
+      readR(gateway, readerOf(session), packet);
       return undefined;
     case 'signal:R':
       signalR(gateway, session, packet);

@@ -4,6 +4,7 @@ import type { DeliveryBatcher } from '#libs/broker/delivery-batcher.ts';
 import { Consumer } from '#libs/broker/consumer.ts';
 import { FINISH_WITHIN_MS, type SuspendableConsumers } from '#libs/broker/health-gate.ts';
 import { RETURNED_QUEUE } from '#libs/broker/topology.ts';
+import type { Erasures } from './erasures.ts';
 import type { Heirs } from './heirs.ts';
 import type { Partitions } from './partitions.ts';
 import type { MailboxWorker } from './mailbox-worker.ts';
@@ -15,6 +16,7 @@ export interface ConsumersParts {
   router: DeliveryBatcher<RouteEntry>;
   returned: DeliveryBatcher<GatewayEntry>;
   mailboxWorker: MailboxWorker;
+  erasures: Erasures;
   signals: Pick<Signals, 'consume'>;
   prefetch: number;
   onLost: () => void;
@@ -53,14 +55,16 @@ export class Consumers implements SuspendableConsumers {
   readonly returnToBroker = (): Promise<void> => this.#close(FINISH_WITHIN_MS);
 
   get idle(): boolean {
-    const { router, returned, mailboxWorker } = this.#parts;
-    return router.idle && returned.idle && mailboxWorker.idle;
+    const { router, returned, mailboxWorker, erasures } = this.#parts;
+    return router.idle && returned.idle && mailboxWorker.idle && erasures.idle;
   }
 
   /** Finishes the current batches, and returns the rest to the broker, in order. */
   async stop(): Promise<void> {
-    const { router, returned, mailboxWorker } = this.#parts;
-    await Promise.all([router.stop(), returned.stop(), mailboxWorker.stop(), this.#close()]);
+    const { router, returned, mailboxWorker, erasures } = this.#parts;
+    await Promise.all(
+      [router, returned, mailboxWorker, erasures].map((part) => part.stop()).concat(this.#close()),
+    );
   }
 
   async #close(finishWithinMs?: number): Promise<void> {

@@ -18,6 +18,7 @@ import { findSignalReceivers } from '#libs/store/signal-receivers.ts';
 import { QuotaCache } from '#libs/store/quota-cache.ts';
 import { PREFETCH, quotasOf, readRoutingConfig, type RoutingConfig } from './config.ts';
 import { Consumers } from './consumers.ts';
+import { Erasures } from './erasures.ts';
 import { Heirs } from './heirs.ts';
 import { Housekeeping, HOUSEKEEPING_MS } from './housekeeping.ts';
 import { MailboxWorker } from './mailbox-worker.ts';
@@ -108,6 +109,7 @@ function consumersOf({ config, log, db, broker, sending, signals }: Parts) {
   const dealing = { isTransient, dead: new DeadLetters(publisher), log };
   const reading = { ...dealing, maxEntries: 1_000 };
   const mailboxWorker = new MailboxWorker(mailbox, dealing);
+  const erasures = new Erasures(mailbox, dealing);
 
   const inherit = new ReturnedHandler(mailbox, { deleteQueue: (...queue) => heirs.deleteQueue(...queue) });
   const returned = new DeliveryBatcher({
@@ -118,7 +120,7 @@ function consumersOf({ config, log, db, broker, sending, signals }: Parts) {
   });
   const { forgetAll } = presence;
   const heirs = new Heirs({ ...shared, db, publisher, receive: returned.receive, onGatewayGone: forgetAll });
-  const context = { ...mailbox, mailboxWorker, presence };
+  const context = { ...mailbox, mailboxWorker, erasures, presence };
   const limits = { maxSessions: config.MAX_SESSIONS_PER_USER, maxDevices: config.MAX_DEVICES };
   const { handle } = new Router(context, limits, heirs.subscribe);
   const router = new DeliveryBatcher({ ...reading, stage: 'routing', format: ROUTE, handle });
@@ -135,6 +137,7 @@ function consumersOf({ config, log, db, broker, sending, signals }: Parts) {
     router,
     returned,
     mailboxWorker,
+    erasures,
     signals,
     prefetch,
     onLost,

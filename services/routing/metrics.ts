@@ -77,7 +77,12 @@ for (const answered of ['cache', 'database']) presenceLookups.inc({ answered }, 
 
 export const devicesRemoved = new Counter({
   name: 'sixfold_devices_removed_total',
-  help: 'Synced devices removed, by why: logout (of the client, or by an operator) or forgotten (no session for DEVICE_DAYS)',
+  help: 'Synced devices removed, by why: logout (of the client, or by an operator), forgotten (no session for DEVICE_DAYS) or erased (with its user)',
   labelNames: ['reason'],
 });
-for (const reason of ['logout', 'forgotten']) devicesRemoved.inc({ reason }, 0);
+for (const reason of ['logout', 'forgotten', 'erased']) devicesRemoved.inc({ reason }, 0);
+
+export const usersErased = new Counter({
+  name: 'sixfold_users_erased_total',
+  help: 'Users of whom nothing is left, since an operator or a back end erased them',
+});

@@ -1,48 +1,58 @@
 import type { BatchItem } from '#libs/broker/batch-processor.ts';
-import type { Revoke, SessionDown, SessionUp } from '#libs/broker/entries.ts';
+import type { Erase, Revoke, SessionDown, SessionUp } from '#libs/broker/entries.ts';
+import { forgetErased, markErased } from '#libs/store/erasures.ts';
 import { findSessionsToRevoke, revokeUsers } from '#libs/store/revocations.ts';
+import { devicesRemoved } from './metrics.ts';
 import { answer } from './questions.ts';
 import { changeSessions, type PresenceContext, type SessionItem } from './sessions.ts';
 import { tellGateways } from './tell-gateways.ts';
 
-type Item = BatchItem<SessionUp | SessionDown | Revoke>;
-type RevokeItem = BatchItem<Revoke>;
+/** What an operator, or a back end, orders for a user. */
+type Order = Revoke | Erase;
+type OrderItem = BatchItem<Order>;
 
 /**
- * Session changes and revocations of a batch, in order: a login before a revocation is ended by it, a login after it is
- * refused unless its token is fresh.
+ * Session changes, revocations and erasures of a batch, in order: a login before a revocation is ended by it, a login
+ * after it is refused unless its token is fresh. An erasure is a revocation; what it deletes, and who is told, follows
+ * (erasures.ts).
  *
  * @param again they may have been handled before
  */
 export async function changeInOrder(
   context: PresenceContext,
-  items: readonly Item[],
+  items: readonly BatchItem<SessionUp | SessionDown | Order>[],
   again: boolean,
 ): Promise<void> {
   let changes: SessionItem[] = [];
-  let revocations: RevokeItem[] = [];
+  let orders: OrderItem[] = [];
   for (const { entry, delivery } of items) {
-    if (entry.kind === 'revoke') {
+    if (entry.kind === 'revoke' || entry.kind === 'erase') {
       if (changes.length > 0) await changeSessions(context, changes);
       changes = [];
-      revocations.push({ entry, delivery });
+      orders.push({ entry, delivery });
     } else {
-      if (revocations.length > 0) await revoke(context, revocations, again);
-      revocations = [];
+      if (orders.length > 0) await endSessions(context, orders, again);
+      orders = [];
       changes.push({ entry, delivery });
     }
   }
-  if (revocations.length > 0) await revoke(context, revocations, again);
+  if (orders.length > 0) await endSessions(context, orders, again);
   await changeSessions(context, changes);
 }
 
 /** Refuses the users' earlier tokens from now on, then ends their sessions. */
-async function revoke(context: PresenceContext, items: readonly RevokeItem[], again: boolean): Promise<void> {
+async function endSessions(
+  context: PresenceContext,
+  items: readonly OrderItem[],
+  again: boolean,
+): Promise<void> {
   const { db, gatewaySender } = context;
-  await revokeUsers(
-    db,
-    items.map(({ entry }) => entry),
-  );
+  const entries = items.map(({ entry }) => entry);
+  const [revoked, erased] = (['revoke', 'erase'] as const).map((kind) =>
+    entries.filter((entry) => entry.kind === kind),
+  ) as [Order[], Order[]];
+  if (revoked.length > 0) await revokeUsers(db, revoked);
+  if (erased.length > 0) await markErased(db, erased);
   const latest = new Map(items.map((item) => [item.entry.user, item]));
   await tellGateways(context, latest);
   for (const { user, session, gateway } of await findSessionsToRevoke(db, [...latest.keys()])) {
@@ -53,5 +63,9 @@ async function revoke(context: PresenceContext, items: readonly RevokeItem[], ag
       delivery,
     );
   }
-  for (const { entry, delivery } of items) answer(context, entry, {}, delivery);
+  if (erased.length > 0) {
+    const users = erased.map(({ user }) => user);
+    devicesRemoved.inc({ reason: 'erased' }, await forgetErased(db, users));
+  }
+  for (const { entry, delivery } of items) if (entry.kind === 'revoke') answer(context, entry, {}, delivery);
 }

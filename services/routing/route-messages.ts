@@ -4,6 +4,7 @@ import { isJson } from '#libs/protocol/json.ts';
 import type { RelayContext } from '#libs/relay/receipts.ts';
 import { isExpired } from '#libs/store/expiry.ts';
 import type { UserLocation } from '#libs/store/presence.ts';
+import type { Erasures } from './erasures.ts';
 import type { MailboxWorker } from './mailbox-worker.ts';
 import type { PresenceCache } from './presence-cache.ts';
 import { type MessageItem, sendLive, sendSentLive, type SentItem } from './send-live.ts';
@@ -15,6 +16,7 @@ export interface RoutingContext extends Pick<
   'db' | 'gatewaySender' | 'leaseMs' | 'events' | 'outbox'
 > {
   mailboxWorker: MailboxWorker;
+  erasures: Erasures;
   presence: PresenceCache;
 }
 

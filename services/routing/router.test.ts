@@ -5,6 +5,7 @@ import type { RouteEntry } from '#libs/broker/entries.ts';
 import type { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import type { Database, Statement } from '#libs/store/database.ts';
 import type { SessionLocation } from '#libs/store/presence.ts';
+import type { Erasures } from './erasures.ts';
 import type { MailboxWorker } from './mailbox-worker.ts';
 import { PresenceCache } from './presence-cache.ts';
 import { Router } from './router.ts';
@@ -36,7 +37,8 @@ function routerWith(removal: Promise<unknown>) {
     10_000,
   );
   const mailboxWorker = { has: () => false, add: () => undefined } as unknown as MailboxWorker;
-  const context = { db, gatewaySender, leaseMs: 15_000, mailboxWorker, presence };
+  const erasures = { add: () => undefined } as unknown as Erasures;
+  const context = { db, gatewaySender, leaseMs: 15_000, mailboxWorker, erasures, presence };
   const { handle } = new Router(context, { maxSessions: 32, maxDevices: 10 }, () => Promise.resolve(true));
   return { handle, presence, database, sent };
 }

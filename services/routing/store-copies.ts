@@ -144,7 +144,8 @@ function returnedWork(copies: readonly ReturnedItem[], now: number): Work {
   const { origin, traceparent } = entry;
   const maybeConfirmed = copies.some((item) => item.maybeConfirmed);
   const expired = copies.every(isOverdue);
-  const offline = entry.sentTo ? undefined : { entry, delivery, maybeConfirmed, expired, accepted: true };
+  const isNews = entry.sentTo === undefined && !copied.confirmed;
+  const offline = isNews ? { entry, delivery, maybeConfirmed, expired, accepted: true } : undefined;
   return { copied, delivery, origin, traceparent, offline, accepted: true };
 }
 
@@ -211,11 +212,11 @@ const RECEIPTS = {
 } as const satisfies Record<Exclude<CopiesOutcome, 'no_devices'>, unknown>;
 
 function receiptOf(
-  { copied: { from: user, id, to, sentTo }, delivery, origin, traceparent }: Work,
+  { copied: { from: user, id, to, sentTo, at: sentAt }, delivery, origin, traceparent }: Work,
   outcome: keyof typeof RECEIPTS,
   at: number,
 ): ReceiptItem | undefined {
   const state = RECEIPTS[outcome];
   if (!state || sentTo !== undefined) return undefined;
-  return { receipt: { user, id, to, at, ...state }, delivery, origin, traceparent };
+  return { receipt: { user, id, to, at, sentAt, ...state }, delivery, origin, traceparent };
 }

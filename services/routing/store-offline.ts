@@ -41,10 +41,13 @@ export async function storeOffline(
 ): Promise<void> {
   const overdue = items.filter((item) => isOverdue(item, now));
   await rejectOverdue(mailbox, overdue, now);
-  await storeLiving(mailbox, overdue.length > 0 ? items.filter((item) => !isOverdue(item, now)) : items, now);
+  const living = overdue.length > 0 ? items.filter((item) => !isOverdue(item, now)) : items;
+  const erased = await storeLiving(mailbox, living, now);
+  await rejectOverdue(mailbox, erased, now);
   // At the end, since all of it is tried again if some of it fails.
-  expiredTotal.inc({ what: 'message' }, overdue.length);
-  routedTotal.inc({ outcome: 'rejected' }, overdue.length);
+  const expired = overdue.length + erased.length;
+  expiredTotal.inc({ what: 'message' }, expired);
+  routedTotal.inc({ outcome: 'rejected' }, expired);
 }
 
 /** What may be confirmed is stored all the same: it expires there, when its confirmation has been dealt with. */
@@ -73,15 +76,37 @@ async function rejectOverdue(
   }
 }
 
+/** @returns those whose receiver was erased after they were accepted: they are not stored */
 async function storeLiving(
   mailbox: MailboxContext,
   items: readonly OfflineItem[],
+  now: number,
+): Promise<OfflineItem[]> {
+  if (items.length === 0) return [];
+  const refusals = await store(mailbox, items);
+  const erased = new Set(refusals.filter(({ quota }) => quota === 'erased').map(messageKey));
+  const isErased = ({ entry }: OfflineItem) => erased.has(messageKey(entry));
+  if (erased.size === 0) await tellOutcomes(mailbox, items, refusals, now);
+  else
+    await tellOutcomes(
+      mailbox,
+      items.filter((item) => !isErased(item)),
+      refusals.filter(({ quota }) => quota !== 'erased'),
+      now,
+    );
+  return items.filter(isErased);
+}
+
+/** Hints to the receivers who are there meanwhile, and tells the senders. */
+async function tellOutcomes(
+  mailbox: MailboxContext,
+  items: readonly OfflineItem[],
+  refusals: readonly Refused[],
   now: number,
 ): Promise<void> {
   if (items.length === 0) return;
   const { db, gatewaySender, leaseMs, events } = mailbox;
   const entries = items.map(({ entry }) => entry);
-  const refusals = await store(mailbox, items);
   const refused = new Set(refusals.map(messageKey));
   const first = await firstTimes(mailbox, entries);
   const presence = await findUserLocations(
@@ -106,7 +131,12 @@ async function storeLiving(
       ? ({ state: 'rejected', reason: 'mailbox_full' } as const)
       : ({ state: 'stored' } as const);
     const at = (full ? undefined : first?.get(messageKey(entry))?.stored) ?? now;
-    return { receipt: { user, id, to, at, ...outcome }, delivery, traceparent, origin: entry.origin };
+    return {
+      receipt: { user, id, to, at, sentAt: entry.at, ...outcome },
+      delivery,
+      traceparent,
+      origin: entry.origin,
+    };
   });
   await relayReceipts(mailbox, receipts, presence);
   if (events) publishOutcomes(events, outcomesOf(items, receipts), first);
@@ -127,12 +157,12 @@ const outcomesOf = (items: readonly OfflineItem[], receipts: readonly Pick<Recei
  * A message that may be confirmed is stored beyond the quota: its sender must not get `rejected` (G3), and the
  * pending confirmation cannot be queried. These are at most what dead gateways had in flight.
  *
- * @returns those that did not fit
+ * @returns those that were not stored
  */
 async function store({ db, quotaCache }: MailboxContext, items: readonly OfflineItem[]): Promise<Refused[]> {
   const [kept, others] = [true, false].map((kept) =>
     items.filter(({ maybeConfirmed = false }) => maybeConfirmed === kept).map(({ entry }) => entry),
   ) as [StoredMessage[], StoredMessage[]];
-  await storeMessages(db, kept, quotaCache, true); // first: they were ahead of the others
-  return storeMessages(db, others, quotaCache);
+  const refused = await storeMessages(db, kept, quotaCache, true); // first: they were ahead of the others
+  return [...refused, ...(await storeMessages(db, others, quotaCache))];
 }

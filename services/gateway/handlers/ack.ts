@@ -81,6 +81,7 @@ export function ackR({ publishers }: AckContext, session: Session, { id, from }:
       id,
       to: session.user,
       at: now,
+      sentAt: at,
       ...(thread !== undefined && { thread }),
       ...(others && { others }),
       ...(copy !== undefined && { copy }),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { AckEntry } from '#libs/broker/entries.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import { GatewayFixture } from '../testing/gateway-fixture.ts';
-import { readR } from './read.ts';
+import { readerOf, readR } from './read.ts';
 
 /** A session of bob's, and the entries that wait for their confirms. */
 async function reader() {
@@ -23,7 +23,7 @@ async function reader() {
     read: proofs.prove(from, name, to) ?? '',
   });
   const read = (...items: ReturnType<typeof item>[]) =>
-    readR({ proofs, publishers }, session, { type: 'read:R', items });
+    readR({ proofs, publishers }, readerOf(session), { items });
   return { item, read, published, answers: () => packets.slice(1) };
 }
 

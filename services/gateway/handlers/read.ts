@@ -16,15 +16,23 @@ export interface ReadContext {
 
 type Items = readonly { from: string; id: string }[];
 
-/** A read:R that is being published; read:A follows the last publisher confirm. */
+/** Who sent a read:R: a session, or a request over HTTP. Told once. */
+export interface Reader {
+  readonly user: string;
+  /** All of it is durable, or has no effect. */
+  accepted(items: Items): void;
+  unavailable(message: string): void;
+}
+
+/** A read:R that is being published; the answer follows the last publisher confirm. */
 class PendingRead implements Pending {
-  readonly #session: Session;
+  readonly #reader: Reader;
   readonly #items: Items;
   #left: number;
   #failed = false;
 
-  constructor(session: Session, items: Items, entries: number) {
-    this.#session = session;
+  constructor(reader: Reader, items: Items, entries: number) {
+    this.#reader = reader;
     this.#items = items;
     this.#left = entries;
   }
@@ -32,21 +40,26 @@ class PendingRead implements Pending {
   settled(error?: Error): void {
     if (error) this.#failed = true;
     if (--this.#left > 0) return;
-    if (!this.#failed) answer(this.#session, this.#items);
-    else
-      this.#session.connection.error('unavailable', 'the confirmation was not taken; send it again', {
-        type: 'read:R',
-      });
+    if (!this.#failed) this.#reader.accepted(this.#items);
+    else this.#reader.unavailable('the confirmation was not taken; send it again');
   }
 }
 
-function answer({ connection }: Session, items: Items): void {
-  connection.send('read:A', encode({ type: 'read:A', items: items.map(({ from, id }) => ({ from, id })) }));
-}
+/** A session as a reader: read:A follows. */
+export const readerOf = ({ user, connection }: Session): Reader => ({
+  user,
+  accepted: (items) =>
+    connection.send('read:A', encode({ type: 'read:A', items: items.map(({ from, id }) => ({ from, id })) })),
+  unavailable: (message) => connection.error('unavailable', message, { type: 'read:R' }),
+});
 
 /** read:R: the user has seen these messages. Those without a right proof have no effect, and are answered like the others. */
-export function readR({ proofs, publishers }: ReadContext, session: Session, { items }: ReadR): void {
-  const { user } = session;
+export function readR(
+  { proofs, publishers }: ReadContext,
+  reader: Reader,
+  { items }: Pick<ReadR, 'items'>,
+): void {
+  const { user } = reader;
   const seen = new Map(
     items
       .filter(({ from, id, read }) => proofs.verify(from, id, user, read))
@@ -55,13 +68,13 @@ export function readR({ proofs, publishers }: ReadContext, session: Session, { i
   readItems.inc({ outcome: 'accepted' }, seen.size);
   readItems.inc({ outcome: 'ignored' }, items.length - seen.size);
   if (seen.size === 0) {
-    answer(session, items);
+    reader.accepted(items);
     return;
   }
-  const pending = new PendingRead(session, items, seen.size);
+  const pending = new PendingRead(reader, items, seen.size);
   const at = Date.now();
   for (const { from, id } of seen.values()) {
-    trace('read:R', from, id, { session: session.id });
+    trace('read:R', from, id, { user });
     publishers.ack({ kind: 'read', from, id, to: user, at }, pending);
   }
 }

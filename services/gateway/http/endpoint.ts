@@ -3,7 +3,10 @@ import type { Logger } from '#libs/runtime/logger.ts';
 import type { Verify } from '../auth.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { MsgContext } from '../handlers/msg.ts';
+import type { Publishers } from '../publishers.ts';
+import type { ReceiptProofs } from '../receipt-proofs.ts';
 import type { Caller } from './caller.ts';
+import type { Questions } from './questions.ts';
 import type { SubjectRates } from './rate.ts';
 import type { TokenChecks } from './token-checks.ts';
 
@@ -12,7 +15,10 @@ export interface HttpContext extends MsgContext {
   readonly config: GatewayConfig;
   readonly verify: Verify;
   readonly tokens: Pick<TokenChecks, 'check'>;
-  readonly log: Pick<Logger, 'error' | 'warn'>;
+  readonly log: Pick<Logger, 'error' | 'warn' | 'info'>;
+  readonly publishers: Pick<Publishers, 'route' | 'ack'>;
+  readonly proofs: Pick<ReceiptProofs, 'prove' | 'verify'>;
+  readonly questions: Pick<Questions, 'ask'>;
 }
 
 /** What a handler is given beside the request. */

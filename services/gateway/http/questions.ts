@@ -3,6 +3,7 @@ import type { GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
 import type { Incarnation } from '../incarnation.ts';
 import { questionsTotal } from '../metrics.ts';
 import type { Publishers } from '../publishers.ts';
+import { Problem, unavailable } from './problems.ts';
 
 /** A question that is not answered in this time fails, milliseconds: routing may be gone. Asking again is safe. */
 export const QUESTION_TIMEOUT_MS = 10_000;
@@ -25,9 +26,12 @@ export interface Asker {
 export type Reply = Extract<GatewayEntry, { kind: 'answer' | 'mailbox' | 'logged-out' }>;
 type ReplyOf<K extends Reply['kind']> = Extract<Reply, { kind: K }>;
 
-/** No answer came, and the effect of the question is unknown. Asking again is safe (PROTOCOL: unavailable). */
-export class UnansweredError extends Error {
-  readonly code = 'unavailable';
+/** No answer came: the effect of the question is unknown. Asking again is safe (PROTOCOL: unavailable). */
+export class UnansweredError extends Problem {
+  constructor(why: string) {
+    const { status, code, headers } = unavailable(why);
+    super(status, code, why, { headers });
+  }
 }
 
 interface Waiting {

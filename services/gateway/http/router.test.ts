@@ -114,11 +114,10 @@ describe('how many at a time', () => {
 });
 
 test('an error that nobody expected is 503, and logged', async () => {
-  const publishers = {
-    route: () => {
-      throw new TypeError('a bug');
-    },
+  const broken = () => {
+    throw new TypeError('a bug');
   };
+  const publishers = { route: broken, ack: broken };
   using http = await HttpFixture.start({}, { publishers });
   const { status, json } = await http.request('POST', '/v1/messages', { body: message('a') });
   expect([status, json]).toMatchObject([503, { code: 'unavailable' }]);

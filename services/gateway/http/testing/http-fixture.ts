@@ -10,7 +10,9 @@ import { ClientAddresses } from '../../admission/addresses.ts';
 import { httpLimits, limitSockets, SOCKET_LIMITS } from '../../admission/sockets.ts';
 import { createVerifier } from '../../auth.ts';
 import { readGatewayConfig } from '../../config.ts';
+import { createReceiptProofs } from '../../receipt-proofs.ts';
 import type { HttpContext } from '../endpoint.ts';
+import { Questions } from '../questions.ts';
 import { HttpApi } from '../router.ts';
 
 const SECRET = 'a secret of the unit tests, long enough for HS256';
@@ -35,12 +37,10 @@ export class HttpFixture {
     const { verify } = createVerifier(config, log);
     const tokens = { check: () => Promise.resolve() };
     this.api = new HttpApi({
-      config,
-      verify,
-      authorizer: undefined,
-      publishers: { route },
-      tokens,
-      log,
+      ...{ config, verify, authorizer: undefined, tokens, log },
+      publishers: { route, ack: (_entry, pending) => pending.settled() },
+      proofs: createReceiptProofs(config, log),
+      questions: new Questions({ publishers: { route }, incarnation: { name: 'g.1', ready: true } }),
       ...parts,
     });
     this.server = createServer(httpLimits(SOCKET_LIMITS), express().use('/v1', this.api.router));
