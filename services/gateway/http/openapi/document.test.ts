@@ -47,10 +47,10 @@ test('every reference leads somewhere, and every component is referred to', () =
   expect([...references].sort()).toEqual(components.sort());
 });
 
-test('the gateway serves nothing that the document leaves out', () => {
+test('the document has what the gateway serves', () => {
   const documented = OPERATIONS.map(({ method, path }) => `${method} ${path}`);
   const served = ENDPOINTS.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
-  expect(documented).toEqual(expect.arrayContaining(served));
+  expect(documented.sort()).toEqual(served.sort());
 });
 
 test('operations have names of their own, and the parameters that their paths name', () => {
