@@ -328,10 +328,12 @@ describe('at the same moment', () => {
     }
     await using locked = await transaction('LOCK TABLE device_receipts IN ACCESS EXCLUSIVE MODE');
     alice.msg('bob-22', 'x');
-    await until(async () => (await waiting('device_receipts')) > 0, { what: 'the receipt to wait' });
+    // Of a statement pg_stat_activity shows the beginning: it stores for users, then for devices.
+    const storing = 'INSERT INTO offline_receipts';
+    await until(async () => (await waiting(storing)) > 0, { what: 'the receipt to wait' });
     await stack.sql("DELETE FROM device_copies WHERE recipient = 'bob-22' AND id = 'm0'");
     await stack.sql(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%device_receipts%'",
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%${storing}%'`,
     );
     await locked.commit();
     await alice.next('ack:N', { id: 'x', state: 'stored' });
