@@ -63,7 +63,7 @@ const command = new Command('npm run load --')
   .addArgument(
     new Argument('[scenarios...]', 'which ones')
       .choices([...BENCHMARKS, ...ATTACKS, ...COMPARISONS, ...Object.keys(GROUPS)])
-      .default([...BENCHMARKS, ...ATTACKS], 'all but compare'),
+      .default([...BENCHMARKS, ...ATTACKS], 'all but compare and http'),
   );
 for (const [name, { argument, what, fallback, parse }] of Object.entries(OPTIONS)) {
   const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

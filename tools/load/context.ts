@@ -5,6 +5,7 @@ import type { ServiceKind } from '../stack/service.ts';
 import { Environment } from '../testkit/environment.ts';
 import type { Target } from './clients/log-in.ts';
 import { LoadGenerators } from './generators.ts';
+import type { Over } from './jobs/pairs.ts';
 import type { Role } from './meter.ts';
 import type { LoadOptions, Size } from './options.ts';
 import type { Limit } from './report/points.ts';
@@ -17,6 +18,8 @@ const NO_LIMITS = {
   CONFIRM_TIMEOUT_MS: '20000',
   RATE_LIMIT_PER_S: '1000000000',
   RATE_BURST: '1000000000',
+  SERVICE_RATE_LIMIT_PER_S: '1000000000',
+  SERVICE_RATE_BURST: '1000000000',
   MAX_CONNECTIONS: '1000000',
 };
 
@@ -129,11 +132,21 @@ export class Context {
   /** Load generators with pairs of users that are logged in. */
   async pairs(
     { target }: Services,
-    { pairs = this.options.pairs, slowEvery = 0 } = {},
+    {
+      pairs = this.options.pairs,
+      slowEvery = 0,
+      over,
+    }: { pairs?: number; slowEvery?: number; over?: Over | undefined } = {},
   ): Promise<LoadGenerators> {
     const { bodyBytes } = this.options;
     const generators = this.generators();
-    await generators.connect(pairs, { ...target, tag: freshTag(), body: 'x'.repeat(bodyBytes), slowEvery });
+    await generators.connect(pairs, {
+      ...target,
+      tag: freshTag(),
+      body: 'x'.repeat(bodyBytes),
+      slowEvery,
+      over,
+    });
     return generators;
   }
 

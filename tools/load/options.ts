@@ -12,7 +12,7 @@ export const BENCHMARKS = [
   'soak',
 ] as const;
 /** Scenarios that run only when named. */
-export const COMPARISONS = ['compare'] as const;
+export const COMPARISONS = ['compare', 'http'] as const;
 export const ATTACKS = [
   'attack-idle',
   'attack-slow-readers',
@@ -88,7 +88,7 @@ export const OPTIONS = {
   attackers: option('n', 'attacks: that flood, and that write to slow readers', '40', integer(1, 10_000)),
   rounds: option('n', 'attacks: storms', '3', integer(1, 1_000)),
   honestPairs: option('n', 'attacks: pairs of honest users', '10', integer(1, 1_000)),
-  turns: option('n', 'compare: measurements of each', '3', integer(1, 100)),
+  turns: option('n', 'compare, http: measurements of each', '3', integer(1, 100)),
   attackSeconds: option('n', 'of each attack, and of the calm before it', '20', integer(1, 3_600)),
 };
 

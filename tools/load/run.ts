@@ -11,6 +11,7 @@ import { describeHost } from './report/host.ts';
 import type { Section } from './report/section.ts';
 import { attack } from './scenarios/attack.ts';
 import { compare } from './scenarios/compare.ts';
+import { http } from './scenarios/http.ts';
 import { idle } from './scenarios/idle.ts';
 import { loginStorm } from './scenarios/login-storm.ts';
 import { closedLoop, openLoop } from './scenarios/loops.ts';
@@ -36,6 +37,7 @@ const scenarios: Partial<Record<ScenarioName, (context: Context) => Promise<Sect
   'scale-out': scaleOut,
   soak,
   compare,
+  http,
   ...Object.fromEntries(ATTACKS.map((name) => [name, (context: Context) => attack(context, name)])),
 };
 

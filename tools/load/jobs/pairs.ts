@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { signToken } from '../../stack/token.ts';
+import { BackEnd } from '../clients/back-end.ts';
 import { Ledger } from '../clients/ledger.ts';
 import { inParallel, logInAs, type Target } from '../clients/log-in.ts';
 import { sendAtRate } from '../clients/schedule.ts';
@@ -15,6 +17,9 @@ let sending: NodeJS.Timeout | undefined;
 let earlier = { ...ledger.counts };
 let takenAt = performance.now();
 
+/** How messages go over HTTP: a request for each, or many in a request of NDJSON. */
+export type Over = 'requests' | 'batches';
+
 export interface PairsOrder extends Target {
   /** Names no other run uses. */
   tag: string;
@@ -25,24 +30,44 @@ export interface PairsOrder extends Target {
   slowEvery: number;
   /** Instead of pairs: connections to a server that sends back what it gets. */
   echo?: boolean;
+  /** Messages go over HTTP instead of the WebSocket. */
+  over?: Over | undefined;
 }
 
 const LOGINS_AT_ONCE = 16;
 
 export async function connect(order: PairsOrder): Promise<void> {
+  const backEnds = await backEndsOf(order);
   await inParallel(order.numbers.length, LOGINS_AT_ONCE, async (n) => {
     const number = order.numbers[n] ?? 0;
-    await (order.echo ? connectEcho(order) : connectPair(order, number));
+    await (order.echo ? connectEcho(order) : connectPair(order, number, backEnds[number % backEnds.length]));
   });
 }
 
-async function connectPair({ tag, body, slowEvery, ...target }: PairsOrder, number: number): Promise<void> {
+/** A back end for each gateway, if messages go over HTTP. */
+async function backEndsOf({ over, urls, secret, tag }: PairsOrder): Promise<BackEnd[]> {
+  if (!over) return [];
+  const claim = { sixfold: { as: ['*'], scopes: ['send'] } };
+  const token = await signToken(secret, `back-end-${tag}`, undefined, claim);
+  const fault = (what: string) => ledger.fault(what);
+  return urls.map((ws) => {
+    const url = ws.replace('ws', 'http').replace(/\/ws$/, '/v1/messages');
+    return new BackEnd({ url, token, batches: over === 'batches', fault });
+  });
+}
+
+async function connectPair(
+  { tag, body, slowEvery, ...target }: PairsOrder,
+  number: number,
+  backEnd: BackEnd | undefined,
+): Promise<void> {
   const slow = slowEvery > 0 && number % slowEvery === 0;
   const [from, to] = [`a${number}-${tag}`, `b${number}-${tag}`];
   const ends = await Promise.all([logInAs(target, from, number), logInAs(target, to, number + 1)]);
   const own = { tag: `${tag}${number}`, ledger: slow ? slowLedger : ledger };
-  senders.push(new Sender(ends[0], { ...own, to, body, expects: 'delivered' }));
-  receive(ends[1], { ...own, slow });
+  const over = backEnd && { backEnd, from };
+  senders.push(new Sender(ends[0], { ...own, to, body, expects: 'delivered', over }));
+  receive(ends[1], { ...own, slow, ordered: !over }); // requests beside each other have no order
   // PROTOCOL: what a client must do, 5.
   for (const socket of ends) socket.send('{"type":"offline:R"}');
 }

@@ -6,6 +6,8 @@ import { type Chart, linesOf, type Table, tableOf } from './section.ts';
 
 /** One measured load. */
 export interface Point extends Measured {
+  /** What tells it from others of the same load. */
+  name?: string;
   size: Size;
   pairs: number;
   /** Of a closed loop: messages that each pair has under way. */
@@ -37,12 +39,12 @@ export const isHeld = ({ rate, perSecond }: Pick<Point, 'rate' | 'perSecond'>): 
   rate === undefined || perSecond > rate * HELD;
 
 function nameOf(point: Point): string {
-  const { rate, outstandingPerPair = 0, pairs, size } = point;
+  const { rate, outstandingPerPair = 0, pairs, size, name } = point;
   const load =
     rate === undefined
       ? `${pairs} x ${outstandingPerPair} under way`
       : `${number(rate)}/s due${isHeld(point) ? '' : ', not held'}`;
-  return `${processesOf(size)}: ${load}`;
+  return `${processesOf(size)}: ${load}${name === undefined ? '' : `, ${name}`}`;
 }
 
 /** Throughput, latency and cost of loads. */

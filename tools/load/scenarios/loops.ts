@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Context, Services } from '../context.ts';
+import type { Over } from '../jobs/pairs.ts';
 import { sizeOf } from '../options.ts';
 import { latencyChart, type Point, pointTables } from '../report/points.ts';
 import type { Section } from '../report/section.ts';
@@ -37,12 +38,12 @@ export async function openLoop(context: Context): Promise<Section> {
 export async function measurePoint(
   context: Context,
   services: Services,
-  load: { pairs?: number; outstandingPerPair?: number; rate?: number },
+  load: { pairs?: number; outstandingPerPair?: number; rate?: number; over?: Over | undefined },
   slowEvery = 0,
 ): Promise<Point> {
   const { options } = context;
-  const { pairs = options.pairs, rate, outstandingPerPair = 1 } = load;
-  await using generators = await context.pairs(services, { pairs, slowEvery });
+  const { pairs = options.pairs, rate, outstandingPerPair = 1, over } = load;
+  await using generators = await context.pairs(services, { pairs, slowEvery, over });
   await delay(REST_MS);
   if (rate === undefined) await generators.closedLoop(outstandingPerPair);
   else await generators.openLoop(rate);
