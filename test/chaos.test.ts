@@ -167,7 +167,7 @@ const PLANTED: {
         file: 'libs/store/device-copies.ts',
         find: 'WHERE NOT r.stored AND (held.held',
         replace: 'WHERE false AND (held.held',
-        shows: /G6 missed, and not told: .* [1-9]\d* without/,
+        shows: /G6 missed, and not told: .* [1-9]\d* did not\)/,
       },
       {
         file: 'libs/store/device-page.ts',

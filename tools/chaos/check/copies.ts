@@ -26,6 +26,8 @@ export interface Copy {
   /** When it may have been in the mailbox, milliseconds since the epoch. */
   readonly from: number;
   readonly until: number;
+  /** Its time was over before the end. */
+  readonly expired: boolean;
   /** How many further copies there may have been: the message was sent again, or the server repeated a step. */
   readonly more: number;
 }
@@ -69,14 +71,17 @@ function copyOf({ handed, ...copy }: Part, leftovers: Leftovers, faults: readonl
   const waits = holders?.has(device.who) === true;
   const rejected = !own && statesOf(message, leftovers).includes('rejected');
   const from = requested[0]?.t ?? message.sentAt;
-  const over = from + (ttl ?? 0) * 1_000 + SWEPT_MS;
-  const calm = isCalm(faults, from, over);
+  const end = from + (ttl ?? 0) * 1_000;
+  const expired = ttl !== undefined && end <= leftovers.lookedAt;
+  const over = expired ? end + SWEPT_MS : from;
+  const calm = isCalm(faults, from, over + SWEPT_MS);
   return {
     ...copy,
     early: from <= device.since + SKEW_MS,
     fate: got ? 'handed' : waits ? 'waiting' : rejected ? 'rejected' : 'dropped',
     from,
-    until: got?.t ?? (waits ? Infinity : ttl === undefined ? from : over),
+    until: got?.t ?? (waits ? Infinity : over),
+    expired,
     more: requested.length - 1 + (calm ? 0 : REPEATED),
   };
 }
@@ -86,7 +91,7 @@ export const isDropped = ({ fate, early }: Copy): boolean => fate === 'dropped' 
 
 /** Whether the device should have got it: it did not expire, and the mailbox cannot have been full when it came. */
 function isLost(copy: Copy, copies: readonly Copy[], { quota }: Leftovers): boolean {
-  if (!isDropped(copy) || copy.message.ttl !== undefined) return false;
+  if (!isDropped(copy) || copy.expired) return false;
   const accepted = copy.message.accepted[0]?.t ?? copy.from;
   const others = copies.filter((other) => other !== copy && other.device === copy.device);
   const held = (t: number) => others.filter(({ from, until }) => from <= t && t <= until).length;

@@ -21,10 +21,10 @@ export function checkMissed(copies: readonly Copy[], { devices }: Facts, leftove
     const { who, missed, confirmed, toldMissed } = device;
     const own = byDevice.get(device) ?? [];
     const dropped = own.filter(isDropped);
-    const over = dropped.filter(({ message }) => message.ttl !== undefined).length;
+    const over = dropped.filter(({ expired }) => expired).length;
     const most = own.reduce((sum, copy) => sum + mostCounted(copy), 0);
     const counted = countsOf(device, leftovers);
-    const kinds = `${over} with a ttl, ${dropped.length - over} without`;
+    const kinds = `${over} expired, ${dropped.length - over} did not`;
     const heard = [...missed].reduce((sum, [key, count]) => sum + (confirmed.has(key) ? count : 0), 0);
     const broken: [boolean, string][] = [
       [
@@ -45,7 +45,5 @@ export function checkMissed(copies: readonly Copy[], { devices }: Facts, leftove
 }
 
 /** How often the server may have counted it. What a device got, and was not sent twice, it cannot have missed. */
-function mostCounted({ fate, message: { ttl }, more }: Copy): number {
-  if (fate !== 'handed' && fate !== 'waiting') return 1 + more;
-  return ttl === undefined ? 0 : more;
-}
+const mostCounted = ({ fate, more }: Copy): number =>
+  fate === 'handed' || fate === 'waiting' ? more : 1 + more;
