@@ -3,7 +3,7 @@ import type { Leftovers } from '../leftovers.ts';
 import type { Facts } from './facts.ts';
 import { statesOf } from './fate.ts';
 import type { Violation } from './guarantees.ts';
-import type { Handed, Message, Sending } from './message.ts';
+import type { Arrival, Handed, Message, Sending } from './message.ts';
 import { isCalm } from './order.ts';
 import { SKEW_MS, type SyncedDevice } from './synced-devices.ts';
 
@@ -38,12 +38,14 @@ const SWEPT_MS = 60_000;
 const REPEATED = 2;
 /** Times after msg:A at which a copy may be stored, milliseconds. */
 const STORED_MS = [0, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
+/** Share of what a mailbox holds that clients know of: there may be messages without their msg:A, too. */
+const KNOWN = 0.8;
 
 /** A copy of each accepted message, and of each one that another device sent, for each synced device. */
 export function copiesOf(facts: Facts, leftovers: Leftovers, faults: readonly FaultEvent[]): Copy[] {
   const received = facts.messages.flatMap((message) =>
     devicesOf(facts, message, message.to).map((device) =>
-      copyOf({ message, device, own: false, handed: message.handed }, leftovers, faults),
+      copyOf({ ...message, message, device, own: false }, leftovers, faults),
     ),
   );
   const sent = facts.sendings.flatMap((sending) => {
@@ -52,7 +54,10 @@ export function copiesOf(facts: Facts, leftovers: Leftovers, faults: readonly Fa
     if (!message || !devices.some(({ who }) => who === sending.by)) return []; // it is no synced one
     return devices
       .filter(({ who }) => who !== sending.by)
-      .map((device) => copyOf({ message, device, own: true, handed: sending.ownHanded }, leftovers, faults));
+      .map((device) => {
+        const { ownHanded: handed, ownArrived: arrived } = sending;
+        return copyOf({ message, device, own: true, handed, arrived }, leftovers, faults);
+      });
   });
   const copies = [...received, ...sent];
   return copies.map((copy) => (isLost(copy, copies, leftovers) ? { ...copy, fate: 'lost' } : copy));
@@ -61,10 +66,13 @@ export function copiesOf(facts: Facts, leftovers: Leftovers, faults: readonly Fa
 const devicesOf = ({ devices }: Facts, { accepted }: Message, user: string): SyncedDevice[] =>
   accepted.length > 0 ? devices.of(user) : [];
 
-type Part = Pick<Copy, 'message' | 'device' | 'own'> & { handed: readonly Handed[] };
+type Part = Pick<Copy, 'message' | 'device' | 'own'> & {
+  handed: readonly Handed[];
+  arrived: readonly Arrival[];
+};
 
-function copyOf({ handed, ...copy }: Part, leftovers: Leftovers, faults: readonly FaultEvent[]): Copy {
-  const { message, device, own } = copy;
+function copyOf(part: Part, leftovers: Leftovers, faults: readonly FaultEvent[]): Copy {
+  const { message, device, own, handed, arrived } = part;
   const { from: sender, to, id, ttl, requested } = message;
   const got = handed.find(({ who }) => who === device.who);
   const holders = leftovers.devices.copies.get(`${own ? sender : to} ${sender} ${id}`);
@@ -75,12 +83,14 @@ function copyOf({ handed, ...copy }: Part, leftovers: Leftovers, faults: readonl
   const expired = ttl !== undefined && end <= leftovers.lookedAt;
   const over = expired ? end + SWEPT_MS : from;
   const calm = isCalm(faults, from, over + SWEPT_MS);
+  // What was returned, or whose confirmation failed, comes from the mailbox again.
+  const last = Math.max(...arrived.filter(({ who }) => who === device.who).map(({ t }) => t));
   return {
-    ...copy,
+    ...{ message, device, own },
     early: from <= device.since + SKEW_MS,
     fate: got ? 'handed' : waits ? 'waiting' : rejected ? 'rejected' : 'dropped',
     from,
-    until: got?.t ?? (waits ? Infinity : over),
+    until: waits ? Infinity : got ? Math.max(got.t, last) : over,
     expired,
     more: requested.length - 1 + (calm ? 0 : REPEATED),
   };
@@ -95,7 +105,7 @@ function isLost(copy: Copy, copies: readonly Copy[], { quota }: Leftovers): bool
   const accepted = copy.message.accepted[0]?.t ?? copy.from;
   const others = copies.filter((other) => other !== copy && other.device === copy.device);
   const held = (t: number) => others.filter(({ from, until }) => from <= t && t <= until).length;
-  return STORED_MS.every((ms) => held(accepted + ms) < quota);
+  return STORED_MS.every((ms) => held(accepted + ms) < quota * KNOWN);
 }
 
 /** G1, G2 and G5 for the copies of synced devices. */
