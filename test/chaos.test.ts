@@ -14,7 +14,7 @@ const RUN: ChaosOptions<FaultName> = {
   clientProcesses: 2,
   rate: 30,
   failing: 0.002,
-  quota: 100,
+  quota: 500,
   gateways: 2,
   routing: 2,
   ack: 2,

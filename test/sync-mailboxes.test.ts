@@ -303,6 +303,29 @@ test('a message without copies is deleted after a while, one with copies is not'
   await laptop.close();
 });
 
+test('a message is sent again, live, after its first copy came back and found the mailbox full: it is not rejected', async () => {
+  await using alice = await connectAs(stack, one, 'alice-23');
+  await away('bob-23', 'phone', 'tablet');
+  for (const id of ['m0', 'm1', 'm2']) {
+    alice.msg('bob-23', id);
+    await alice.next('ack:N', { id, state: 'stored' });
+  }
+  await using phone = await synced('bob-23', 'phone', two);
+  const { messages } = await phone.pull();
+  const [session] = await stack.sql("SELECT session FROM sessions WHERE user_id = 'bob-23'");
+  await stack.sql(
+    `INSERT INTO device_messages (recipient, sender, id, live, back, dropped, idle_at)
+     VALUES ('bob-23', 'alice-23', 'x', $1, $1, '{phone,tablet}', now())`,
+    [[session?.['session']]],
+  );
+  alice.msg('bob-23', 'x');
+  await phone.next('msg:N', { id: 'x' });
+  ack(phone, 'alice-23', 'x');
+  await alice.next('ack:N', { id: 'x' });
+  expect(alice.all('ack:N', { id: 'x' })).toMatchObject([{ state: 'delivered' }]);
+  expect(messages).toHaveLength(3);
+});
+
 test('a live copy that an instance of routing wrote down and never sent does not keep the sender from `stored`', async () => {
   await using alice = await connectAs(stack, one, 'alice-17');
   await away('bob-17', 'phone');

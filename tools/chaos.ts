@@ -45,7 +45,7 @@ await withSeed(command, 'decides what happens and when')
   .option('--seconds <n>', 'how long', integer(1, 86_400), 60)
   .option('--pairs <n>', 'pairs of users', integer(1, 10_000), 10)
   .option('--rate <n>', 'messages a second', integer(1, 10_000), 30)
-  .option('--quota <n>', 'messages that a mailbox can hold', integer(1, 100_000), 200)
+  .option('--quota <n>', 'messages that a mailbox can hold', integer(1, 100_000), 500)
   .addOption(
     new Option('--faults <names>', 'names or beginnings of names, separated by commas; none')
       .argParser(faults)

@@ -1,28 +1,11 @@
 import { messageKey } from '#libs/protocol/names.ts';
 import type { Database } from './database.ts';
+import type { CopiedMessage } from './copied-message.ts';
 import { IS_ERASED } from './erasures.ts';
-import type { StoredMessage } from './messages.ts';
 import type { QuotaCache } from './quota-cache.ts';
 import { withoutCopies } from './unplaced-copies.ts';
 
-/** A message for a user with synced devices, and where its copies are. */
-export interface CopiedMessage extends StoredMessage {
-  /** `to` as sent, as JSON: what another device of the user sent. Nobody is told of its fate. */
-  sentTo?: string | undefined;
-  /** A copy for each synced device but these; undefined: only for `devices`. */
-  allBut?: readonly string[] | undefined;
-  /** The user's synced devices, as far as is known: whose room may be remembered. */
-  known?: readonly string[];
-  /** Devices whose live copy came back. */
-  devices?: readonly { device: string; beyondQuota: boolean; overdue: boolean }[];
-  /** Its time is over: no copy is stored, and the devices are told that they missed it, if it lives on elsewhere. */
-  overdue?: boolean;
-  /** Sessions that live copies went to, and those of them whose copy came back. */
-  live: readonly string[];
-  back: readonly string[];
-  /** A device has confirmed it. */
-  confirmed?: boolean;
-}
+/** The copies of messages in the mailboxes of synced devices. */
 
 /**
  * What became of it. `kept`: a device has it live or has confirmed it, or there is nobody to tell. `stored`: every copy
@@ -114,7 +97,10 @@ const STORE = {
         ${['at', 'seq', 'thread', 'expires', 'read', 'sent_to', 'body'].map(first).join(', ')},
         ${['live', 'dropped'].map(union).join(', ')},
         -- With nobody there now, live copies that were to go out before (by an instance that is gone) count as returned.
+        -- A session that gets another live copy has not returned that one.
         back = CASE WHEN cardinality(excluded.live) = 0 THEN device_messages.live
+          WHEN cardinality(excluded.back) = 0
+            THEN ARRAY(SELECT unnest(device_messages.back) EXCEPT SELECT unnest(excluded.live))
           ELSE ARRAY(SELECT DISTINCT unnest(device_messages.back || excluded.back)) END,
         delivered = device_messages.delivered OR excluded.delivered,
         revision = device_messages.revision + 1, idle_at = excluded.idle_at
