@@ -13,16 +13,17 @@ export interface DeviceConfirm {
 }
 
 /**
- * Messages of `touched` (recipient, sender, id), and whether no copy of theirs is left beside those in `gone`. Locked, so
- * that `delivered` is what it is now: an update that only looks at the row would find it neither before nor after a
- * confirmation of the same moment.
+ * Messages of `touched` (recipient, sender, id), and whether no copy of theirs is left beside those in `gone`, as of
+ * `revision`. Locked, so that `delivered` is what it is now: an update that only looks at the row would find it neither
+ * before nor after a confirmation of the same moment.
  */
 const left = (touched: string, gone?: string) => `
-  SELECT m.recipient, m.sender, m.id, m.revision, m.delivered, NOT EXISTS (
+  SELECT m.recipient, m.sender, m.id, s.revision, m.delivered, NOT EXISTS (
     SELECT FROM device_copies c WHERE c.recipient = m.recipient AND c.sender = m.sender AND c.id = m.id
       ${gone === undefined ? '' : `AND (c.recipient, c.device, c.key) NOT IN (SELECT recipient, device, key FROM ${gone})`}
   ) AS last
-  FROM device_messages m JOIN (SELECT DISTINCT recipient, sender, id FROM ${touched}) AS t USING (recipient, sender, id)
+  FROM device_messages m JOIN device_messages s USING (recipient, sender, id)
+    JOIN (SELECT DISTINCT recipient, sender, id FROM ${touched}) AS t USING (recipient, sender, id)
   ORDER BY m.recipient, m.sender, m.id FOR UPDATE OF m`;
 
 /** Without a copy a row is kept for a while, for sessions that still have the message live; its body is not. */

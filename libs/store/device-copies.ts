@@ -81,6 +81,7 @@ const STORE = {
       SELECT i.n,
         EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND r.stored) OR EXISTS (
           SELECT FROM device_copies c WHERE c.recipient = i.recipient AND c.sender = i.sender AND c.id = i.id) AS held,
+        EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND r.stored) AS stores,
         ARRAY(SELECT r.device FROM ranked r WHERE r.n = i.n AND NOT r.stored) AS dropped,
         EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND NOT r.stored AND NOT r.overdue) AS was_full,
         EXISTS (SELECT FROM ranked r WHERE r.n = i.n AND NOT r.stored AND NOT r.overdue AND r.fits) AS no_room
@@ -89,7 +90,7 @@ const STORE = {
       INSERT INTO device_messages
         (recipient, sender, id, body, at, seq, thread, expires, read, sent_to, live, back, delivered, dropped, idle_at)
       SELECT recipient, sender, id, body, at, seq, thread, expires, read, sent_to, live, back, delivered, dropped,
-        CASE WHEN NOT held.held THEN now() END
+        CASE WHEN NOT held.held THEN now() WHEN NOT stores THEN '-infinity' END
       FROM input JOIN held USING (n)
       WHERE cardinality(live) > 0 OR n IN (SELECT n FROM wanted)
       ORDER BY recipient, sender, id
@@ -103,7 +104,9 @@ const STORE = {
             THEN ARRAY(SELECT unnest(device_messages.back) EXCEPT SELECT unnest(excluded.live))
           ELSE ARRAY(SELECT DISTINCT unnest(device_messages.back || excluded.back)) END,
         delivered = device_messages.delivered OR excluded.delivered,
-        revision = device_messages.revision + 1, idle_at = excluded.idle_at
+        -- A copy that was there may have been the last one, and be confirmed by now.
+        revision = device_messages.revision + 1,
+        idle_at = CASE excluded.idle_at WHEN '-infinity' THEN device_messages.idle_at ELSE excluded.idle_at END
       RETURNING recipient, sender, id, delivered, live <@ back AS settled
     ), copies AS (
       INSERT INTO device_copies (recipient, device, sender, id)

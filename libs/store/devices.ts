@@ -85,23 +85,21 @@ const EMPTY = deciding(
       DELETE FROM device_copies c USING input i WHERE c.recipient = i.user_id AND c.device = i.device
       RETURNING c.recipient, c.device, c.sender, c.id
     ), last AS (
-      -- Locked: what a device confirms at the same moment must be seen here, or wait for this.
-      SELECT m.recipient, m.sender, m.id, m.revision, m.delivered OR NOT m.live <@ m.back AS lives FROM device_messages m
+      SELECT m.recipient, m.sender, m.id, m.revision FROM device_messages m
       JOIN (SELECT DISTINCT recipient, sender, id FROM gone) AS g USING (recipient, sender, id)
       WHERE NOT EXISTS (
         SELECT FROM device_copies c WHERE c.recipient = m.recipient AND c.sender = m.sender AND c.id = m.id
           AND (c.recipient, c.device) NOT IN (SELECT user_id, device FROM input))
-      ORDER BY m.recipient, m.sender, m.id FOR UPDATE OF m
     ), rejected AS (
       UPDATE device_messages m SET delivered = true, body = NULL, idle_at = now() FROM last l
       WHERE m.recipient = l.recipient AND m.sender = l.sender AND m.id = l.id AND m.revision = l.revision
-        AND NOT l.lives
+        AND NOT m.delivered AND m.live <@ m.back
       RETURNING m.sender, m.id, m.recipient, m.thread, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at,
         m.at AS sent_at
     ), idle AS (
       UPDATE device_messages m SET body = NULL, idle_at = now() FROM last l
       WHERE m.recipient = l.recipient AND m.sender = l.sender AND m.id = l.id AND m.revision = l.revision
-        AND l.lives
+        AND (m.delivered OR NOT m.live <@ m.back)
     ), ${tell('rejected')}${record(messageEvents('message.rejected', 'rejected', 'expired'))}
     SELECT sender, told IS NOT NULL AS receipt FROM rejected LEFT JOIN told USING (sender, id, recipient)`,
 );

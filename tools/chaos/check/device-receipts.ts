@@ -34,7 +34,7 @@ function rulesFor({ who }: SyncedDevice, message: Message, leftovers: Leftovers)
     ],
     [
       'G3',
-      knows(got) && !knows(told),
+      asks && knows(got) && !knows(told),
       `the application on ${who} was told ${listed(told)}, and the wire said ${accepted[0] ?? ''}`,
     ],
   ];

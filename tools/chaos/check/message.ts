@@ -102,7 +102,7 @@ export interface Message {
   readonly states: (Seen & TellingState & { via: Via })[];
   /** States that the sender's applications got, those of one device in order. */
   readonly told: Told[];
-  /** Its sender left, and may have missed that the mailbox was full. */
+  /** Its sender left, or did not ask again, and may have missed that the mailbox was full. */
   unheard: boolean;
 }
 

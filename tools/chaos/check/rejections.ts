@@ -1,3 +1,4 @@
+import { SHORT_TTL } from '../clients/drafts.ts';
 import type { FaultEvent } from '../history.ts';
 import type { Leftovers } from '../leftovers.ts';
 import type { Facts } from './facts.ts';
@@ -44,10 +45,12 @@ function isFull({ to }: Message, { left }: Facts, { held, quota }: Leftovers, { 
   return left.has(to) && (held.get(to) ?? 0) + (expiredTo.get(to) ?? 0) >= quota;
 }
 
-/** A live ack:N is lost if its connection breaks, and a sender who leaves does not ask again. */
+/** A live ack:N is lost if its connection breaks. A sender who leaves does not ask again, nor for what expired since. */
 export function markUnheard(facts: Facts, leftovers: Leftovers, expiries: Expiries): void {
-  for (const message of facts.messages)
-    message.unheard = facts.left.has(message.from) && isFull(message, facts, leftovers, expiries);
+  for (const message of facts.messages) {
+    const asks = !facts.left.has(message.from) && (message.ttl ?? Infinity) > SHORT_TTL.max;
+    message.unheard = !asks && isFull(message, facts, leftovers, expiries);
+  }
 }
 
 /** G3 and G6 for what was rejected, or should have been: a full mailbox, or its time was over. */
