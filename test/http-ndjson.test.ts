@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
+import { http } from './harness/http.ts';
 import { connectAs } from './harness/raw-client.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
@@ -12,6 +13,7 @@ import { until } from './harness/wait.ts';
 
 const NDJSON = 'application/x-ndjson';
 const WINDOW = 16;
+const REQUESTS = 20;
 
 interface Answer {
   id?: string;
@@ -23,7 +25,10 @@ let stack: Stack;
 let gateway: ServiceHandle;
 
 beforeAll(async () => {
-  stack = await startStack({ gateways: 1, env: { SEND_WINDOW: String(WINDOW) } });
+  stack = await startStack({
+    gateways: 1,
+    env: { SEND_WINDOW: String(WINDOW), MAX_HTTP_REQUESTS: String(REQUESTS) },
+  });
   [gateway] = stack.gateways as [ServiceHandle];
 });
 
@@ -179,4 +184,31 @@ test('bodies that are short, broken, slow or too long end with a typed answer, a
   const after = await Promise.all(['broken', 'slow', 'too_large'].map(bodies));
   expect(after[1]).toBe((before[1] ?? 0) + 1);
   expect(after[2]).toBe((before[2] ?? 0) + 1);
+});
+
+test('a request beyond MAX_HTTP_REQUESTS is 503, until one of the others ends', async () => {
+  const token = await stack.token('alice-6');
+  const held = new Set<Socket>();
+  const hold = () => {
+    const socket = connect(gateway.port, '127.0.0.1').on('error', () => undefined);
+    held.add(socket.once('close', () => held.delete(socket)));
+    socket.write(
+      `POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{"id":"h",',
+    );
+  };
+  const ask = () => http(gateway, 'POST', '/messages', { token, body: { id: 'm', to: 'bob-6', body: 1 } });
+  let answer = await ask();
+  await until(
+    async () => {
+      while (held.size < REQUESTS) hold(); // a slow body is given up after a while
+      answer = await ask();
+      return answer.status === 503;
+    },
+    { what: 'the gateway to be full' },
+  );
+  expect(answer.json).toMatchObject({ code: 'unavailable' });
+  expect(answer.headers.get('retry-after')).toBe('1');
+  for (const socket of held) socket.destroy();
+  await until(async () => (await ask()).status === 202, { what: 'room for a request' });
 });
