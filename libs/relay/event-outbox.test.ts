@@ -100,3 +100,18 @@ test('what others left is looked for now and then', async () => {
   await turns();
   expect(published).toHaveLength(1);
 });
+
+test('published() waits for what is recorded by now; a stop ends the wait with an error', async () => {
+  const { outbox, rows, published } = setUp('1');
+  await outbox.published(); // nothing is recorded
+  outbox.recorded();
+  let done = false;
+  const wait = outbox.published().then(() => (done = true));
+  await until(() => published.length === 1);
+  expect(done).toBe(false);
+  published[0]?.settled();
+  await wait;
+  expect(rows).toEqual([]);
+  outbox.stop();
+  await expect(outbox.published()).rejects.toThrow('stopped');
+});

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { EventPublisher } from '#libs/events/event-publisher.ts';
 import { Backoff, pause } from '#libs/runtime/backoff.ts';
+import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { Database, EventRecorder } from '#libs/store/database.ts';
 import { adoptEvents, deleteEvents, readEvents, type RecordedEvent } from '#libs/store/event-outbox.ts';
@@ -11,6 +12,8 @@ import { eventsAdopted } from './metrics.ts';
 const AT_A_TIME = 500;
 /** How often events are looked for that were left in the outbox, milliseconds. */
 const LOOK_MS = 5_000;
+
+const STOPPED = 'stopped before the events were published';
 
 /**
  * Publishes the events that statements recorded in the database (deciding-statement.ts), then deletes them. If this
@@ -25,7 +28,7 @@ export class EventOutbox implements EventRecorder {
   readonly #stop = new AbortController();
   /** Something may have been recorded since the current round began. */
   #recorded = false;
-  #causes: Delivery[] = [];
+  #causes: Pending[] = [];
   #running = false;
   #lookedAt = 0;
 
@@ -54,6 +57,21 @@ export class EventOutbox implements EventRecorder {
       delivery.hold();
       this.#causes.push(delivery);
     }
+  }
+
+  /** Resolves when everything that is recorded by now is published, and deleted. @throws when it stops before */
+  async published(): Promise<void> {
+    if (this.#isStopped()) throw new Error(STOPPED);
+    if (!this.#running) return; // nothing is recorded
+    this.#recorded = true; // the current round may have read the outbox already
+    await new Promise<void>((resolve, reject) =>
+      this.#causes.push({
+        settled: (error) => {
+          if (error) reject(error);
+          else resolve();
+        },
+      }),
+    );
   }
 
   /** Looks for what was left from time to time: by instances that are gone, or by a statement that seemed to fail. */
@@ -92,7 +110,7 @@ export class EventOutbox implements EventRecorder {
         await pause(backoff.next(), this.#stop.signal).catch(() => undefined);
       }
     }
-    const stopped = new Error('stopped before the events were published');
+    const stopped = new Error(STOPPED);
     for (const cause of this.#causes.splice(0)) cause.settled(stopped);
     this.#running = false;
   }

@@ -176,7 +176,7 @@ export class GatewayConsumer implements IncarnationOwner {
         session.onRegistered?.('too_many_devices');
         return;
       case 'logged-out':
-        this.#gateway.loggedOut(session);
+        if (session.synced) this.#gateway.loggedOut(session); // to other clients it would mean nothing
         return;
       case 'replaced':
         session.connection.bye('replaced');

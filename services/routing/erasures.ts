@@ -65,6 +65,7 @@ export class Erasures {
   }
 }
 
+/** @throws when the events cannot be published before this instance stops: another one erases again */
 async function erase(relay: RelayContext, items: readonly BatchItem<Erase>[]): Promise<void> {
   const { db, gatewaySender, leaseMs } = relay;
   const users = [...new Set(items.map(({ entry }) => entry.user))];
@@ -78,6 +79,8 @@ async function erase(relay: RelayContext, items: readonly BatchItem<Erase>[]): P
     receiptsTotal.inc({ outcome: 'stored' }, told.length);
   }
   await eraseReceipts(db, users);
+  // What became of the messages and sessions names the users, too: published before the erasure is acknowledged, and gone.
+  await relay.outbox?.published();
   await finishErasures(db, users);
   usersErased.inc(users.length);
   for (const { entry, delivery } of items) answer(relay, entry, {}, delivery);

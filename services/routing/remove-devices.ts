@@ -27,10 +27,10 @@ export async function logOut(
   }
 }
 
-/** Who asked, and who is on the device. */
+/** Who asked, and who is on the device: also a session whose gateway has no lease now, since it may come back with it. */
 async function sessionsOf({ db, leaseMs }: RelayContext, { user, device, session, gateway }: Logout) {
   const sessions = await listSessions(db, user, leaseMs);
-  const there = sessions.filter((one) => one.present && one.device === device);
+  const there = sessions.filter((one) => one.device === device);
   return session !== undefined && gateway !== undefined ? [...there, { session, gateway }] : there;
 }
 

@@ -122,6 +122,7 @@ export class GatewayFixture {
       error: (code: string) => void packets.push({ type: 'error', code } as ServerPacket),
       bye: (reason: string) => void packets.push({ type: 'bye', reason } as ServerPacket),
       leave: () => undefined,
+      finish: () => undefined,
     };
     const connection = stub as unknown as ClientConnection;
     this.gateway.opened(connection);

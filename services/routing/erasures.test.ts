@@ -1,0 +1,38 @@
+import { expect, test, vi } from 'vitest';
+import type { BatchItem } from '#libs/broker/batch-processor.ts';
+import type { Erase } from '#libs/broker/entries.ts';
+import type { RelayContext } from '#libs/relay/receipts.ts';
+import { Erasures } from './erasures.ts';
+
+test('an erasure is done when its events are published: they name the user, too', async () => {
+  const statements: string[] = [];
+  const answers: unknown[] = [];
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const relay = {
+    db: {
+      query: ({ name }: { name: string }) => {
+        statements.push(name);
+        return Promise.resolve([]);
+      },
+    },
+    gatewaySender: { hint: () => undefined, send: (_gateway: string, entry: object) => answers.push(entry) },
+    leaseMs: 1_000,
+    outbox: { published: () => promise },
+  } as unknown as RelayContext;
+  const log = { warn: () => undefined, error: () => undefined };
+  const erasures = new Erasures(relay, {
+    isTransient: () => true,
+    ...({ dead: {}, log } as unknown as Pick<ConstructorParameters<typeof Erasures>[1], 'dead' | 'log'>),
+  });
+  const settled = vi.fn();
+  const delivery = { hold: () => undefined, settled, source: { closed: false }, redelivered: false };
+  const entry = { kind: 'erase', user: 'bob', at: 1, session: 'question', gateway: 'g' };
+  erasures.add([{ entry, delivery } as unknown as BatchItem<Erase>]);
+  await vi.waitFor(() => expect(statements).toContain('erasures-receipts'));
+  for (let turn = 0; turn < 10; turn++) await new Promise((next) => setImmediate(next));
+  expect([statements.includes('erasures-finish'), answers, settled.mock.calls]).toEqual([false, [], []]);
+  resolve(undefined);
+  await vi.waitFor(() => expect(settled).toHaveBeenCalledOnce());
+  expect(statements.at(-1)).toBe('erasures-finish');
+  expect(answers).toEqual([{ kind: 'answer', session: 'question' }]);
+});
