@@ -3,8 +3,10 @@ import { type Event, EVENT_TYPES, eventId } from '#libs/events/event.ts';
 import { PREFETCH } from '../services/routing/config.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { EventLog } from './harness/event-log.ts';
+import { http } from './harness/http.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
+import { serviceToken } from './harness/service-token.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { connectDevice, registerAway } from './harness/synced.ts';
 import { until } from './harness/wait.ts';
@@ -241,6 +243,32 @@ describe('a message that expires is rejected, expired', () => {
     await log.next({ type: 'message.stored', from, id: 'marker' });
     await settled();
     expect(log.all({ type: 'message.rejected', from })).toEqual([]);
+  });
+
+  test('also where its sender is erased; but an erasure does not reject the copy of what was delivered', async () => {
+    const [from, to, erased] = [someone('alice'), someone('bob'), someone('erased')];
+    const token = await serviceToken(stack, ['admin']);
+    const erase = async (user: string) =>
+      expect((await http(one, 'DELETE', `/users/${user}`, { token })).status).toBe(204);
+    await using alice = await connectAs(stack, one, from);
+    alice.msg([to, erased], 'm');
+    for (const user of [to, erased]) await log.next({ type: 'message.stored', from, to: user });
+    await stack.sql(
+      `INSERT INTO offline_receipts (recipient, id, peer, state, at) VALUES ($1, 'm', $2, 'delivered', 1)
+       ON CONFLICT DO NOTHING`,
+      [from, erased],
+    );
+    await erase(erased);
+    expect(await stack.sql('SELECT FROM event_outbox WHERE fields::text LIKE $1', [`%${erased}%`])).toEqual(
+      [],
+    );
+    await erase(from);
+    await stack.sql("UPDATE offline_messages SET stored_at = now() - interval '40 days' WHERE sender = $1", [
+      from,
+    ]);
+    expect(await log.next({ type: 'message.rejected', from })).toEqual(rejection(from, 'm', to));
+    await settled();
+    expect(log.all({ type: 'message.rejected', from })).toHaveLength(1);
   });
 
   test('on its way to routing, and says that it was accepted', async () => {

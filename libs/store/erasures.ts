@@ -1,7 +1,7 @@
 import type { Database } from './database.ts';
 import { deciding, messageEvents, sessionEvents } from './deciding-statement.ts';
 import type { Revocation } from './revocations.ts';
-import { tell } from './tell.ts';
+import { IS_FACT, tell } from './tell.ts';
 
 /**
  * Erasure of users, in three steps. A mark that commits first: from then on no statement stores what was accepted until
@@ -78,6 +78,9 @@ const old = (table: string, columns: string, condition = 'm.at <= r.erased_at') 
     SELECT ${columns} FROM ${table} m JOIN user_revocations r ON r.user_id = m.recipient
     WHERE m.recipient = ANY ($1::text[]) AND ${condition} LIMIT $2`;
 
+/** Not the copy of what its sender knows to be delivered. */
+const REJECTED = `(SELECT r.* FROM news r WHERE ${IS_FACT}) AS rejected`;
+
 const MESSAGES = deciding(
   'erasures-messages',
   ['message.rejected'],
@@ -90,7 +93,7 @@ const MESSAGES = deciding(
     ), news AS (
       SELECT sender, id, recipient, thread, sent_at, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at FROM gone
       WHERE seen IS NOT true
-    ), ${tell('news')}${record(messageEvents('message.rejected', 'news', 'expired'))}
+    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
     SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`,
 );
 

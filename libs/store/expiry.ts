@@ -1,7 +1,7 @@
 import type { Database } from './database.ts';
 import { deciding, messageEvents } from './deciding-statement.ts';
 import type { StoredMessage } from './messages.ts';
-import { tell } from './tell.ts';
+import { IS_FACT, tell } from './tell.ts';
 
 /** Messages whose time (`ttl`) is over. Their senders are told through their mailboxes: it may follow `stored`. */
 
@@ -10,7 +10,7 @@ export const isExpired = ({ expires }: Pick<StoredMessage, 'expires'>, now: numb
   expires !== undefined && expires <= now;
 
 /** Not what the sender knows to be delivered. */
-const REJECTED = `(SELECT input.*, $4::bigint AS at FROM input JOIN told USING (sender, id, recipient)) AS rejected`;
+const REJECTED = `(SELECT r.* FROM news r WHERE ${IS_FACT}) AS rejected`;
 
 const REJECT = deciding(
   'messages-reject-expired',
@@ -25,7 +25,8 @@ const REJECT = deciding(
       DELETE FROM offline_messages m USING input i
       WHERE m.recipient = i.recipient AND m.sender = i.sender AND m.id = i.id AND m.expires IS NOT NULL
     ), news AS (
-      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $4::bigint AS at, sent_at FROM input
+      SELECT sender, id, recipient, thread, 'rejected' AS state, 'expired' AS reason, $4::bigint AS at, sent_at
+      FROM input
     ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
     SELECT count(*)::integer AS told FROM told`,
 );

@@ -1,11 +1,11 @@
 import type { Database } from './database.ts';
 import { deciding, messageEvents } from './deciding-statement.ts';
-import { tell } from './tell.ts';
+import { IS_FACT, tell } from './tell.ts';
 
 /** What has waited too long leaves the mailbox, and its sender is told. */
 
-/** Where the receipt is no news, the sender knows that the message was delivered: its rejection would be false. */
-const REJECTED = `(SELECT gone.*, $3::bigint AS at FROM gone JOIN told USING (sender, id, recipient)) AS rejected`;
+/** Where the sender knows that the message was delivered, its rejection would be false. */
+const REJECTED = `(SELECT r.* FROM news r WHERE ${IS_FACT}) AS rejected`;
 
 /** Deletes up to $2 messages that the condition names, the oldest first; $3 is the receipts' `at`. */
 const expireMessages = (name: string, condition: string, order: string) =>
@@ -22,7 +22,7 @@ const expireMessages = (name: string, condition: string, order: string) =>
       DELETE FROM offline_messages m USING old WHERE m.recipient = old.recipient AND m.key = old.key
       RETURNING m.sender, m.id, m.recipient, m.thread, m.seen, m.at AS sent_at
     ), news AS (
-      SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at, sent_at FROM gone
+      SELECT sender, id, recipient, thread, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at, sent_at FROM gone
       WHERE seen IS NOT true
     ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
     SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`,

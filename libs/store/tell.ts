@@ -18,6 +18,13 @@ const SENDER_IS_ERASED =
   'EXISTS (SELECT FROM user_revocations e WHERE e.user_id = r.sender AND coalesce(r.sent_at, r.at) <= e.erased_at)';
 
 /**
+ * SQL, behind `tell`: its receipt `r` is a fact that has an event. Not what the sender knows to be settled otherwise; an
+ * erased sender knows nothing any more.
+ */
+export const IS_FACT = `(${SENDER_IS_ERASED}
+  OR EXISTS (SELECT FROM told t WHERE t.sender = r.sender AND t.id = r.id AND t.recipient = r.recipient))`;
+
+/**
  * Inserts the receipts of a CTE (sender, id, recipient, state, reason, at, sent_at): `told` has those that are news (sender,
  * id, recipient).
  *
