@@ -1,8 +1,11 @@
 /** Codes after which the same request may succeed later. */
 const RETRYABLE_CODES = new Set(['rate_limited', 'unavailable', 'network']);
 
-/** The gateways behind a proxy are away: the proxy answers in their place. */
-const RETRYABLE_STATUS = new Set([429, 502, 503, 504]);
+/**
+ * The same, whatever the code: the body came too slowly (408), or the gateways behind a proxy are away, and the proxy answers
+ * in their place.
+ */
+const RETRYABLE_STATUS = new Set([408, 429, 502, 503, 504]);
 
 /** What is known of a failed request. */
 export interface Failure {

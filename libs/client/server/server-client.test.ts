@@ -36,6 +36,7 @@ test.each([
   ['429', json(429, { code: 'rate_limited', message: 'slower' }, { 'retry-after': '0' })],
   ['503', json(503, { code: 'unavailable', message: 'the broker is away' })],
   ['502 of a proxy', json(502, {})],
+  ['408', json(408, { code: 'bad_packet', message: 'the body did not come in time' })],
   ['a connection that breaks', (response: Parameters<typeof accepted>[0]) => void response.destroy()],
   [
     'an answer that breaks off',

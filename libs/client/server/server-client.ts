@@ -15,8 +15,8 @@ import type {
 /**
  * Sends over HTTP: for back ends, with a service token or a user's.
  *
- * Every call is tried again, with the same ids, after 429, 502, 503, 504 and network errors. It rejects with an `HttpError`
- * when the server refuses it or no try is left, and with the signal's reason when that aborts. After such an error a message
+ * Every call is tried again, with the same ids, after 408, 429, 502, 503, 504 and network errors. It rejects with an
+ * `HttpError` when the server refuses it or no try is left, and with the signal's reason when that aborts. After such an error a message
  * may have been accepted; sending it again with the same id is safe.
  */
 export class ServerClient {
