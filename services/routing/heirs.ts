@@ -47,6 +47,8 @@ export class Heirs {
   /** Unresponsive queues, and when to try them again. */
   readonly #unresponsive = new Map<string, { ms: number; until: number }>();
   #connection: ChannelModel | undefined;
+  /** Gateways that this instance was an heir of when its connection was lost: their rows may be deleted meanwhile. */
+  readonly #adoptedBefore = new Set<string>();
   /** Sessions were searched for incarnations without a row, on this connection. */
   #searchedSessions = false;
 
@@ -61,6 +63,7 @@ export class Heirs {
 
   lost(): void {
     this.#connection = undefined;
+    for (const gateway of this.#consumers.keys()) this.#adoptedBefore.add(gateway);
     this.#consumers.clear();
   }
 
@@ -107,15 +110,18 @@ export class Heirs {
    */
   async #listIncarnations(): Promise<{ gateway: string; removed: boolean }[]> {
     const { db, log } = this.#options;
-    const adopted = [...this.#consumers.keys()]; // before the rows are read: a new incarnation gets its row first
+    // Before the rows are read: a new incarnation gets its row first.
+    const adopted = [...this.#consumers.keys(), ...this.#adoptedBefore];
     const listed = await listGateways(db);
     const known = new Set(listed.map(({ gateway }) => gateway));
     const unlisted = this.#searchedSessions ? [] : await findUnlisted(db);
     this.#searchedSessions = true;
     const lost = [...new Set([...adopted, ...unlisted])].filter((gateway) => !known.has(gateway));
+    for (const gateway of known) this.#adoptedBefore.delete(gateway);
     if (lost.length === 0) return listed;
     log.warn({ gateways: lost }, 'gateways without a row: their incarnations end');
     await removeGateways(db, lost);
+    for (const gateway of lost) this.#adoptedBefore.delete(gateway);
     return [...listed, ...lost.map((gateway) => ({ gateway, removed: true }))];
   }
 
