@@ -18,6 +18,7 @@ const RUN: ChaosOptions<FaultName> = {
   gateways: 2,
   routing: 2,
   ack: 2,
+  webhook: 1,
   cluster: false,
   pooler: false,
   faults: FAULT_NAMES,
@@ -33,6 +34,7 @@ const SMALL = {
   clientProcesses: 2,
   gateways: 1,
   ack: 1,
+  webhook: 0,
   rate: 30,
   seconds: 12,
   patienceMs: 6_000,
@@ -68,7 +70,7 @@ const PLANTED: {
         file: 'services/gateway/handlers/msg.ts',
         find: 'this.#at = this.#sender.nextAt();',
         replace: 'this.#at = this.#sender.nextAt(); this.#answer.accepted(this.#id, this.#at);',
-        shows: /G1 accepted, and neither/,
+        shows: [/G1 accepted, and neither/, /G1 accepted, and neither .* sent over HTTP/],
       },
       {
         // Without it, too few are under way when a gateway dies.
@@ -189,6 +191,13 @@ const PLANTED: {
         shows: /G1 .* never got what another device of its user sent/,
       },
       {
+        file: 'services/gateway/http/batch-lines.ts',
+        find: 'msgR(gateway, sender, packet, {',
+        replace:
+          'if (Math.random() < 0.2) onAnswer({ id: packet.id, at: Date.now() }); else msgR(gateway, sender, packet, {',
+        shows: /G1 accepted, and neither .* nor in the mailbox, sent over HTTP/,
+      },
+      {
         file: 'libs/relay/receipts.ts',
         find: 'if (location.devices.some((device) => device !== except))',
         replace: 'if (Math.random() < 0.8 && location.devices.some((device) => device !== except))',
@@ -236,8 +245,9 @@ const PLANTED: {
     ],
   },
   {
-    what: 'a `read` without proof, without a reader, and lost; a ttl that is too short; a state that steps back',
+    what: 'a `read` without proof, without a reader, and lost; a ttl too short; a state that steps back; wrong events',
     faults: [],
+    load: { webhook: 1, patienceMs: 12_000 },
     bugs: [
       {
         file: 'services/gateway/handlers/read.ts',
@@ -283,6 +293,31 @@ const PLANTED: {
         find: 'const isNews = nextState(told, state) !== told && (',
         replace: "const isNews = nextState(told, state) !== 'failed' && (",
         shows: /G3 a state stepped back on another device/,
+      },
+      {
+        file: 'services/ack/confirmations.ts',
+        find: "relay.events?.message('message.delivered', entry, delivery);",
+        replace:
+          "if (Math.random() < 0.9) relay.events?.message('message.delivered', entry, delivery); else {" +
+          "relay.events?.message('message.accepted', { ...entry, id: entry.id + 'x' }, delivery);" +
+          "relay.events?.message('message.rejected', { ...entry, reason: 'mailbox_full' }, delivery); }",
+        shows: [
+          /events message\.delivered never came/,
+          /events an event of a message that nobody sent/,
+          /events message\.rejected, and delivered all the same/,
+        ],
+      },
+      {
+        file: 'libs/events/event-publisher.ts',
+        find: 'eventId(type, ...fact)',
+        replace: 'eventId(type, ...fact, String(Math.random()))',
+        shows: /events one fact with several names/,
+      },
+      {
+        file: 'libs/store/presence.ts',
+        find: ")${record(sessionEvents('session.down', 'gone s'))}",
+        replace: ')',
+        shows: /events session\.down never came/,
       },
     ],
   },
@@ -409,6 +444,8 @@ describe.concurrent('the nemesis', { timeout: 600_000 }, () => {
     expect(result.counts.listed).toBeGreaterThan(20);
     expect(result.counts.expired).toBeGreaterThan(0);
     expect(result.counts.read).toBeGreaterThan(20);
+    expect(result.counts.overHttp).toBeGreaterThan(40);
+    expect(result.counts.events.facts).toBeGreaterThan(600);
     expect(result.counts.copies.handed).toBeGreaterThan(100);
     expect(result.counts.copies.own).toBeGreaterThan(20);
     expect(result.counts.copies.missed).toBeGreaterThan(0);

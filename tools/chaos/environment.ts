@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { until } from '../stack/until.ts';
 import { Environment } from '../testkit/environment.ts';
+import { SeededRandom } from '../testkit/seeded-random.ts';
+import { EVENT_TYPES } from '#libs/events/event.ts';
 import { ClientProcess } from './client-process.ts';
 import { ProcessClock } from './clock/clock.ts';
+import { EventEndpoint, WEBHOOK_KEY } from './event-endpoint.ts';
 import type { ChaosOptions } from './options.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
-import { type ChaosUser, receiversOf, usersOf } from './users.ts';
+import { backEndsOf, type ChaosUser, receiversOf, usersOf } from './users.ts';
 
 const SECRET = 'the secret of the chaos run, long enough for HS256';
 const LOGIN_MS = 180_000;
@@ -29,6 +32,8 @@ export interface ChaosEnvironment {
   /** The clocks of the services, by name. */
   readonly clocks: ReadonlyMap<string, ProcessClock>;
   readonly tokens: TokenEndpoint;
+  /** Of a back end that wants events, if there is one. */
+  readonly endpoint: EventEndpoint | undefined;
   readonly users: readonly ChaosUser[];
   readonly clientProcesses: readonly ClientProcess[];
   /** Most messages that a mailbox can hold. */
@@ -40,8 +45,14 @@ export interface ChaosEnvironment {
 
 /** Starts broker, database, services and clients, in this order, and waits until all clients have logged in. */
 export async function startEnvironment(dataDir: string, options: ChaosOptions): Promise<ChaosEnvironment> {
-  const { gateways, routing, ack, cluster, pooler, root, ground, quota } = options;
+  const { gateways, routing, ack, webhook, cluster, pooler, root, ground, quota } = options;
   const clocks = new Map<string, ProcessClock>();
+  const endpoint = webhook > 0 ? new EventEndpoint(new SeededRandom(options.seed)) : undefined;
+  const events = endpoint && {
+    EVENTS: EVENT_TYPES.join(','),
+    WEBHOOK_URL: await endpoint.listen(),
+    WEBHOOK_SECRET: WEBHOOK_KEY,
+  };
   const system = await Environment.start({
     ...{ dataDir, root, ground, secret: SECRET, proxies: true },
     backends: { clusterNodes: cluster ? 3 : undefined },
@@ -49,18 +60,20 @@ export async function startEnvironment(dataDir: string, options: ChaosOptions): 
     env: (_kind, name) => {
       const clock = new ProcessClock(join(dataDir, `${name}.clock`));
       clocks.set(name, clock);
-      return { ...SETTINGS, MAILBOX_QUOTA: String(quota), ...clock.env };
+      return { ...SETTINGS, ...events, MAILBOX_QUOTA: String(quota), ...clock.env };
     },
   });
   const tokens = new TokenEndpoint(SECRET);
-  const users = usersOf(options.pairs, options.clientProcesses);
+  const users = [...usersOf(options.pairs, options.clientProcesses), ...backEndsOf(options.clientProcesses)];
   const clientProcesses: ClientProcess[] = [];
   const stop = async () => {
     await Promise.all(clientProcesses.map((process) => process.kill()));
     tokens.close();
+    await endpoint?.close();
     await system.stop(); // run.ts has reported what is wrong
   };
   try {
+    await system.add({ webhook }); // before anybody publishes: its queue takes the events
     await system.add({ gateway: gateways, routing, ack });
     const urls = system.of('gateway').map(({ url }) => url);
     clientProcesses.push(...startClients(dataDir, options, { users, urls, tokens: await tokens.listen() }));
@@ -70,7 +83,7 @@ export async function startEnvironment(dataDir: string, options: ChaosOptions): 
     await stop();
     throw error;
   }
-  return { system, clocks, tokens, users, clientProcesses, quota, deleted: new Set(), stop };
+  return { system, clocks, tokens, endpoint, users, clientProcesses, quota, deleted: new Set(), stop };
 }
 
 interface Clients {

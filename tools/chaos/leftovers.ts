@@ -1,5 +1,12 @@
 import type { ChannelModel } from 'amqplib';
-import { ACK_QUEUE, DEAD_QUEUE, gatewayQueue, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
+import {
+  ACK_QUEUE,
+  DEAD_QUEUE,
+  gatewayQueue,
+  RETURNED_QUEUE,
+  routeQueue,
+  WEBHOOK_QUEUE,
+} from '#libs/broker/topology.ts';
 import { readMetrics } from '../testkit/metrics.ts';
 import { withBroker, withDatabase } from './backends.ts';
 import type { TellingState } from './check/message.ts';
@@ -24,6 +31,10 @@ export interface Leftovers {
   devices: DeviceMailboxes;
   /** Messages in queues, and those that services have in flight. */
   inFlight: number;
+  /** Sessions that presence knows, by `user/device`. */
+  sessions: ReadonlyMap<string, number>;
+  /** Events in `event_outbox`, and AMQP messages in `sixfold.webhook`. */
+  events: number;
   /** AMQP messages in `sixfold.dead`. */
   dead: number;
 }
@@ -35,13 +46,15 @@ export function findLeftovers(environment: ChaosEnvironment): Promise<Leftovers>
   return withDatabase(system, async (rows) => {
     const messages = await rows('SELECT recipient, sender, id, expires FROM offline_messages');
     const receipts = await rows('SELECT recipient, peer, id, state, reason, at FROM offline_receipts');
+    const sessions = await rows('SELECT user_id, device FROM sessions');
+    const [outbox] = await rows('SELECT count(*) FROM event_outbox');
     const metrics = system.services.map(async ({ kind, http }) =>
       (await readMetrics(http)).value(
         kind === 'gateway' ? 'sixfold_inflight_messages' : 'sixfold_unacked_deliveries',
       ),
     );
     const inServices = (await Promise.all(metrics)).reduce((sum, count) => sum + count, 0);
-    const { queued, dead } = await inQueues(environment);
+    const { queued, webhooks, dead } = await inQueues(environment);
     const devices = await findDeviceMailboxes(rows);
     const byReceiver = Map.groupBy(messages, ({ recipient = '' }) => recipient);
     return {
@@ -62,6 +75,13 @@ export function findLeftovers(environment: ChaosEnvironment): Promise<Leftovers>
         ]),
       ),
       inFlight: queued + inServices,
+      sessions: new Map(
+        [...Map.groupBy(sessions, ({ user_id: user, device }) => `${user}/${device}`)].map(([who, all]) => [
+          who,
+          all.length,
+        ]),
+      ),
+      events: Number(outbox?.['count']) + webhooks,
       dead,
     };
   });
@@ -71,7 +91,7 @@ export function findLeftovers(environment: ChaosEnvironment): Promise<Leftovers>
 export async function inQueues({
   system,
   deleted,
-}: ChaosEnvironment): Promise<{ queued: number; dead: number }> {
+}: ChaosEnvironment): Promise<{ queued: number; webhooks: number; dead: number }> {
   const known = await withDatabase(system, (rows) => rows('SELECT gateway FROM gateways'));
   const gateways = new Set([...deleted, ...known.map(({ gateway = '' }) => gateway)]);
   const partitions = Array.from({ length: PARTITIONS }, (_, n) => routeQueue(n));
@@ -79,7 +99,8 @@ export async function inQueues({
     let queued = 0;
     for (const name of [...partitions, ACK_QUEUE, RETURNED_QUEUE, ...[...gateways].map(gatewayQueue)])
       queued += await messagesIn(connection, name);
-    return { queued, dead: await messagesIn(connection, DEAD_QUEUE) };
+    const webhooks = await messagesIn(connection, WEBHOOK_QUEUE);
+    return { queued, webhooks, dead: await messagesIn(connection, DEAD_QUEUE) };
   });
 }
 

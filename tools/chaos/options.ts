@@ -15,6 +15,8 @@ export interface ChaosOptions<Fault extends string = string> {
   gateways: number;
   routing: number;
   ack: number;
+  /** 0: nobody wants events. */
+  webhook: number;
   /** Processes that the clients live in. */
   clientProcesses: number;
   /** Three broker nodes instead of one. */

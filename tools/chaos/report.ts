@@ -17,6 +17,7 @@ const PROMISES: Record<Guarantee, string> = {
   G4: 'order, while nothing fails',
   G5: 'no one else',
   G6: 'nothing is dropped in silence',
+  events: 'back ends hear of everything, and of nothing else',
 };
 
 export interface ReportedRun {
@@ -56,6 +57,7 @@ const countRows = (counts: Counts, restMs: number): [string, string][] => [
   ['delivered', `${number(counts.delivered)}, of them ${number(counts.storedFirst)} stored first`],
   ['rejected', `${number(counts.rejected)}, of them ${number(counts.expired)} because their time was over`],
   ['to one of several receivers', number(counts.listed)],
+  ['sent over HTTP', number(counts.overHttp)],
   ['read, as their senders know', number(counts.read)],
   ['waiting for receivers who stay away', number(counts.inMailbox)],
   ['lost', number(counts.lost)],
@@ -65,6 +67,7 @@ const countRows = (counts: Counts, restMs: number): [string, string][] => [
   ['order: inversions beside faults', number(counts.inversions)],
   ['order: neighbours checked while nothing failed', number(counts.orderPromised)],
   ['longest time to deliver after healing', seconds(counts.recovery.longestMs)],
+  ['events', `${number(counts.events.facts)}, in ${number(counts.events.came)} tries`],
   ['until all was at rest after the end', seconds(restMs)],
 ];
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Progress } from '../progress.ts';
 import { killStack, unmountBelow } from '../stack/leftovers.ts';
 import { SeededRandom } from '../testkit/seeded-random.ts';
-import { check, type Verdict } from './check/check.ts';
+import { check, type Evidence, type Verdict } from './check/check.ts';
 import { factsOf } from './check/facts.ts';
 import { timelineOf } from './check/timeline.ts';
 import type { Counts } from './clients/counter.ts';
@@ -68,6 +68,7 @@ async function runIn(
     const rest = await settle(environment, options.patienceMs, progress.say).catch((cause: unknown) => {
       throw new Error(['The servers are out of reach.', ...nemesis.failures].join('\n'), { cause });
     });
+    const events = environment.endpoint?.seen.slice();
     progress.say('checking');
     const { clientProcesses, system } = environment;
     await Promise.all(clientProcesses.map((process) => process.end()));
@@ -75,11 +76,12 @@ async function runIn(
       ...nemesis.failures,
       ...clientProcesses.flatMap((process) => process.crashes),
       ...(await system.stopServices()),
+      ...(environment.endpoint?.forged ?? []),
     ];
     // What a consumer never settled is back in its queue.
     const { queued } = await inQueues(environment);
     if (queued > 0) rest.undone.push(`${queued} messages left in queues behind services that have stopped`);
-    return resultOf(environment, nemesis, rest, { crashes, oneByOne: options.atOnce === 1 });
+    return resultOf(environment, nemesis, rest, { crashes, events, oneByOne: options.atOnce === 1 });
   } finally {
     await environment.stop();
   }
@@ -112,7 +114,7 @@ function resultOf(
   { system: { dataDir }, users, clientProcesses }: ChaosEnvironment,
   { events: faults }: Nemesis,
   { leftovers, undone, tookMs: restMs }: Rest,
-  { crashes, oneByOne }: { crashes: string[]; oneByOne: boolean },
+  { crashes, events, oneByOne }: Pick<Evidence, 'crashes' | 'events'> & { oneByOne: boolean },
 ): ChaosResult {
   const histories = clientProcesses.map((process) => process.history());
   const verdict = check({
@@ -121,9 +123,10 @@ function resultOf(
     leftovers,
     undone,
     crashes,
+    events,
     steady: steadyUsers(users),
   });
-  const logs = globSync(join(dataDir, 'logs/{gateway,routing,ack}-*.log'));
+  const logs = globSync(join(dataDir, 'logs/{gateway,routing,ack,webhook}-*.log'));
   const stories = storiesOf(verdict.violations, (message) =>
     timelineOf(message, { histories, faults, logs }),
   );

@@ -24,6 +24,7 @@ export async function settle(
 ): Promise<Rest> {
   const began = Date.now();
   for (const process of environment.clientProcesses) process.settle();
+  await environment.endpoint?.settle();
   for (let quiet = 0; ;) {
     const leftovers = await findLeftovers(environment).catch((error: unknown) => error as Error);
     const failed = leftovers instanceof Error;
@@ -39,7 +40,7 @@ export async function settle(
 }
 
 function undoneIn({ clientProcesses, users }: ChaosEnvironment, leftovers: Leftovers) {
-  const { mailbox, lookedAt, receipts, inFlight, devices } = leftovers;
+  const { mailbox, lookedAt, receipts, inFlight, events, devices } = leftovers;
   // Nobody gets what is of no use any more; the sweep takes it.
   const useful = [...mailbox].flatMap(([name, until]) => (until > lookedAt ? [name] : []));
   const copies = [...devices.copies].flatMap(([name, holders]) =>
@@ -55,6 +56,7 @@ function undoneIn({ clientProcesses, users }: ChaosEnvironment, leftovers: Lefto
     [sum(({ offline }) => offline), 'clients not connected'],
     [sum(({ waiting }) => waiting), 'messages whose sender waits for word'],
     [inFlight, 'in queues or at gateways'],
+    [events, 'events on their way'],
     [forPresent(useful), 'messages in mailboxes of users who are connected'],
     [forPresent(receipts.keys()), 'receipts in mailboxes of users who are connected'],
     [copies.length, 'messages in mailboxes of synced devices'],

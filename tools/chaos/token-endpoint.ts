@@ -5,6 +5,8 @@ import { signToken } from '../stack/token.ts';
 
 /** Tokens expire while the endpoint is down; clock errors of gateways are smaller. Seconds. */
 const TOKEN_S = 30;
+/** What a back end may do: send as any user. */
+const SERVICE = { as: ['*'], scopes: ['send'] };
 /** How long a request hangs at most, milliseconds. */
 const HANG_MS = 60_000;
 
@@ -13,7 +15,7 @@ export class TokenEndpoint {
   mode: 'answers' | 'refuses' | 'hangs' | 'talks nonsense' = 'answers';
   readonly #secret: string;
   readonly #server = createServer((request, response) => {
-    const user = new URL(request.url ?? '', 'http://localhost').searchParams.get('user') ?? '';
+    const user = new URL(request.url ?? '', 'http://localhost').searchParams.get('user') ?? undefined;
     void this.#answer(user, response);
   });
 
@@ -21,7 +23,7 @@ export class TokenEndpoint {
     this.#secret = secret;
   }
 
-  /** @returns its address; `?user=` names whose token is wanted */
+  /** @returns its address; `?user=` names whose token is wanted: without it, the token of a back end */
   async listen(): Promise<string> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
@@ -35,17 +37,30 @@ export class TokenEndpoint {
     this.#server.closeAllConnections();
   }
 
-  async #answer(user: string, response: ServerResponse): Promise<void> {
+  async #answer(user: string | undefined, response: ServerResponse): Promise<void> {
     if (this.mode === 'hangs') await delay(HANG_MS, undefined, { ref: false });
     if (this.mode === 'refuses') response.writeHead(500).end();
     else if (this.mode === 'talks nonsense') response.end('{}');
-    else response.end(JSON.stringify({ token: await signToken(this.#secret, user, TOKEN_S) }));
+    else {
+      const claims = user === undefined ? { sixfold: SERVICE } : {};
+      response.end(
+        JSON.stringify({ token: await signToken(this.#secret, user ?? 'back-end', TOKEN_S, claims) }),
+      );
+    }
   }
 }
 
 /** What an application does to get a token. Whatever the endpoint says is handed on as it is. */
 export async function fetchTokenFrom(endpoint: string, user: string): Promise<string> {
-  const response = await fetch(`${endpoint}?user=${encodeURIComponent(user)}`);
+  return tokenFrom(await fetch(`${endpoint}?user=${encodeURIComponent(user)}`));
+}
+
+/** What a back end does to get a service token. */
+export async function fetchServiceTokenFrom(endpoint: string, signal: AbortSignal): Promise<string> {
+  return tokenFrom(await fetch(endpoint, { signal }));
+}
+
+async function tokenFrom(response: Response): Promise<string> {
   if (!response.ok) throw new Error(`the token endpoint answered ${response.status}`);
   return ((await response.json()) as { token: string }).token;
 }

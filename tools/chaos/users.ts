@@ -11,6 +11,8 @@ export interface ChaosUser {
   behaviour: Behaviour;
   /** How much more often than others it writes. */
   pace?: number;
+  /** Not a client, but a back end that sends as this user over HTTP: each message alone, or NDJSON. */
+  http?: 'single' | 'batch';
 }
 
 /**
@@ -91,6 +93,25 @@ export const usersOf = (pairs: number, processes: number): ChaosUser[] =>
       })),
     ];
   }).flat();
+
+/** In place of the device, for what a back end sends. */
+export const HTTP_DEVICE = 'http';
+
+/** Users for whom back ends send, to anybody. One comes now and then for its receipts, the other one has a synced device. */
+export const backEndsOf = (processes: number): ChaosUser[] => [
+  { user: 'h0', device: HTTP_DEVICE, http: 'single', process: 0, to: 'anybody', behaviour: 'stays', pace: 2 },
+  { user: 'h0', ...plain('comes-and-goes'), process: 1 % processes },
+  {
+    user: 'h1',
+    device: HTTP_DEVICE,
+    http: 'batch',
+    process: 1 % processes,
+    to: 'anybody',
+    behaviour: 'stays',
+    pace: 2,
+  },
+  { user: 'h1', ...synced('stays'), process: 0 },
+];
 
 /** Whether a device of that behaviour is there at the end. */
 export const staysToTheEnd = ({ behaviour }: Pick<ChaosUser, 'behaviour'>): boolean =>

@@ -1,17 +1,20 @@
+import type { SeenEvent } from '../event-endpoint.ts';
 import type { FaultEvent } from '../history.ts';
 import type { Leftovers } from '../leftovers.ts';
+import { checkEvents, factsIn } from './events.ts';
 import type { Facts } from './facts.ts';
 import { checkCopies, type Copy, copiesOf } from './copies.ts';
 import { checkDeviceReceipts } from './device-receipts.ts';
 import { type Fate, fateOf, statesOf } from './fate.ts';
 import { checkMessage, type Violation } from './guarantees.ts';
-import { byDevice, type Message } from './message.ts';
+import { byDevice, isOverHttp, type Message } from './message.ts';
 import { checkOrder, checkOutboxes, checkTimes, countInversions } from './order.ts';
 import { checkReading } from './reading.ts';
 import { checkMissed, missedOf } from './missed.ts';
 import { recoveryOf } from './recovery.ts';
 import { checkRejection, expiriesOf, markUnheard } from './rejections.ts';
 import { checkRows } from './rows.ts';
+import { checkSessionEvents } from './session-events.ts';
 import { checkTakeover } from './takeover.ts';
 
 /** Errors that the protocol provides for while something is down. Others are bugs. */
@@ -28,6 +31,8 @@ export interface Evidence {
   undone: readonly string[];
   /** Processes that ended though no one asked for it. */
   crashes: readonly string[];
+  /** What a back end heard; undefined where nobody wants events. */
+  events: readonly SeenEvent[] | undefined;
   /** Users who are connected all the time, as far as it is up to them. */
   steady: ReadonlySet<string>;
 }
@@ -39,7 +44,7 @@ export interface Verdict {
 
 /** Compares what clients saw with what they were promised. */
 export function check(evidence: Evidence): Verdict {
-  const { facts, faults, leftovers, steady } = evidence;
+  const { facts, faults, leftovers, steady, events } = evidence;
   const accepted = facts.messages.filter((message) => message.accepted.length > 0);
   const betweenSteady = accepted.filter(
     ({ from, to, ttl }) => steady.has(from) && steady.has(to) && ttl === undefined,
@@ -62,6 +67,8 @@ export function check(evidence: Evidence): Verdict {
     ...checkTimes(facts),
     ...checkOutboxes(facts),
     ...checkTakeover(betweenSteady, faults),
+    ...(events ? checkEvents(facts, leftovers, faults, events) : []),
+    ...(events ? checkSessionEvents(facts, leftovers, faults, events) : []),
     ...checkRun(evidence),
   ];
   return { counts: countsOf(evidence, accepted, copies, order.promised), violations };
@@ -70,7 +77,7 @@ export function check(evidence: Evidence): Verdict {
 export type Counts = ReturnType<typeof countsOf>;
 
 function countsOf(
-  { facts, faults, leftovers, steady }: Evidence,
+  { facts, faults, leftovers, steady, events = [] }: Evidence,
   accepted: Message[],
   copies: readonly Copy[],
   orderPromised: number,
@@ -92,6 +99,8 @@ function countsOf(
     rejected: count('rejected'),
     /** As one of several receivers. */
     listed: accepted.filter(({ list }) => list.length > 1).length,
+    /** Sent by a back end. */
+    overHttp: accepted.filter(({ sending }) => isOverHttp(sending)).length,
     expired: sum(({ states }) => Number(states.some(({ reason }) => reason === 'expired'))),
     read: sum((message) => Number(statesOf(message, leftovers).includes('read'))),
     inMailbox: count('in the mailbox'),
@@ -105,6 +114,8 @@ function countsOf(
     handedAgain: sum(({ handed }) => handed.filter(({ again }) => again).length),
     inversions: countInversions(facts),
     orderPromised,
+    /** Different events, and how often any of them came. */
+    events: { facts: factsIn(events), came: events.length },
     /** `waits` and `longestMs`, of receivers who are there all the time. */
     recovery: recoveryOf(toSteady, faults),
   };

@@ -3,7 +3,7 @@ import type { Leftovers } from '../leftovers.ts';
 import type { Facts } from './facts.ts';
 import { statesOf } from './fate.ts';
 import type { Violation } from './guarantees.ts';
-import type { Arrival, Handed, Message, Sending } from './message.ts';
+import { type Arrival, type Handed, isOverHttp, type Message, type Sending } from './message.ts';
 import { isCalm } from './order.ts';
 import { SKEW_MS, type SyncedDevice } from './synced-devices.ts';
 
@@ -23,6 +23,8 @@ export interface Copy {
   readonly fate: CopyFate;
   /** It was sent before the device knew that it is a synced one: it need not get a copy. */
   readonly early: boolean;
+  /** The device got it so late that it may count as missed before its confirmation comes. */
+  readonly late: boolean;
   /** When it may have been in the mailbox, milliseconds since the epoch. */
   readonly from: number;
   readonly until: number;
@@ -34,6 +36,8 @@ export interface Copy {
 
 /** Until the sweep has taken what expired: its pause, and what it leaves to confirmations on their way, milliseconds. */
 const SWEPT_MS = 60_000;
+/** From a message at the application to its confirmation at the database, on a busy machine, milliseconds. */
+const CONFIRMED_MS = 2_000;
 /** An instance that is gone has its work repeated, once by its heir and once by its client. */
 const REPEATED = 2;
 /** Times after msg:A at which a copy may be stored, milliseconds. */
@@ -51,7 +55,8 @@ export function copiesOf(facts: Facts, leftovers: Leftovers, faults: readonly Fa
   const sent = facts.sendings.flatMap((sending) => {
     const message = sending.list.find(({ accepted }) => accepted.length > 0);
     const devices = message ? devicesOf(facts, message, sending.from) : [];
-    if (!message || !devices.some(({ who }) => who === sending.by)) return []; // it is no synced one
+    // It came from a device that is no synced one.
+    if (!message || !(isOverHttp(sending) || devices.some(({ who }) => who === sending.by))) return [];
     return devices
       .filter(({ who }) => who !== sending.by)
       .map((device) => {
@@ -89,6 +94,7 @@ function copyOf(part: Part, leftovers: Leftovers, faults: readonly FaultEvent[])
     ...{ message, device, own },
     early: from <= device.since + SKEW_MS,
     fate: got ? 'handed' : waits ? 'waiting' : rejected ? 'rejected' : 'dropped',
+    late: got !== undefined && ttl !== undefined && got.t + CONFIRMED_MS > from + ttl * 1_000,
     from,
     until: waits ? Infinity : got ? Math.max(got.t, last) : over,
     expired,

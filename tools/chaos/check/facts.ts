@@ -1,6 +1,7 @@
 import type { Packet } from '../../testkit/tapped-socket.ts';
 import type { ClientEvent } from '../history.ts';
 import { type Message, newSending, type Sending, type Sent, userOf } from './message.ts';
+import { Logins } from './logins.ts';
 import { type Fields, type PacketContext, PACKETS } from './packets.ts';
 import { SyncedDevices } from './synced-devices.ts';
 
@@ -10,6 +11,7 @@ export interface Facts {
   /** One for each receiver of each sending. */
   readonly messages: Message[];
   readonly devices: SyncedDevices;
+  readonly logins: Logins;
   /** Users who will not come back, or have never been there. */
   readonly left: Set<string>;
   /** `error` packets by code. */
@@ -29,8 +31,9 @@ export function factsOf(
   histories: readonly (readonly ClientEvent[])[],
   neverThere: readonly string[] = [],
 ): Facts {
+  const devices = new SyncedDevices();
   const facts: Facts = {
-    ...{ sendings: [], messages: [], devices: new SyncedDevices(), left: new Set(neverThere) },
+    ...{ sendings: [], messages: [], devices, logins: new Logins(), left: new Set(neverThere) },
     ...{ errors: new Map(), restored: [], unknown: [] },
   };
   const names = new Map<string, Sending>();
@@ -41,7 +44,7 @@ export function factsOf(
     facts.messages.push(...sending.list);
     names.set(`${sending.from} ${event.id}`, sending);
   }
-  const { errors, devices } = facts;
+  const { errors, logins } = facts;
   const keys = new Map<string, Message>();
   for (const history of histories)
     for (const [n, event] of history.entries()) {
@@ -55,7 +58,12 @@ export function factsOf(
         if (!message) facts.unknown.push(event);
         return message;
       };
-      addEvent({ facts, keys, errors, devices, find, findSending, event, n, user: userOf(event.who) });
+      addEvent({
+        ...{ facts, keys, errors, devices, logins, find, findSending },
+        event,
+        n,
+        user: userOf(event.who),
+      });
     }
   return facts;
 }
@@ -75,6 +83,7 @@ function addEvent(context: Context): void {
   const { t, who } = event;
   if (event.is === 'left') facts.left.add(user);
   if (event.is === 'restored') facts.restored.push({ who, n, ids: new Set(event.ids) });
+  if (event.is === 'closed') facts.logins.closed(who, t, event.connection);
   if (event.is === 'missed') facts.devices.toldMissed(who, event.count);
   if (event.is === 'told') {
     const { id, to, state, late = false, opened } = event;

@@ -2,10 +2,10 @@ import { SHORT_TTL } from '../clients/drafts.ts';
 import type { Leftovers } from '../leftovers.ts';
 import type { Facts } from './facts.ts';
 import { DELIVERED, fateOf, FINAL, isOverdue, statesOf } from './fate.ts';
-import { byDevice, type Message } from './message.ts';
+import { byDevice, isOverHttp, type Message } from './message.ts';
 import { stepsBack } from './steps.ts';
 
-export type Guarantee = 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6';
+export type Guarantee = 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'events';
 
 export interface Violation {
   guarantee: Guarantee;
@@ -30,7 +30,7 @@ export function checkMessage(message: Message, facts: Facts, leftovers: Leftover
   const fate = fateOf(message, leftovers);
   const [twice] = [...byDevice(handed.filter(({ again }) => !again))].find(([, all]) => all.length > 1) ?? [];
   const stuck = fate === 'in the mailbox' && !facts.left.has(to) && !isOverdue(message, leftovers);
-  const others = message.list.length > 1 ? ', as one of a list' : '';
+  const others = `${message.list.length > 1 ? ', as one of a list' : ''}${isOverHttp(message.sending) ? ', sent over HTTP' : ''}`;
   return violationsOf(message, [
     ['G1', fate === 'lost', `accepted, and neither delivered, nor rejected, nor in the mailbox${others}`],
     [
@@ -55,7 +55,10 @@ function truthRules(message: Message, { left, devices }: Facts, leftovers: Lefto
   const claimed = message.states.some(({ state, t }) => state === 'delivered' && !(confirmedAt <= t));
   // A sender may miss an ack:N if it left, or if nothing is to be asked again: the message is of no use by now. But what
   // follows `stored` waits in its mailbox.
-  const asks = !senderLeft && (message.ttl ?? Infinity) > SHORT_TTL.max;
+  // What was sent over HTTP is not sent again after its 202: then a live receipt may get lost with its connection, which
+  // those of synced devices do not.
+  const repeats = !isOverHttp(sending) || devices.of(from).length > 0;
+  const asks = !senderLeft && repeats && (message.ttl ?? Infinity) > SHORT_TTL.max;
   const mustKnow = fate !== 'lost' && (asks || message.states.some(({ state }) => state === 'stored'));
   const knows = states.some((state) =>
     fate === 'in the mailbox' ? state === 'stored' : FINAL.includes(state),

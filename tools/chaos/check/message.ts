@@ -1,3 +1,5 @@
+import { HTTP_DEVICE } from '../users.ts';
+
 /** Where and when something was seen: at which user and device, and in which connection. */
 export interface Seen {
   /** Milliseconds since the epoch. */
@@ -105,6 +107,9 @@ export interface Message {
   /** Its sender left, or did not ask again, and may have missed that the mailbox was full. */
   unheard: boolean;
 }
+
+/** A back end sent it. */
+export const isOverHttp = ({ by }: Pick<Sent, 'by'>): boolean => by.endsWith(`/${HTTP_DEVICE}`);
 
 export const userOf = (who: string) => who.slice(0, who.indexOf('/'));
 

@@ -44,6 +44,6 @@ export function checkMissed(copies: readonly Copy[], { devices }: Facts, leftove
   });
 }
 
-/** How often the server may have counted it. What a device got, and was not sent twice, it cannot have missed. */
-const mostCounted = ({ fate, more }: Copy): number =>
-  fate === 'handed' || fate === 'waiting' ? more : 1 + more;
+/** How often the server may have counted it. What a device got in time, and was not sent twice, it cannot have missed. */
+const mostCounted = ({ fate, late, more }: Copy): number =>
+  fate === 'handed' || fate === 'waiting' ? more + Number(late) : 1 + more;

@@ -1,3 +1,4 @@
+import type { Logins } from './logins.ts';
 import type { Message, Seen, Sending, TellingState } from './message.ts';
 import type { SyncedDevices } from './synced-devices.ts';
 
@@ -8,6 +9,7 @@ export interface PacketContext {
   /** The same to all its receivers. */
   findSending: (from: string, id: string) => Sending | undefined;
   devices: SyncedDevices;
+  logins: Logins;
   /** The messages behind the keys of mailbox entries, by user and key. */
   keys: Map<string, Message>;
   errors: Map<string, number>;
@@ -51,7 +53,11 @@ export const PACKETS: Record<string, Tell> = {
   'out msg:R': ({ find, user }, seen, { id, to }) => {
     for (const receiver of names(to)) find(user, id, receiver)?.requested.push(seen);
   },
-  'in login:A': ({ devices }, { t, who }, { sync = false }) => devices.loggedIn(who, t, sync),
+  'out login:R': ({ logins }, { who }) => logins.ask(who),
+  'in login:A': ({ devices, logins }, { t, who, connection }, { sync = false }) => {
+    devices.loggedIn(who, t, sync);
+    logins.begin(who, t, connection);
+  },
   'in msg:N': (context, seen, { from, id, to, at, read }) => {
     arrived(context, { from, id, to })?.push({ ...seen, via: 'live', at, proof: read });
   },

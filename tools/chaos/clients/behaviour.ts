@@ -4,6 +4,7 @@ import type { ClientEvent } from '../history.ts';
 import type { Behaviour, ChaosUser } from '../users.ts';
 import { type Draft, draftOf } from './drafts.ts';
 import type { Orders } from './orders.ts';
+import { HttpSender } from './http-sender.ts';
 import { TestClient } from './test-client.ts';
 
 /** A user, and what its behaviour needs. */
@@ -14,8 +15,10 @@ export interface Behaving {
   record: (event: ClientEvent) => void;
   /** Fires when clients stop sending, and those that stay come online. */
   settle: AbortSignal;
+  /** What earlier runs of the process wrote down. */
+  history: readonly ClientEvent[];
   /** Called with each new client of the user. */
-  entered: (client: TestClient) => void;
+  entered: (client: TestClient | HttpSender) => void;
 }
 
 /** Mean times, milliseconds. */
@@ -29,7 +32,8 @@ const ACCEPT_WAIT = 8_000;
 const MAX_BURST = 12;
 
 /** Behaves until it is time to settle; afterwards a user who stays is online. */
-export const behave = (self: Behaving): Promise<void> => behaviours[self.user.behaviour](self);
+export const behave = (self: Behaving): Promise<void> =>
+  self.user.http === undefined ? behaviours[self.user.behaviour](self) : sendOverHttp(self, self.user.http);
 
 const behaviours: Record<Behaviour, (self: Behaving) => Promise<void>> = {
   stays: async (self) => {
@@ -105,6 +109,23 @@ async function write(self: Behaving, client: TestClient, until: AbortSignal): Pr
     const burst = random.chance(0.1) ? random.integer(2, MAX_BURST) : 1;
     for (let n = 0; n < burst; n++) void client.send(nextDraft(self));
     await pause(random.wait((orders.everyMs * burst) / (user.pace ?? 1)), until);
+  }
+}
+
+/** A back end: single messages side by side, or several in one request. */
+async function sendOverHttp(self: Behaving, as: 'single' | 'batch'): Promise<void> {
+  const { user, random, orders, settle, record, history } = self;
+  const sender = new HttpSender({ user: user.user, orders, random, record });
+  self.entered(sender);
+  void sender.resume(history);
+  const others = orders.receivers.filter((receiver) => receiver.user !== user.user);
+  while (!settle.aborted) {
+    const drafts = Array.from({ length: random.chance(0.3) ? random.integer(2, MAX_BURST) : 1 }, () =>
+      draftOf(random, { user: user.user, to: random.pick(others).user, receivers: others }),
+    );
+    if (as === 'batch') void sender.send(drafts, as);
+    else for (const draft of drafts) void sender.send([draft], as);
+    await pause(random.wait((orders.everyMs * drafts.length) / (user.pace ?? 1)), settle);
   }
 }
 

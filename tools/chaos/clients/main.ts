@@ -1,26 +1,29 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SeededRandom } from '../../testkit/seeded-random.ts';
-import { historyWriter } from '../history.ts';
+import { historyWriter, readHistory } from '../history.ts';
 import { type ChaosUser, staysToTheEnd } from '../users.ts';
 import { type Behaving, behave } from './behaviour.ts';
 import { Counter } from './counter.ts';
 import type { Command, Orders } from './orders.ts';
+import type { HttpSender } from './http-sender.ts';
 import type { TestClient } from './test-client.ts';
 
 const REPORT_MS = 250;
 
 const orders = JSON.parse(process.argv[2] ?? '') as Orders;
 mkdirSync(orders.dir, { recursive: true });
-const write = historyWriter(join(orders.dir, 'history.jsonl'));
+const historyFile = join(orders.dir, 'history.jsonl');
+const write = historyWriter(historyFile);
 const counter = new Counter();
 const settle = new AbortController();
 /** The latest client of each user. */
-const clients = new Map<ChaosUser, TestClient>();
+const clients = new Map<ChaosUser, TestClient | HttpSender>();
 
 const shared: Omit<Behaving, 'user' | 'random' | 'entered'> = {
   orders,
   settle: settle.signal,
+  history: readHistory(historyFile),
   record: (event) => {
     write(event);
     counter.count(event);
