@@ -28,6 +28,7 @@ test.concurrent('hurt packets, frames and queue entries hurt nobody', async () =
   const result = await fuzz(RUN);
   expect(result.fault).toBeUndefined();
   expect(result.connections).toBeGreaterThan(20);
+  expect(result.http).toBeGreaterThan(8);
   expect(result.forged).toBeGreaterThan(5);
   expect(result.buried).toBeGreaterThan(3);
   expect(result.delivered).toBeGreaterThan(5);

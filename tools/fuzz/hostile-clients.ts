@@ -2,6 +2,7 @@ import { SeededRandom } from '../testkit/seeded-random.ts';
 import { signToken } from '../stack/token.ts';
 import { faultIn } from './answers.ts';
 import { type Script, scriptOf, type HostileUser } from './scripts.ts';
+import { httpScriptOf } from './http-scripts.ts';
 import { Wire } from './wire.ts';
 import { SECRET } from './environment.ts';
 
@@ -10,18 +11,25 @@ const STAY_MS = 400;
 /** A client that hangs is let go after a while; these wait for it. */
 const HANG_MS = 1_500;
 const REMEMBERED = 50;
+/** One in as many connections speaks to the HTTP interface. */
+const HTTP_EVERY = 3;
 const A_YEAR_S = 31_536_000;
 
 /** Hostile clients, many at a time, each with a script of its own. */
 export class HostileClients {
   count = 0;
+  /** Of these: connections that speak to the HTTP interface. */
+  http = 0;
   fault: string | undefined;
   /** Scripts of the latest connections, the last one last. */
   readonly latest: Script[] = [];
   readonly #port: number;
   readonly #users: readonly HostileUser[];
+  /** Those of service tokens, which act as any of the users. */
+  readonly #services: readonly HostileUser[];
 
-  private constructor(port: number, users: readonly HostileUser[]) {
+  private constructor(port: number, users: readonly HostileUser[], services: readonly HostileUser[]) {
+    this.#services = services;
     this.#port = port;
     this.#users = users;
   }
@@ -29,9 +37,12 @@ export class HostileClients {
   static async create(port: number): Promise<HostileClients> {
     const users = Array.from({ length: 8 }, (_, n) => `hostile-${n + 1}`);
     const tokens = await Promise.all(users.map((user) => signToken(SECRET, user, A_YEAR_S)));
+    const sixfold = { as: users, scopes: ['send', 'mailbox', 'presence', 'admin'] };
+    const service = await signToken(SECRET, 'hostile-service', A_YEAR_S, { sixfold });
     return new HostileClients(
       port,
       users.map((user, n) => ({ user, token: tokens[n] ?? '' })),
+      users.map((user) => ({ user, token: service })),
     );
   }
 
@@ -40,7 +51,10 @@ export class HostileClients {
     const work = async () => {
       while (!signal.aborted && this.fault === undefined) {
         const random = new SeededRandom((seed + 7_919 * ++this.count) % 2 ** 31);
-        await this.play(scriptOf(random, this.#users));
+        if (this.count % HTTP_EVERY === 0) {
+          this.http++;
+          await this.play(httpScriptOf(random, [...this.#users, ...this.#services]));
+        } else await this.play(scriptOf(random, this.#users));
       }
     };
     await Promise.all(Array.from({ length: atATime }, work));

@@ -22,6 +22,8 @@ export interface FuzzResult {
   /** What is wrong; undefined when nothing was found. */
   fault: string | undefined;
   connections: number;
+  /** Of these: connections that speak to the HTTP interface. */
+  http: number;
   forged: number;
   buried: number;
   /** Messages of the honest ones, and the longest that one took, milliseconds. */

@@ -125,6 +125,7 @@ class Run {
       this.#parts.pairs.reduce((all, pair) => all + of(pair), 0);
     return {
       connections: this.#parts.hostile.count,
+      http: this.#parts.hostile.http,
       forged: this.#parts.forger.published,
       buried: this.#parts.forger.buried,
       delivered: sum(({ delivered }) => delivered),

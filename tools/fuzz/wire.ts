@@ -6,6 +6,8 @@ import { OPCODES, readFrames } from './frames.ts';
 export class Wire {
   /** Status of the HTTP answer; undefined while there is none. */
   status: number | undefined;
+  /** Of all HTTP answers. */
+  readonly statuses = new Set<number>();
   /** Texts of the packets that came. */
   readonly packets: string[] = [];
   pongs = 0;
@@ -92,6 +94,7 @@ export class Wire {
     const text = this.#unread.toString('latin1');
     const answers = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)];
     const status = Number(answers.at(-1)?.[1] ?? 0);
+    for (const [, one] of answers) this.statuses.add(Number(one));
     if (status !== 101) {
       if (status !== 0) this.status = status;
       return;

@@ -9,6 +9,8 @@ export class RequestsUnderWay {
   readonly #most: number;
   /** The latest request of each socket: the one that is being read, if one is. */
   readonly #answering = new Map<Duplex, Response>();
+  /** Requests whose connection ends with their answer. */
+  readonly #last = new WeakSet<Response>();
   #open = 0;
   #draining = false;
   #onIdle: (() => void) | undefined;
@@ -47,6 +49,8 @@ export class RequestsUnderWay {
   fail(socket: Duplex, fault: 'bad_request' | 'request_timeout'): boolean {
     const response = this.#answering.get(socket);
     if (!response) return false;
+    if (this.#last.has(response)) return true; // Node tells it again with every piece that comes
+    this.#last.add(response);
     response.shouldKeepAlive = false;
     response.once('finish', () => socket.end());
     if (!response.req.complete) sendProblem(response, FAULTS[fault]);
