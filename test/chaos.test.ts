@@ -239,7 +239,7 @@ const PLANTED: {
       {
         file: 'libs/store/device-copies.ts',
         find: 'SELECT recipient, device, count(*) FROM lost',
-        replace: 'SELECT recipient, device, 3 * count(*) FROM lost',
+        replace: 'SELECT recipient, device, 10 * count(*) FROM lost',
         shows: /G6 told of more than it missed/,
       },
     ],
@@ -316,7 +316,7 @@ const PLANTED: {
       {
         file: 'libs/store/presence.ts',
         find: ")${record(sessionEvents('session.down', 'gone s'))}",
-        replace: ')',
+        replace: ")${record(sessionEvents('session.down', 'gone s WHERE false'))}",
         shows: /events session\.down never came/,
       },
     ],

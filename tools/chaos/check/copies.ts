@@ -37,7 +37,7 @@ export interface Copy {
 /** Until the sweep has taken what expired: its pause, and what it leaves to confirmations on their way, milliseconds. */
 const SWEPT_MS = 60_000;
 /** From a message at the application to its confirmation at the database, on a busy machine, milliseconds. */
-const CONFIRMED_MS = 2_000;
+const CONFIRMED_MS = 1_000;
 /** An instance that is gone has its work repeated, once by its heir and once by its client. */
 const REPEATED = 2;
 /** Times after msg:A at which a copy may be stored, milliseconds. */
