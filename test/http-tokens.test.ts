@@ -99,6 +99,7 @@ test('a service token has a rate of its own, for all its requests: 429 with Retr
 test('paths, methods and content types', async () => {
   expect(codeOf(await http(one, 'GET', '/nothing'))).toEqual([404, 'bad_packet']);
   expect(codeOf(await http(one, 'POST', '/MESSAGES', { body: message }))).toEqual([404, 'bad_packet']);
+  expect((await fetch(`${one.http}/V1/openapi.json`)).status).toBe(404);
   const put = await http(one, 'PUT', '/messages', { body: message });
   expect([...codeOf(put), put.headers.get('allow')]).toEqual([405, 'bad_packet', 'POST, OPTIONS']);
   const token = await stack.token('alice');

@@ -21,7 +21,7 @@ export const HttpAccepted = MsgA.omit({ type: true });
 /** The answer to one line of a batch. */
 export const HttpLineResult = z.union([
   HttpAccepted,
-  z.object({ id: MessageId.optional(), error: ErrorPacket.pick({ code: true, message: true }) }),
+  z.object({ id: MessageId.optional(), error: ErrorPacket.omit({ type: true }) }),
 ]);
 
 /** Which page of which mailbox. */

@@ -30,7 +30,7 @@ export function createHttp({
   tls,
   routes = {},
 }: Omit<HttpOptions, 'host' | 'port'>): Server {
-  const app = express().disable('x-powered-by').disable('etag');
+  const app = express().disable('x-powered-by').disable('etag').enable('case sensitive routing');
   for (const [path, router] of Object.entries(routes)) app.use(path, router);
   app.get('/healthz', (_request, response) => {
     response.type('text').send('ok\n');

@@ -72,9 +72,10 @@ export class Consumers implements ConnectionSetup {
     await this.#return(FINISH_WITHIN_MS);
     const pauseMs = closedMs() + Math.random() * Math.min(RETURN_PAUSE_MS, holdMs);
     await pause(pauseMs, this.#stop.signal).catch(() => undefined);
+    if (this.#stop.signal.aborted) return;
     this.#paused = false;
     const connection = this.#connection;
-    if (!connection || this.#stop.signal.aborted) return; // its setup consumes
+    if (!connection) return; // its setup consumes
     await this.#consume(connection).catch(() => {
       if (this.#connection === connection) onLost();
     });
