@@ -85,7 +85,10 @@ function copyOf(part: Part, leftovers: Leftovers, faults: readonly FaultEvent[])
   const rejected = !own && statesOf(message, leftovers).includes('rejected');
   const from = requested[0]?.t ?? message.sentAt;
   const end = from + (ttl ?? 0) * 1_000;
-  const expired = ttl !== undefined && end <= leftovers.lookedAt;
+  // A clock that was wrong may have ended it at any time.
+  const clocks = faults.filter(({ fault }) => fault === 'clock-services');
+  const expired =
+    ttl !== undefined && (end <= leftovers.lookedAt || !isCalm(clocks, from, leftovers.lookedAt));
   const over = expired ? end + SWEPT_MS : from;
   const calm = isCalm(faults, from, over + SWEPT_MS);
   // What was returned, or whose confirmation failed, comes from the mailbox again.
