@@ -71,12 +71,14 @@ describe('a message over HTTP', () => {
     expect((await emptyMailbox(bob)).messages).toEqual([]);
   });
 
-  test('its receipts go live to a sender who is connected without a synced device', async () => {
+  test('its receipts go live to a sender who is connected, and wait in the mailbox: a connection may lose them', async () => {
     await using alice = await connectAs(stack, two, 'alice-4');
     await using bob = await connectAs(stack, one, 'bob-4', { autoAck: true });
     await post('alice-4', { id: 'm', to: 'bob-4', body: 'x' });
     await bob.next('msg:N', { id: 'm' });
     await alice.next('ack:N', { id: 'm', state: 'delivered' });
+    const { receipts } = await emptyMailbox(alice);
+    expect(receipts).toMatchObject([{ id: 'm', to: 'bob-4', state: 'delivered' }]);
   });
 
   test('its body arrives as it was written', async () => {

@@ -8,6 +8,7 @@ import {
   Key,
   mayAsk,
   message,
+  origin,
   question,
   receipt,
   sent,
@@ -130,7 +131,7 @@ export const AckEntry = z.discriminatedUnion('kind', [
     thread: Thread.optional(),
     others: z.array(Target).optional(),
     ...copy,
-    origin: DeviceId.optional(),
+    ...origin,
     ...traced,
   }),
   /** `to` has seen the message (`from`, `id`); the gateway has checked the proof. */

@@ -43,6 +43,12 @@ export const traced = {
     .optional(),
 };
 
+/**
+ * The sender's synced device: receipts go there live, and to the user's other ones through their mailboxes. '': sent over
+ * HTTP, where nobody sends a message again whose live receipt is lost, so each receipt waits in a mailbox.
+ */
+export const origin = { origin: z.union([DeviceId, z.literal('')]).optional() };
+
 /** A message as accepted; `body` is the text of the JSON value that the sender wrote. */
 export const message = {
   from: UserId,
@@ -56,8 +62,7 @@ export const message = {
   expires: At.optional(),
   /** Its sender asked for a read receipt. */
   read: z.literal(true).optional(),
-  /** The sender's synced device: receipts go there live, and to the user's other ones through their mailboxes. */
-  origin: DeviceId.optional(),
+  ...origin,
 };
 /** What another device of this user sent: whom to, as sent. Nobody is told of its fate. */
 export const sent = { sentTo: Receivers.optional() };

@@ -30,13 +30,14 @@ export interface ReceiptItem {
   delivery: Delivery;
   /** The step that it follows, if the message is traced. */
   traceparent?: string | undefined;
-  /** The synced device that sent the message, if it was one. */
+  /** The synced device that sent the message, if it was one; '': it was sent over HTTP. */
   origin?: string | undefined;
 }
 
 /**
  * Sends receipts to senders: live if connected, else to their mailbox. Of a sender with synced devices: live to the one
- * that sent and to sessions that are not synced, to the other devices through their mailboxes.
+ * that sent and to sessions that are not synced, to the other devices through their mailboxes. What was sent over HTTP is
+ * not sent again when a live receipt is lost: its receipts always go to a mailbox, too.
  *
  * @param presence locations of the senders, if already known
  */
@@ -58,7 +59,7 @@ export async function relayReceipts(
     if (item.receipt.state === 'rejected') rejected.push([item, sessions]);
     else if (sessions.length > 0) sendLive(relay, item, sessions, since);
     if (!location?.devices) {
-      if (sessions.length === 0) away.push(item);
+      if (sessions.length === 0 || item.origin === '') away.push(item);
       continue;
     }
     const except = sessions.find(({ copy }) => copy !== '')?.copy;

@@ -8,7 +8,7 @@ export interface MessageSender extends Sender {
   readonly id: string;
   /** It is gone: what is not published yet, is not published. */
   readonly closed: boolean;
-  /** The synced device that sends. */
+  /** The synced device that sends; '' over HTTP. */
   readonly origin: string | undefined;
   /** Whether the user's synced devices (other than `origin`) get a copy. */
   readonly copiesSent: boolean;

@@ -26,7 +26,7 @@ export class HttpSender implements MessageSender {
   readonly user: string;
   readonly canSend: CanSend | undefined;
   readonly decisions = new DecisionQueue();
-  readonly origin = undefined;
+  readonly origin = '';
   readonly copiesSent = true;
   readonly #session: HttpSession;
 

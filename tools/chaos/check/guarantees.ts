@@ -55,10 +55,7 @@ function truthRules(message: Message, { left, devices }: Facts, leftovers: Lefto
   const claimed = message.states.some(({ state, t }) => state === 'delivered' && !(confirmedAt <= t));
   // A sender may miss an ack:N if it left, or if nothing is to be asked again: the message is of no use by now. But what
   // follows `stored` waits in its mailbox.
-  // What was sent over HTTP is not sent again after its 202: then a live receipt may get lost with its connection, which
-  // those of synced devices do not.
-  const repeats = !isOverHttp(sending) || devices.of(from).length > 0;
-  const asks = !senderLeft && repeats && (message.ttl ?? Infinity) > SHORT_TTL.max;
+  const asks = !senderLeft && (message.ttl ?? Infinity) > SHORT_TTL.max;
   const mustKnow = fate !== 'lost' && (asks || message.states.some(({ state }) => state === 'stored'));
   const knows = states.some((state) =>
     fate === 'in the mailbox' ? state === 'stored' : FINAL.includes(state),

@@ -4,7 +4,7 @@ import type { Leftovers } from '../leftovers.ts';
 import type { Facts } from './facts.ts';
 import { tellingsOf, waitingUntil } from './fate.ts';
 import { type Rule, type Violation, violationsOf } from './guarantees.ts';
-import { type Arrival, isOverHttp, type Message } from './message.ts';
+import type { Arrival, Message } from './message.ts';
 import { isCalm } from './order.ts';
 
 /** How late a busy machine may be, and by how much clocks that nobody touches may differ, milliseconds. */
@@ -48,8 +48,8 @@ function isFull({ to }: Message, { left }: Facts, { held, quota }: Leftovers, { 
 /** A live ack:N is lost if its connection breaks. A sender who leaves does not ask again, nor for what expired since. */
 export function markUnheard(facts: Facts, leftovers: Leftovers, expiries: Expiries): void {
   for (const message of facts.messages) {
-    const { from, sending, ttl = Infinity } = message;
-    const asks = !facts.left.has(from) && !isOverHttp(sending) && ttl > SHORT_TTL.max;
+    const { from, ttl = Infinity } = message;
+    const asks = !facts.left.has(from) && ttl > SHORT_TTL.max;
     message.unheard = !asks && isFull(message, facts, leftovers, expiries);
   }
 }
