@@ -1,6 +1,13 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { partitionOf, RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
+import {
+  ACK_QUEUE,
+  DEAD_QUEUE,
+  gatewayQueue,
+  partitionOf,
+  RETURNED_QUEUE,
+  routeQueue,
+} from '#libs/broker/topology.ts';
 import type { OfflineReceipt } from '#libs/protocol/server-packets.ts';
 import { admin as run } from '../services/admin/program.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
@@ -370,5 +377,28 @@ describe('afterwards', () => {
     expect(JSON.parse(said.out)).toEqual({ user: bob, at: expect.any(Number) as number });
     expect(await leftOf(bob)).toEqual([]);
     await expectRejected(alice, 'm');
+  });
+});
+
+test('after all of that nothing is left in any queue, neither waiting nor unacknowledged', async () => {
+  const queues = async () => [
+    ...Array.from({ length: PARTITIONS }, (_, n) => routeQueue(n)),
+    ...[ACK_QUEUE, RETURNED_QUEUE, DEAD_QUEUE],
+    ...(await stack.sql('SELECT gateway FROM gateways')).map(({ gateway }) => gatewayQueue(String(gateway))),
+  ];
+  const waiting = () =>
+    withChannel(stack, async (channel) => {
+      const counts = [];
+      for (const queue of await queues()) counts.push((await channel.checkQueue(queue)).messageCount);
+      return counts;
+    });
+  const unacknowledged = async () => {
+    const services = [...stack.gateways, ...stack.routing, ...stack.ack].filter(({ running }) => running);
+    const metrics = await Promise.all(services.map((service) => stack.metrics(service)));
+    return metrics.map((one) => one.value('sixfold_unacked_deliveries'));
+  };
+  // Leases come and go: a moment without any is enough, since what was left would be there in each.
+  await until(async () => [...(await waiting()), ...(await unacknowledged())].every((count) => count === 0), {
+    what: 'all queues to be empty',
   });
 });

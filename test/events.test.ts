@@ -1,10 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { partitionOf, routeQueue } from '#libs/broker/topology.ts';
 import { type Event, EVENT_TYPES, eventId } from '#libs/events/event.ts';
 import { PREFETCH } from '../services/routing/config.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { EventLog } from './harness/event-log.ts';
 import { http } from './harness/http.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
+import { publishTo, withChannel } from './harness/queues.ts';
 import { connectAs, type RawClient } from './harness/raw-client.ts';
 import { serviceToken } from './harness/service-token.ts';
 import { type Stack, startStack } from './harness/stack.ts';
@@ -451,6 +454,26 @@ describe('a session', () => {
     );
     await settled();
     expect(new Set(log.all({ user }).map(({ event }) => event))).toEqual(new Set([up.event]));
+  });
+
+  test('whose end was told before a late announcement is up again with its next incarnation', async () => {
+    const [user, session, since] = [someone('alice'), randomUUID(), Date.now()];
+    const announced = { kind: 'session-up', user, device: 'phone', session, since, again: true };
+    const queue = routeQueue(partitionOf(user, 8));
+    const steps = [
+      { ...announced, gateway: 'away.1', again: false },
+      { kind: 'session-down', user, session },
+      { ...announced, gateway: 'away.1' },
+      { ...announced, gateway: 'away.2' },
+    ];
+    for (const step of steps)
+      await withChannel(stack, (channel) => publishTo(channel, queue, JSON.stringify([step])));
+    const names = (type: Event['type']) => new Set(log.all({ type, user }).map(({ event }) => event)).size;
+    await until(() => names('session.up') === 2, { what: 'both incarnations to be told' });
+    const there = async () => (await stack.sql('SELECT FROM sessions WHERE user_id = $1', [user])).length;
+    // No gateway has it, so that its last incarnation ends as soon as routing hears of that.
+    await until(async () => names('session.down') + (await there()) === 2, { what: 'each to end once' });
+    expect(names('session.up')).toBe(2);
   });
 });
 

@@ -19,15 +19,18 @@ export interface SessionLocation extends Pick<Session, 'session' | 'gateway'> {
   copy?: string;
 }
 
-/** Sessions that are up now, and those whose place they took: just before, whatever the clocks say. */
+/**
+ * Sessions that are up now, and those whose place they took: just before, whatever the clocks say. A session that comes to
+ * another incarnation is another one here, since the end of the earlier incarnation may have been told already.
+ */
 const CHANGED = `
   ${sessionEvents(
     'session.up',
-    `(SELECT w.* FROM written w LEFT JOIN held h USING (user_id, device) WHERE h.session IS DISTINCT FROM w.session) AS s`,
+    `(SELECT w.* FROM written w LEFT JOIN held h USING (user_id, device) WHERE (h.session, h.gateway) IS DISTINCT FROM (w.session, w.gateway)) AS s`,
   )}
   UNION ALL ${sessionEvents(
     'session.down',
-    `(SELECT h.* FROM held h JOIN written w USING (user_id, device) WHERE h.session <> w.session) AS s`,
+    `(SELECT h.* FROM held h JOIN written w USING (user_id, device) WHERE (h.session, h.gateway) <> (w.session, w.gateway)) AS s`,
     1,
   )}`;
 

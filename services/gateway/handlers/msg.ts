@@ -70,12 +70,8 @@ class PendingMessage implements Pending {
       for (const user of to) publishers.route(user, { ...entry, to: user }, this);
     }
     // For the user's other synced devices.
-    if (isCopied)
-      publishers.route(
-        from,
-        { kind: 'sent', user: from, device: origin === '' ? undefined : origin, to, ...fields },
-        this,
-      );
+    const device = origin === '' ? undefined : origin;
+    if (isCopied) publishers.route(from, { kind: 'sent', user: from, device, to, ...fields }, this);
   }
 
   /** The message is not published. A client that has disconnected sends it again on the next connection. */

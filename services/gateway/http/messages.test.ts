@@ -14,7 +14,7 @@ describe('POST /v1/messages', () => {
     expect(
       http.routed.map(({ user, entry }) => [user, JSON.parse(JSON.stringify(entry)) as unknown]),
     ).toEqual([
-      ['bob', { kind: 'message', from: 'alice', to: 'bob', read: true, ...common }],
+      ['bob', { kind: 'message', from: 'alice', to: 'bob', origin: '', read: true, ...common }],
       ['alice', { kind: 'sent', user: 'alice', to: 'bob', ...common }],
     ]);
   });
