@@ -37,7 +37,7 @@ export class BatchLines {
     this.#call = call;
   }
 
-  /** Whether a line of so many bytes may be handled now: not too many wait for the broker, nor too much text of lists. */
+  /** Whether a line of this size may be handled now: not too many wait for the broker, nor too much text of lists. */
   hasRoom(bytes: number): boolean {
     const { SEND_WINDOW, MAX_RECEIVERS } = this.#call.gateway.config;
     const { pendingMessages, pendingListText: pending } = this.#session;
