@@ -536,6 +536,20 @@ describe('routing or ack is killed before the broker has confirmed the events', 
     await log.next({ type: 'message.delivered', from });
   });
 
+  test('rejected, by a mailbox that has room at the next try', async () => {
+    const [from, to] = [someone('alice'), someone('bob')];
+    await using alice = await connectAs(stack, one, from);
+    for (let n = 0; n < QUOTA; n++) alice.msg(to, `m${n}`);
+    await log.count({ type: 'message.stored', from }, QUOTA);
+    await killedAfter('routing', async () => {
+      alice.send({ type: 'msg:R', id: 'full', to, body: 1, thread: 'team' });
+      await alice.next('ack:N', { id: 'full', state: 'rejected' });
+      await stack.sql('DELETE FROM offline_messages WHERE sender = $1', [from]);
+    });
+    const event = await log.next({ type: 'message.rejected', from, id: 'full' });
+    expect(event).toMatchObject({ reason: 'mailbox_full', thread: 'team' });
+  });
+
   test('rejected, by a sweep; session.down', async () => {
     const [from, to] = [someone('alice'), someone('bob')];
     await using alice = await connectAs(stack, one, from);

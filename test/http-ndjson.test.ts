@@ -192,6 +192,7 @@ test('a request beyond MAX_HTTP_REQUESTS is 503, until one of the others ends', 
   const hold = () => {
     const socket = connect(gateway.port, '127.0.0.1').on('error', () => undefined);
     held.add(socket.once('close', () => held.delete(socket)));
+    socket.once('data', () => socket.destroy()); // refused, or given up: it holds no place
     socket.write(
       `POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n` +
         'Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{"id":"h",',

@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LINGER_MS } from '#libs/broker/ack-batcher.ts';
 import { admin as run } from '../services/admin/program.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
@@ -281,6 +283,23 @@ describe('a gateway that is killed with copies in flight', () => {
     await using again = await synced('bob-11', 'phone');
     expect(idsOf((await emptyMailbox(again)).messages)).toEqual(['x']);
     for (const client of [phone, dave, eve]) await client.closed;
+  });
+
+  test('what another device had confirmed is known to be, so that the copy is missed and not rejected', async () => {
+    const third = await stack.addGateway();
+    await using alice = await connectAs(stack, one, 'alice-40');
+    const phone = await synced('bob-40', 'phone', third);
+    const laptop = await synced('bob-40', 'laptop', third);
+    alice.msg('bob-40', 'x');
+    for (const device of [phone, laptop]) await device.next('msg:N', { id: 'x' });
+    ack(phone, 'alice-40', 'x');
+    await alice.next('ack:N', { id: 'x', state: 'delivered' });
+    await delay(10 * LINGER_MS); // the gateway acknowledges what needs not wait for the laptop
+    await third.kill();
+    await until(async () => (await copies('bob-40')).includes('laptop x'), { what: "the laptop's copy" });
+    const rows = () => stack.sql("SELECT delivered FROM device_messages WHERE recipient = 'bob-40'");
+    await until(async () => (await rows())[0]?.['delivered'] === true, { what: 'the row to know it' });
+    for (const client of [phone, laptop]) await client.closed;
   });
 });
 

@@ -32,12 +32,15 @@ export interface ReceiptItem {
   traceparent?: string | undefined;
   /** The synced device that sent the message, if it was one; '': it was sent over HTTP. */
   origin?: string | undefined;
+  /** Of the message. */
+  thread?: string | undefined;
 }
 
 /**
  * Sends receipts to senders: live if connected, else to their mailbox. Of a sender with synced devices: live to the one
  * that sent and to sessions that are not synced, to the other devices through their mailboxes. What was sent over HTTP is
- * not sent again when a live receipt is lost: its receipts always go to a mailbox, too.
+ * not sent again when a live receipt is lost: its receipts always go to a mailbox, too. So do rejections where somebody wants
+ * their events: one statement writes both, since the next try of the batch may find room.
  *
  * @param presence locations of the senders, if already known
  */
@@ -50,6 +53,7 @@ export async function relayReceipts(
   const since = Date.now();
   const users = items.map(({ receipt }) => receipt.user);
   const found = presence ?? (await findUserLocations(db, users, leaseMs));
+  const records = relay.events?.wants('message.rejected') === true;
   const away: ReceiptItem[] = [];
   /** If the mailbox fails, all of this is tried again: then the message may have room. */
   const rejected: [ReceiptItem, SessionLocation[]][] = [];
@@ -58,18 +62,29 @@ export async function relayReceipts(
     const sessions = location ? liveSessions(location, item) : [];
     if (item.receipt.state === 'rejected') rejected.push([item, sessions]);
     else if (sessions.length > 0) sendLive(relay, item, sessions, since);
-    if (!location?.devices) {
-      if (sessions.length === 0 || item.origin === '') away.push(item);
-      continue;
-    }
-    const except = sessions.find(({ copy }) => copy !== '')?.copy;
-    if (location.devices.some((device) => device !== except))
-      away.push({ ...item, receipt: { ...item.receipt, except } });
+    const stored = mailboxPart(item, location, sessions, records);
+    if (stored) away.push(stored);
   }
   await storeAndHintReceipts(relay, away);
   for (const [item, sessions] of rejected) if (sessions.length > 0) sendLive(relay, item, sessions, since);
   const stored = away.filter(({ receipt }) => receipt.except === undefined).length;
   receiptsTotal.inc({ outcome: 'live' }, items.length - stored); // once, also if the mailbox took several tries
+}
+
+/** What goes to the mailbox of the sender, or to those of its devices. @param records rejections have events */
+function mailboxPart(
+  item: ReceiptItem,
+  location: UserLocation | undefined,
+  sessions: readonly SessionLocation[],
+  records: boolean,
+): ReceiptItem | undefined {
+  const { receipt, origin, thread } = item;
+  if (receipt.state === 'rejected' && records) return { ...item, receipt: { ...receipt, event: { thread } } };
+  if (origin === '' || sessions.length === 0) return item;
+  const except = sessions.find(({ copy }) => copy !== '')?.copy;
+  return location?.devices?.some((device) => device !== except)
+    ? { ...item, receipt: { ...receipt, except } }
+    : undefined;
 }
 
 /** The sessions that get a receipt live. */

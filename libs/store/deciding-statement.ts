@@ -25,10 +25,14 @@ export function deciding(
   return { name, text: text(() => ''), decides: { types, recording } };
 }
 
-/** The events of messages in a CTE (sender, id, recipient, thread, at), for `record`. */
+/**
+ * The events of messages in a CTE (sender, id, recipient, thread, at), for `record`.
+ *
+ * @param reason as SQL
+ */
 export const messageEvents = (type: string, source: string, reason?: string) => `
   SELECT '${type}', ARRAY[sender, id, recipient], jsonb_strip_nulls(jsonb_build_object(
-    'from', sender, 'id', id, 'to', recipient, 'at', at, 'thread', thread${reason === undefined ? '' : `, 'reason', '${reason}'`}))
+    'from', sender, 'id', id, 'to', recipient, 'at', at, 'thread', thread${reason === undefined ? '' : `, 'reason', ${reason}`}))
   FROM ${source}`;
 
 /** The database's clock, which all instances share: what follows another fact has a later time. */

@@ -46,7 +46,7 @@ const expireMessages = (name: string, condition: string, order: string) =>
     ), news AS (
       SELECT sender, id, recipient, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at, sent_at
       FROM gone WHERE NOT delivered
-    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
+    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, "'expired'"))}
     SELECT sender AS user, NULL AS device, told IS NOT NULL AS news, coalesce(lost.copies, 0) AS missed
     FROM gone LEFT JOIN told USING (sender, id, recipient)
       LEFT JOIN (SELECT recipient, sender, id, count(*)::integer AS copies FROM lost GROUP BY recipient, sender, id) AS lost

@@ -100,7 +100,7 @@ const EMPTY = deciding(
       UPDATE device_messages m SET body = NULL, idle_at = now() FROM last l
       WHERE m.recipient = l.recipient AND m.sender = l.sender AND m.id = l.id AND m.revision = l.revision
         AND (m.delivered OR NOT m.live <@ m.back)
-    ), ${tell('rejected')}${record(messageEvents('message.rejected', 'rejected', 'expired'))}
+    ), ${tell('rejected')}${record(messageEvents('message.rejected', 'rejected', "'expired'"))}
     SELECT sender, told IS NOT NULL AS receipt FROM rejected LEFT JOIN told USING (sender, id, recipient)`,
 );
 

@@ -93,7 +93,7 @@ const MESSAGES = deciding(
     ), news AS (
       SELECT sender, id, recipient, thread, sent_at, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at FROM gone
       WHERE seen IS NOT true
-    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
+    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, "'expired'"))}
     SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`,
 );
 
@@ -114,7 +114,7 @@ const COPIES = deciding(
     ), news AS (
       SELECT sender, id, recipient, thread, sent_at, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at FROM gone
       WHERE NOT kept
-    ), ${tell('news')}${record(messageEvents('message.rejected', 'news', 'expired'))}
+    ), ${tell('news')}${record(messageEvents('message.rejected', 'news', "'expired'"))}
     SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`,
 );
 

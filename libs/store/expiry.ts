@@ -27,7 +27,7 @@ const REJECT = deciding(
     ), news AS (
       SELECT sender, id, recipient, thread, 'rejected' AS state, 'expired' AS reason, $4::bigint AS at, sent_at
       FROM input
-    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
+    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, "'expired'"))}
     SELECT count(*)::integer AS told FROM told`,
 );
 

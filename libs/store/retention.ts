@@ -24,7 +24,7 @@ const expireMessages = (name: string, condition: string, order: string) =>
     ), news AS (
       SELECT sender, id, recipient, thread, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at, sent_at FROM gone
       WHERE seen IS NOT true
-    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, 'expired'))}
+    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, "'expired'"))}
     SELECT sender, told IS NOT NULL AS receipt FROM gone LEFT JOIN told USING (sender, id, recipient)`,
   );
 

@@ -105,11 +105,9 @@ export class GatewayConsumer implements IncarnationOwner {
     } else {
       const session = this.#gateway.sessions.get(entry.session);
       if (entry.kind === 'settled' && entry.to !== undefined) {
-        if (!session || session.window.markTold(entry.from, entry.id)) {
-          this.#gateway.returnSettled(entry, delivery);
-          return;
-        }
-        delivery.settled();
+        const copy = session?.window.markTold(entry.from, entry.id, delivery) ?? 'returned';
+        if (copy === 'returned') this.#gateway.returnSettled(entry, delivery);
+        else if (copy === 'settled') delivery.settled();
         return;
       }
       if (entry.kind === 'message') {

@@ -52,13 +52,16 @@ describe('ReceiveWindow', () => {
     const { owner, window } = open();
     const copies = ['1', '2', '3'].map((id): LiveMessage => ({ ...message(id), copy: 'phone' }));
     for (const copy of copies) window.offer(copy, delivery());
-    expect(window.markTold('alice', '1')).toBe(false);
-    expect(window.markTold('alice', '3')).toBe(false);
+    const settled = delivery();
+    for (const id of ['1', '3']) expect(window.markTold('alice', id, settled)).toBe('waits');
+    expect(settled.count).toBe(0); // an heir needs to know, too
     expect(owner.delivered).toEqual(['1', '2']);
     window.returnToMailbox('disconnected');
     expect(copies.map(({ told }) => told)).toEqual([true, undefined, true]);
-    expect(window.markTold('alice', '2')).toBe(true);
-    expect(window.markTold('alice', 'other')).toBe(false);
+    expect(window.markTold('alice', '2', settled)).toBe('returned');
+    expect(window.markTold('alice', 'other', settled)).toBe('settled');
+    for (const inFlight of owner.inFlight) inFlight.settled();
+    expect(settled.count).toBe(2);
   });
 
   test('sends up to the window, keeps the next in order, gives back what does not fit', () => {

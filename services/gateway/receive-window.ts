@@ -124,15 +124,18 @@ export class ReceiveWindow {
   }
 
   /**
-   * Another device confirmed a message whose copy for this synced device stays: its sender knows.
+   * Another device confirmed a message whose copy for this synced device stays: its sender knows. The delivery that
+   * says so waits for the copy: if the gateway dies, its heir gets both.
    *
-   * @returns whether the copy may have gone back without that knowledge
+   * @returns `returned`: the copy may have gone back without that knowledge
    */
-  markTold(from: string, id: string): boolean {
+  markTold(from: string, id: string, delivery: Delivery): 'waits' | 'returned' | 'settled' {
     const key = windowKey(from, id);
     const inFlight = this.#sent.get(key) ?? this.#waiting.get(key);
-    if (inFlight) inFlight.message.told = true;
-    return !inFlight && this.#returned.mayHave(key);
+    if (!inFlight) return this.#returned.mayHave(key) ? 'returned' : 'settled';
+    inFlight.message.told = true;
+    inFlight.deliveries.push(delivery);
+    return 'waits';
   }
 
   /** When the oldest unanswered message was handed over; undefined when there is none. */

@@ -34,7 +34,7 @@ export interface MessageOutcome {
   receipt?: { state: DeliveryState; at: number; reason?: RejectReason | undefined } | undefined;
 }
 
-/** Publishes that messages were accepted, and what became of them. */
+/** Publishes that messages were accepted, and what became of them. A rejection is recorded with its receipt (relay/receipts.ts). */
 export function publishOutcomes(
   events: EventPublisher,
   outcomes: readonly MessageOutcome[],
@@ -44,7 +44,7 @@ export function publishOutcomes(
     const { from, id, to, thread } = message;
     const at = first?.get(messageKey(message))?.accepted ?? message.at;
     if (!accepted) events.message('message.accepted', { from, id, to, at, thread }, delivery);
-    if (receipt)
+    if (receipt && receipt.state !== 'rejected')
       events.message(
         `message.${receipt.state}`,
         { from, id, to, thread, at: receipt.at, reason: receipt.reason },

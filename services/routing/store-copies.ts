@@ -213,11 +213,11 @@ const RECEIPTS = {
 } as const satisfies Record<Exclude<CopiesOutcome, 'no_devices'>, unknown>;
 
 function receiptOf(
-  { copied: { from: user, id, to, sentTo, at: sentAt }, delivery, origin, traceparent }: Work,
+  { copied: { from: user, id, to, sentTo, thread, at: sentAt }, delivery, origin, traceparent }: Work,
   outcome: keyof typeof RECEIPTS,
   at: number,
 ): ReceiptItem | undefined {
   const state = RECEIPTS[outcome];
   if (!state || sentTo !== undefined) return undefined;
-  return { receipt: { user, id, to, at, sentAt, ...state }, delivery, origin, traceparent };
+  return { receipt: { user, id, to, at, sentAt, ...state }, delivery, origin, traceparent, thread };
 }

@@ -136,6 +136,7 @@ async function tellOutcomes(
       delivery,
       traceparent,
       origin: entry.origin,
+      thread: entry.thread,
     };
   });
   await relayReceipts(mailbox, receipts, presence);
