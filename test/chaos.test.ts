@@ -199,8 +199,8 @@ const PLANTED: {
       },
       {
         file: 'libs/relay/receipts.ts',
-        find: 'if (location.devices.some((device) => device !== except))',
-        replace: 'if (Math.random() < 0.8 && location.devices.some((device) => device !== except))',
+        find: 'return location?.devices?.some((device) => device !== except)',
+        replace: 'return Math.random() < 0.8 && location?.devices?.some((device) => device !== except)',
         shows: /G3 a receipt is missing on the synced device/,
       },
     ],
