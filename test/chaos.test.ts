@@ -148,7 +148,7 @@ const PLANTED: {
       },
       {
         file: 'libs/store/device-confirm.ts',
-        find: 'idle_at = CASE WHEN h.last AND m.revision = h.revision THEN now() ELSE m.idle_at END,',
+        find: 'idle_at = CASE WHEN h.last OR h.changed THEN now() ELSE m.idle_at END,',
         replace: 'idle_at = m.idle_at,',
         shows: /G6 \d+ messages or copies of synced devices that nothing will delete/,
       },

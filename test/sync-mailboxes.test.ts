@@ -40,6 +40,9 @@ const devicesOf = async (user: string) =>
     ({ device }) => device,
   );
 
+const devicesThere = async (user: string) =>
+  (await stack.sql('SELECT FROM sessions WHERE user_id = $1', [user])).length;
+
 async function admin(...args: string[]): Promise<unknown> {
   const said = { out: '', err: '' };
   const env = { AMQP_URL: stack.amqpUrl, DATABASE_URL: stack.databaseUrl };
@@ -411,6 +414,91 @@ describe('at the same moment', () => {
     await alice.next('ack:N', { id: 'x', state: 'stored' });
     await using bob = await connectAs(stack, one, 'bob-13');
     expect(idsOf((await emptyMailbox(bob)).messages)).toEqual(['x']);
+  });
+
+  describe('a device is removed: of a message without copies no row stays, and its sender learns the truth', () => {
+    const forgetSoon = (user: string, device: string) =>
+      stack.sql(
+        "UPDATE devices SET last_seen = now() - interval '32 days' WHERE user_id = $1 AND device = $2",
+        [user, device],
+      );
+    /** Statements that delete copies wait here, and see what there is now. */
+    const hold = (user: string) =>
+      transaction(`SELECT FROM device_copies WHERE recipient = '${user}' FOR UPDATE`);
+    const untilWaiting = (count: number) =>
+      until(async () => (await waiting('DELETE FROM device_copies')) === count, { what: 'them to wait' });
+    const untilDecided = async (user: string, state: string) => {
+      await until(async () => (await copies(user)).length === 0, { what: 'the copies to be gone' });
+      const rows = () =>
+        stack.sql('SELECT idle_at IS NULL AS stays FROM device_messages WHERE recipient = $1', [user]);
+      await until(async () => (await rows()).every(({ stays }) => stays === false), {
+        what: 'no row to stay',
+      });
+      const told = () =>
+        stack.sql('SELECT state FROM offline_receipts WHERE peer = $1 AND id = $2', [user, 'x']);
+      await until(async () => (await told())[0]?.['state'] === state, { what: `it to be ${state}` });
+    };
+
+    test('while another one is', async () => {
+      await using alice = await connectAs(stack, one, 'alice-25');
+      await away('bob-25', 'laptop', 'phone');
+      alice.msg('bob-25', 'x');
+      await alice.next('ack:N', { id: 'x', state: 'stored' });
+      await using phone = await synced('bob-25', 'phone');
+      await using held = await hold('bob-25');
+      phone.send({ type: 'logout:R' });
+      await forgetSoon('bob-25', 'laptop');
+      await untilWaiting(2);
+      await held.commit();
+      await untilDecided('bob-25', 'rejected');
+    });
+
+    test('while another one confirms its copy', async () => {
+      await using alice = await connectAs(stack, one, 'alice-26');
+      await away('bob-26', 'laptop', 'phone');
+      alice.msg('bob-26', 'x');
+      await alice.next('ack:N', { id: 'x', state: 'stored' });
+      await using phone = await synced('bob-26', 'phone');
+      const { messages } = await phone.pull();
+      await using held = await hold('bob-26');
+      phone.send({ type: 'offline:A', keys: messages.map(({ key }) => key) });
+      await forgetSoon('bob-26', 'laptop');
+      await untilWaiting(2);
+      await held.commit();
+      await untilDecided('bob-26', 'delivered');
+    });
+
+    test('while the message is sent again, and the other device has no room for it', async () => {
+      await using alice = await connectAs(stack, one, 'alice-27');
+      await away('bob-27', 'laptop');
+      const phone = await synced('bob-27', 'phone', two, true);
+      for (const id of ['m0', 'm1', 'm2']) {
+        alice.msg('bob-27', id);
+        await alice.next('ack:N', { id, state: 'delivered' });
+      }
+      await phone.close();
+      await until(async () => (await devicesThere('bob-27')) === 0, { what: 'presence to forget it' });
+      alice.msg('bob-27', 'x');
+      await alice.next('ack:N', { id: 'x', state: 'stored' });
+      await using held = await transaction(
+        "SELECT FROM device_copies WHERE recipient = 'bob-27' AND device = 'phone' FOR UPDATE",
+      );
+      await forgetSoon('bob-27', 'phone');
+      await untilWaiting(1);
+      alice.msg('bob-27', 'x');
+      await until(() => alice.all('ack:N', { id: 'x' }).length === 2, { what: 'the second answer' });
+      await held.commit();
+      await until(async () => (await copies('bob-27')).every((one) => one.startsWith('laptop m')), {
+        what: 'its last copy to be gone',
+      });
+      await alice.next('offline:N', isHint);
+      expect((await emptyMailbox(alice)).receipts).toMatchObject([{ id: 'x', state: 'rejected' }]);
+      expect(
+        await stack.sql(
+          "SELECT idle_at IS NULL AS stays FROM device_messages WHERE id = 'x' AND recipient = 'bob-27'",
+        ),
+      ).toEqual([{ stays: false }]);
+    });
   });
 
   test('the last copy is confirmed while another device settles the message: its row does not stay', async () => {

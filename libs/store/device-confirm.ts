@@ -13,12 +13,12 @@ export interface DeviceConfirm {
 }
 
 /**
- * Messages of `touched` (recipient, sender, id), and whether no copy of theirs is left beside those in `gone`, as of
- * `revision`. Locked, so that `delivered` is what it is now: an update that only looks at the row would find it neither
- * before nor after a confirmation of the same moment.
+ * Messages of `touched` (recipient, sender, id), and whether no copy of theirs is left beside those in `gone`; `changed`: a
+ * statement of the same moment has added or deleted copies, which this one does not see. Locked, so that `delivered` is what
+ * it is now: an update that only looks at the row would find it neither before nor after a confirmation of the same moment.
  */
 const left = (touched: string, gone?: string) => `
-  SELECT m.recipient, m.sender, m.id, s.revision, m.delivered, NOT EXISTS (
+  SELECT m.recipient, m.sender, m.id, m.revision <> s.revision AS changed, m.delivered, NOT EXISTS (
     SELECT FROM device_copies c WHERE c.recipient = m.recipient AND c.sender = m.sender AND c.id = m.id
       ${gone === undefined ? '' : `AND (c.recipient, c.device, c.key) NOT IN (SELECT recipient, device, key FROM ${gone})`}
   ) AS last
@@ -26,10 +26,13 @@ const left = (touched: string, gone?: string) => `
     JOIN (SELECT DISTINCT recipient, sender, id FROM ${touched}) AS t USING (recipient, sender, id)
   ORDER BY m.recipient, m.sender, m.id FOR UPDATE OF m`;
 
-/** Without a copy a row is kept for a while, for sessions that still have the message live; its body is not. */
+/**
+ * Without a copy a row is kept for a while, for sessions that still have the message live; its body is not. Where copies
+ * changed, the sweep finds out whether any is left (device-retention.ts).
+ */
 const IDLE = `
-  idle_at = CASE WHEN h.last AND m.revision = h.revision THEN now() ELSE m.idle_at END,
-  body = CASE WHEN h.last AND m.revision = h.revision THEN NULL ELSE m.body END`;
+  idle_at = CASE WHEN h.last OR h.changed THEN now() ELSE m.idle_at END,
+  body = CASE WHEN h.last AND NOT h.changed THEN NULL ELSE m.body END`;
 const SAME = 'm.recipient = h.recipient AND m.sender = h.sender AND m.id = h.id';
 
 const CONFIRM_COPIES = deciding(
@@ -46,7 +49,7 @@ const CONFIRM_COPIES = deciding(
       UPDATE device_messages m SET delivered = true, ${IDLE} FROM header h WHERE ${SAME} AND NOT h.delivered
       RETURNING m.sender, m.id, m.recipient, m.thread, m.at AS sent_at
     ), idle AS (
-      UPDATE device_messages m SET ${IDLE} FROM header h WHERE ${SAME} AND h.delivered AND h.last
+      UPDATE device_messages m SET ${IDLE} FROM header h WHERE ${SAME} AND h.delivered AND (h.last OR h.changed)
     ), news AS (
       SELECT sender, id, recipient, thread, 'delivered' AS state, NULL AS reason, $4::bigint AS at, sent_at FROM confirmed
     ), ${tell('news')}${record(messageEvents('message.delivered', 'news'))}

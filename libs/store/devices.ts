@@ -1,8 +1,6 @@
 import type { Database } from './database.ts';
-import { deciding, messageEvents } from './deciding-statement.ts';
 import type { Announced } from './presence.ts';
 import { TOKEN_IS_REVOKED } from './revocations.ts';
-import { tell } from './tell.ts';
 
 /** Synced devices: each has a mailbox of its own (PROTOCOL: sync). */
 
@@ -59,65 +57,6 @@ export async function registerDevices(
     most,
     devices.map(({ iat }) => iat ?? null),
   ]);
-}
-
-const REMOVE = {
-  name: 'devices-remove',
-  text: `
-    DELETE FROM devices d USING unnest($1::text[], $2::text[]) AS i (user_id, device)
-    WHERE d.user_id = i.user_id AND d.device = i.device`,
-};
-
-/** Copies of removed devices. A message whose last copy this is, and that nobody has confirmed, is rejected. */
-const EMPTY = deciding(
-  'devices-empty',
-  ['message.rejected'],
-  3,
-  (record) => `
-    WITH input AS (
-      SELECT i.* FROM unnest($1::text[], $2::text[]) AS i (user_id, device)
-      WHERE NOT EXISTS (SELECT FROM devices d WHERE d.user_id = i.user_id AND d.device = i.device)
-    ), receipts AS (
-      DELETE FROM device_receipts r USING input i WHERE r.recipient = i.user_id AND r.device = i.device
-    ), missed AS (
-      DELETE FROM device_missed m USING input i WHERE m.recipient = i.user_id AND m.device = i.device
-    ), gone AS (
-      DELETE FROM device_copies c USING input i WHERE c.recipient = i.user_id AND c.device = i.device
-      RETURNING c.recipient, c.device, c.sender, c.id
-    ), last AS (
-      SELECT m.recipient, m.sender, m.id, m.revision FROM device_messages m
-      JOIN (SELECT DISTINCT recipient, sender, id FROM gone) AS g USING (recipient, sender, id)
-      WHERE NOT EXISTS (
-        SELECT FROM device_copies c WHERE c.recipient = m.recipient AND c.sender = m.sender AND c.id = m.id
-          AND (c.recipient, c.device) NOT IN (SELECT user_id, device FROM input))
-    ), rejected AS (
-      UPDATE device_messages m SET delivered = true, body = NULL, idle_at = now() FROM last l
-      WHERE m.recipient = l.recipient AND m.sender = l.sender AND m.id = l.id AND m.revision = l.revision
-        AND NOT m.delivered AND m.live <@ m.back
-      RETURNING m.sender, m.id, m.recipient, m.thread, 'rejected' AS state, 'expired' AS reason, $3::bigint AS at,
-        m.at AS sent_at
-    ), idle AS (
-      UPDATE device_messages m SET body = NULL, idle_at = now() FROM last l
-      WHERE m.recipient = l.recipient AND m.sender = l.sender AND m.id = l.id AND m.revision = l.revision
-        AND (m.delivered OR NOT m.live <@ m.back)
-    ), ${tell('rejected')}${record(messageEvents('message.rejected', 'rejected', "'expired'"))}
-    SELECT sender, told IS NOT NULL AS receipt FROM rejected LEFT JOIN told USING (sender, id, recipient)`,
-);
-
-/**
- * Devices are synced ones no longer, and their mailboxes go. In two steps: what is being stored for a device holds its
- * row, so the second step sees all copies that there will ever be.
- *
- * @returns the senders of messages that are rejected by this, one for each; `receipt`: it is news to them
- */
-export async function removeDevices(
-  db: Database,
-  devices: readonly Device[],
-): Promise<{ sender: string; receipt: boolean }[]> {
-  if (devices.length === 0) return [];
-  const names = [devices.map(({ user }) => user), devices.map(({ device }) => device)];
-  await db.query(REMOVE, names);
-  return db.query<{ sender: string; receipt: boolean }>(EMPTY, [...names, Date.now()]);
 }
 
 const TOUCH = {

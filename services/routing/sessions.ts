@@ -2,7 +2,8 @@ import type { Delivery } from '#libs/broker/delivery.ts';
 import type { SessionDown, SessionUp } from '#libs/broker/entries.ts';
 import type { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import type { Database } from '#libs/store/database.ts';
-import { registerDevices, removeDevices } from '#libs/store/devices.ts';
+import { removeDevices } from '#libs/store/device-removal.ts';
+import { registerDevices } from '#libs/store/devices.ts';
 import { withMail } from '#libs/store/messages.ts';
 import { registerSessions, removeSessions } from '#libs/store/presence.ts';
 
