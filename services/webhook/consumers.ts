@@ -104,5 +104,6 @@ export class Consumers implements ConnectionSetup {
       receive: courier.receive,
       onLost: this.#options.onLost,
     });
+    this.#options.log.info('consumes');
   }
 }

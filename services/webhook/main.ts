@@ -29,6 +29,8 @@ await run('webhook', readWebhookConfig, async ({ config, log, lifecycle }) => {
   probes.require('the broker is not connected', () => broker.connected);
   if (config.EVENTS.length === 0)
     log.warn('EVENTS is empty: no events are published, so there are none to send');
+  // Its path and query may hold a key.
+  log.info({ endpoint: new URL(config.WEBHOOK_URL).origin, events: config.EVENTS }, 'sends events');
 
   const endpoint = new Endpoint({ url: config.WEBHOOK_URL, sign: createSign(config.WEBHOOK_SECRET) });
   const options: CourierOptions = {
