@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { emptyMailbox } from './harness/mailbox.ts';
-import { plant } from './harness/planted-bug.ts';
+import { plant } from '../tools/testkit/planted-bug.ts';
 import { connectAs } from './harness/raw-client.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';

@@ -4,7 +4,7 @@ import type { FuzzOptions } from '../tools/fuzz/options.ts';
 import { REPOSITORY } from '../tools/stack/environment.ts';
 import { createVirtualHost } from './harness/broker-admin.ts';
 import { createDatabase } from './harness/database-admin.ts';
-import { plant, type PlantedBug } from './harness/planted-bug.ts';
+import { plant, type PlantedBug } from '../tools/testkit/planted-bug.ts';
 
 /** A bounded run of the fuzzer; `npm run fuzz` runs for as long as you like. */
 

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULT_NAMES, type FaultName } from './chaos/faults/faults.ts';
 import type { ChaosOptions } from './chaos/options.ts';
+import { tellPlanted } from './chaos/planted/tell.ts';
 import { runChaos } from './chaos/run.ts';
 import { progressLine } from './progress.ts';
 import { REPOSITORY } from './stack/environment.ts';
@@ -20,9 +21,15 @@ function faults(text: string): FaultName[] {
   return FAULT_NAMES.filter((fault) => wanted.some((name) => fault.startsWith(name)));
 }
 
-async function chaos(
-  options: Omit<ChaosOptions<FaultName>, 'root' | 'patienceMs' | 'failing'>,
-): Promise<void> {
+interface Options extends Omit<ChaosOptions<FaultName>, 'root' | 'patienceMs' | 'failing'> {
+  planted: boolean;
+}
+
+async function chaos({ planted, ...options }: Options): Promise<void> {
+  if (planted) {
+    if (!(await tellPlanted())) process.exitCode = 1;
+    return;
+  }
   const { seconds, seed, pairs, rate, cluster, pooler } = options;
   console.log(
     `${pairs} pairs, ${rate} messages/s, ${seconds} s, ${cluster ? 'three broker nodes' : 'one broker node'}${pooler ? ', PgBouncer' : ''}, seed ${seed}`,
@@ -60,6 +67,11 @@ await withSeed(command, 'decides what happens and when')
   .option('--webhook <n>', 'with 0, nobody wants events', integer(0, 20), 2)
   .option('--cluster', 'three broker nodes instead of one', false)
   .option('--pooler', 'PgBouncer between the services and the database', false)
+  .option(
+    '--planted',
+    'instead: looks whether chaos finds bugs planted in a copy of the code (about 12 minutes)',
+    false,
+  )
   .addHelpText('after', `\nFaults: ${FAULT_NAMES.join(', ')}`)
   .action(chaos)
   .parseAsync();

@@ -1,6 +1,6 @@
 import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { REPOSITORY } from '../../tools/stack/environment.ts';
+import { REPOSITORY } from '../stack/environment.ts';
 
 /** A bug as an edit of the source. */
 export interface PlantedBug {
