@@ -68,10 +68,10 @@ async function compile(name: string, files: Record<string, string>, options: obj
   });
 }
 
-/** The packages that `./level` and `./server` ask for, as they are here: the test needs no registry. */
-async function linkForNode(): Promise<void> {
-  await mkdir(join(home, 'node_modules/@types'));
-  for (const name of ['classic-level', 'standardwebhooks', '@types/node'])
+/** The packages that entries ask for, as they are here: the test needs no registry. */
+async function link(...names: string[]): Promise<void> {
+  await mkdir(join(home, 'node_modules/@types'), { recursive: true });
+  for (const name of names)
     await symlink(join(REPOSITORY, 'node_modules', name), join(home, 'node_modules', name));
 }
 
@@ -82,9 +82,10 @@ test('its types and the examples of its README are right, in a browser and on No
   const isForNode = ([, code]: readonly [string, string]) => /@sixfold\/client\/(?:level|server)/.test(code);
   const inBrowser = Object.fromEntries(named.filter((example) => !isForNode(example)));
   expect(Object.keys(inBrowser).length).toBeGreaterThan(2);
+  await link('idb');
   await compile('browser', inBrowser, { types: [], lib: ['ES2022', 'DOM'] });
 
-  await linkForNode();
+  await link('classic-level', 'standardwebhooks', '@types/node');
   const onNode = { ...Object.fromEntries(named.filter(isForNode)), 'conversation.ts': CONVERSATION };
   await compile('node', onNode, { types: ['node'], lib: ['ES2022'] });
 

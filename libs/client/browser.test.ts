@@ -34,9 +34,12 @@ test('index.ts and all it loads run in a browser: nothing of Node, no packages, 
  */
 const MAX_BUNDLE_BYTES = 16_910;
 
-async function bundled(external: RegExp[]) {
+/** What IndexedDB adds to it, with `idb`, bytes. */
+const MAX_INDEXEDDB_BYTES = 3_500;
+
+async function bundled(external: RegExp[], entry = 'index.ts') {
   const bundle = await rolldown({
-    input: resolve(import.meta.dirname, 'index.ts'),
+    input: resolve(import.meta.dirname, entry),
     platform: 'browser',
     external,
     onLog: (_, log) => {
@@ -56,4 +59,13 @@ test('a bundler makes one small file of it, which imports nothing', async () => 
   expect(chunk.code).not.toMatch(/node:|\brequire\(|undici/);
   const { code } = await bundled([/storage\/memory\.ts$/]);
   expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(MAX_BUNDLE_BYTES);
+});
+
+/** What an application has of the client already. */
+const CORE = [/\/(?:errors|ids)\.ts$/];
+
+test('IndexedDB takes little', async () => {
+  const { code } = await bundled(CORE, 'indexeddb/indexeddb.ts');
+  const size = gzipSync(code, { level: 9 }).length;
+  expect(size).toBeLessThanOrEqual(MAX_INDEXEDDB_BYTES);
 });

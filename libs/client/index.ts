@@ -6,7 +6,8 @@
  *     const message = client.send('bob', { text: 'hello' });
  *     message.onState(({ state }) => showState(state)); // sending, sent, stored, delivered …
  *
- * Storage that outlives the program: `@sixfold/client/level` on Node; anything that keeps the contract of `Storage`.
+ * Storage that outlives the program: `@sixfold/client/indexeddb` in browsers, `@sixfold/client/level` on Node; anything that
+ * keeps the contract of `Storage`.
  */
 export { type Client, connect } from './client.ts';
 export type { CloseOptions, SendOptions } from './send-options.ts';

@@ -102,13 +102,16 @@ export class Lifecycle {
 
   async #start(): Promise<void> {
     const { storage, user } = this.#context;
+    const lost = (cause: unknown) => {
+      if (!this.#over) this.#halt('storage', 'the storage cannot be used', cause);
+    };
     try {
-      const stored = await storage.load();
+      const stored = await storage.load(lost);
       if (this.#over) await storage.close();
       else if (!this.router.load(stored)) this.#refuseOwner(user);
       else if (!this.#closing) this.#connection.start();
     } catch (cause) {
-      if (!this.#over) this.#halt('storage', 'the storage could not be loaded', cause);
+      lost(cause);
     }
   }
 

@@ -6,8 +6,14 @@
  * one `write` is one atomic batch or transaction, with `relaxed` or `strict` durability.
  */
 export interface Storage {
-  /** Opens the storage if needed. @returns the state that the last run left. Called once, before anything else */
-  load(): Promise<Stored>;
+  /**
+   * Opens the storage if needed. Called once, before anything else.
+   *
+   * @param lost to be called when the storage was taken away while it was open (the browser deleted it, a newer version of
+   *   the library changed it): the client then closes with the reason `storage`
+   * @returns the state that the last run left
+   */
+  load(lost?: (cause: unknown) => void): Promise<Stored>;
 
   /**
    * Applies all changes, in order, or none. Calls never overlap and take effect in their order. A failed write must not

@@ -43,18 +43,20 @@ test('it holds the modules, their types and three texts, and nothing of the test
 
 test('everything that it exports is in it', () => {
   const { exports } = JSON.parse(read('libs/client/package.json')) as Manifest;
-  expect(Object.keys(exports)).toEqual(['.', './level', './server']);
+  expect(Object.keys(exports)).toEqual(['.', './indexeddb', './level', './server']);
   for (const path of Object.values(exports).flatMap((conditions) => Object.values(conditions)))
     expect(packed.files).toContain(path.replace('./', ''));
 });
 
-test('it needs no package but classic-level for `./level` and standardwebhooks for `./server`', () => {
+test('it needs no package but classic-level for `./level`, idb for `./indexeddb` and standardwebhooks for `./server`', () => {
   const foreign = packed.files.flatMap((path) => {
     const text = path.startsWith('dist/') ? readFileSync(join(packed.source, path), 'utf8') : '';
     return Array.from(text.matchAll(/(?:from |import\()'([^.'][^']*)'/g), (match) => [path, match[1]]);
   });
   const level = 'dist/client/storage/level';
+  const indexeddb = ['apply.d.ts', 'database.d.ts', 'database.js'];
   expect(foreign.sort()).toEqual([
+    ...indexeddb.map((name) => [`dist/client/indexeddb/${name}`, 'idb']),
     ['dist/client/server/webhook.js', 'standardwebhooks'],
     [`${level}-store.d.ts`, 'classic-level'],
     [`${level}.js`, 'classic-level'],
@@ -70,7 +72,7 @@ test('its version and licence are those of the repository', () => {
 });
 
 test('everything that it exports has a doc comment', () => {
-  for (const path of ['index.d.ts', 'storage/level.d.ts', 'server/server.d.ts'])
+  for (const path of ['index.d.ts', 'indexeddb/indexeddb.d.ts', 'storage/level.d.ts', 'server/server.d.ts'])
     expect(undocumented(join(packed.source, 'dist/client', path))).toEqual([]);
 });
 

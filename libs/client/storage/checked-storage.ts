@@ -24,8 +24,8 @@ export class CheckedStorage implements Storage {
     this.#report = report;
   }
 
-  async load(): Promise<Stored> {
-    const stored: unknown = await this.#watch('load', () => this.#storage.load());
+  async load(lost?: (cause: unknown) => void): Promise<Stored> {
+    const stored: unknown = await this.#watch('load', () => this.#storage.load(lost));
     demand(isStored(stored), 'load() gave a wrong answer');
     return stored as Stored;
   }

@@ -120,6 +120,22 @@ describe('load()', () => {
   });
 });
 
+test('taken away while it is open: the client closes, and says why', async () => {
+  const storage = new MemoryStorage();
+  const [load, cause] = [storage.load.bind(storage), new Error('gone')];
+  let lose = () => undefined as unknown;
+  storage.load = (lost?: (cause: unknown) => void) => {
+    lose = () => lost?.(cause);
+    return load();
+  };
+  const made = await online({ storage });
+  lose();
+  await settle();
+  expect(made.client.status).toEqual({ state: 'closed', reason: 'storage' });
+  expect(() => made.client.send('bob', 1)).toThrow('closed');
+  expect(made.errors).toMatchObject([{ code: 'storage', cause }]);
+});
+
 describe('write()', () => {
   test.each(['throws', 'rejects'] as const)(
     '%s: nothing is sent, and the next one is tried',
