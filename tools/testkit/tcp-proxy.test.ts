@@ -131,3 +131,16 @@ test('a target that is not there closes the connection', async () => {
   const one = await talk();
   await until(() => one.closed, { what: 'the end' });
 });
+
+test('breaks a connection after a number of bytes, and not the next one', async () => {
+  const one = await talk();
+  one.socket.write('hello');
+  await echoed(one, 'hello');
+  proxy.breakAfter(7);
+  one.socket.write('hello');
+  await until(() => one.closed, { what: 'the connection to end' });
+  expect(one.heard).toBe('hellohe');
+  const two = await talk();
+  two.socket.write('hello, again');
+  await echoed(two, 'hello, again');
+});

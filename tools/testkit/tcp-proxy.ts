@@ -9,11 +9,13 @@ interface Pair {
   far: Socket;
   /** Nothing passes any more, and neither side is told. */
   lost: boolean;
+  /** How much may pass yet before the connection ends, bytes of both directions. */
+  left: number;
 }
 
 /**
  * A TCP proxy on the loopback address that can behave like a bad network: it stalls, loses connections without a
- * word, or resets them. Bytes that pass are never changed.
+ * word, resets them, or breaks them in the middle of a frame. Bytes that pass are never changed.
  */
 export class TcpProxy implements AsyncDisposable {
   readonly port: number;
@@ -76,6 +78,11 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
+  /** Lets this many bytes more pass on each connection of now, then ends it: likely in the middle of a frame. */
+  breakAfter(bytes: number): void {
+    for (const pair of this.#pairs) pair.left = bytes;
+  }
+
   /** Ends the connections of now with a reset, and likewise each new one, until `mend`. */
   cut(): void {
     this.#cut = true;
@@ -108,7 +115,7 @@ export class TcpProxy implements AsyncDisposable {
       return;
     }
     const far = new Socket({ allowHalfOpen: true }).setNoDelay(true);
-    const pair: Pair = { near, far, lost: false };
+    const pair: Pair = { near, far, lost: false, left: Infinity };
     this.#pairs.add(pair);
     far.connect(this.#target, HOST);
     this.#carry(pair, near, far);
@@ -118,9 +125,12 @@ export class TcpProxy implements AsyncDisposable {
 
   /** Passes on what `source` says: data, its end, its failure. */
   #carry(pair: Pair, source: Socket, sink: Socket): void {
-    source.on('data', (chunk) => {
+    source.on('data', (chunk: Buffer) => {
       if (pair.lost) return;
-      if (!sink.write(chunk)) source.pause();
+      const part = chunk.subarray(0, pair.left);
+      pair.left -= part.length;
+      if (pair.left === 0) this.#break(pair, source, sink, part);
+      else if (!sink.write(part)) source.pause();
     });
     sink.on('drain', () => this.#flow(pair));
     source.on('end', () => {
@@ -131,6 +141,13 @@ export class TcpProxy implements AsyncDisposable {
       if (!pair.lost && (failed || !sink.writable)) sink.destroy();
       if (pair.near.destroyed && pair.far.destroyed) this.#pairs.delete(pair);
     });
+  }
+
+  /** Ends a connection with the last that may pass. */
+  #break(pair: Pair, source: Socket, sink: Socket, last: Buffer): void {
+    pair.lost = true;
+    sink.end(last, () => sink.destroy());
+    source.destroy();
   }
 
   /** Lets bytes move, or not; what is lost is read and thrown away, so that the senders see no backpressure. */

@@ -1,0 +1,67 @@
+import { asJson, type BrowserKind, type Driver, type Tab } from './driver.ts';
+import { Rpc } from './rpc.ts';
+
+/** What it would do by itself, and tests do not want: use the network, report crashes, ask questions. */
+const QUIET = [
+  ...['--no-first-run', '--no-default-browser-check', '--disable-gpu', '--disable-quic', '--mute-audio'],
+  ...[
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--disable-extensions',
+  ],
+  ...['--disable-breakpad', '--disable-crash-reporter'],
+  '--password-store=basic',
+];
+
+/** Chromium, by the DevTools Protocol. */
+export const chromium: BrowserKind = {
+  name: 'chromium',
+  programs: ['chromium', 'google-chrome'],
+  debianPackage: 'chromium',
+  env: {},
+  args: (profile) => [
+    ...['--headless', '--remote-debugging-port=0', `--user-data-dir=${profile}`, ...QUIET],
+    // Its sandbox refuses to run as root.
+    ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+    'about:blank',
+  ],
+  prepare: () => Promise.resolve(),
+  listening: /DevTools listening on (ws:\S+)/,
+  async connect(address): Promise<Driver> {
+    const rpc = await Rpc.open(address);
+    return { open: (url) => openTab(rpc, url), close: () => rpc.close() };
+  },
+};
+
+interface Evaluated {
+  result: { value?: string };
+  exceptionDetails?: { text: string; exception?: { description?: string } };
+}
+
+async function openTab(rpc: Rpc, url: string): Promise<Tab> {
+  const { targetId } = await rpc.call<{ targetId: string }>('Target.createTarget', { url });
+  const attached = await rpc.call<{ sessionId: string }>('Target.attachToTarget', {
+    targetId,
+    flatten: true,
+  });
+  const session = { sessionId: attached.sessionId };
+  return {
+    async evaluate(expression) {
+      const params = { expression: asJson(expression), awaitPromise: true, returnByValue: true };
+      const { result, exceptionDetails } = await rpc.call<Evaluated>('Runtime.evaluate', params, session);
+      const { text, exception } = exceptionDetails ?? {};
+      if (text !== undefined) throw new Error(exception?.description ?? text);
+      return JSON.parse(result.value ?? 'null') as unknown;
+    },
+    reload: () => rpc.order('Page.reload', {}, session),
+    close: () => rpc.order('Target.closeTarget', { targetId }),
+    // The page cannot answer any more.
+    crash: () => {
+      rpc.call('Page.crash', {}, session).catch(() => undefined);
+      return Promise.resolve();
+    },
+    freeze: (frozen) =>
+      rpc.order('Page.setWebLifecycleState', { state: frozen ? 'frozen' : 'active' }, session),
+  };
+}

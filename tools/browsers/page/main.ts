@@ -1,0 +1,79 @@
+import { type Client, connect, MemoryStorage, type OutgoingState, type Storage } from '#libs/client/index.ts';
+import type { PageApi, PageStorage, StartOptions } from './api.ts';
+import { report } from './report.ts';
+
+/**
+ * The program of a test's page. It does what an application does, and tells the site what it handled and what it was told, so
+ * that a test knows it also of a page that is gone.
+ */
+
+type StorageCall = (...args: readonly unknown[]) => unknown;
+
+const storages: Storage[] = [];
+let client: Client | undefined;
+
+function running(): Client {
+  if (!client) throw new Error('start() comes first');
+  return client;
+}
+
+const STORAGES: Record<PageStorage, (name: string) => Storage> = {
+  memory: () => new MemoryStorage(),
+};
+
+function start({ tab, storage, ...options }: StartOptions): void {
+  client = connect({ ...options, storage: STORAGES[storage](tab) });
+  const told = new Map<string, OutgoingState>();
+  client.onOutgoing(({ id, state }) => {
+    if (told.get(id) !== state) void report({ tab, kind: 'told', id, state });
+    told.set(id, state);
+  });
+  client.onError(({ code, message }) => void report({ tab, kind: 'error', code, message }));
+  // A message is handled when the site has the report: whatever happens to the page then.
+  client.onMessage(({ from, id, again }) =>
+    report({ tab, kind: 'handled', from, id, again: again === true }),
+  );
+}
+
+async function send(to: string, ids: readonly string[], pauseMs: number): Promise<void> {
+  for (const id of ids) {
+    running().send(to, { text: id }, { id });
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+function moveClock(ms: number): void {
+  const real = Date.now.bind(Date);
+  Date.now = () => real() + ms;
+}
+
+async function allowsEval(): Promise<boolean> {
+  // What a debugger has called may do more than the page itself: only a timer of the page's own tells.
+  await new Promise((resolve) => setTimeout(resolve));
+  try {
+    return Reflect.construct(Function, ['return true']) instanceof Function;
+  } catch {
+    return false;
+  }
+}
+
+const api: PageApi = {
+  instance: crypto.randomUUID(),
+  ...{ start, moveClock, allowsEval },
+  status: () => running().status,
+  send: (to, ids, pauseMs = 0) => void send(to, ids, pauseMs),
+  outbox: () =>
+    running()
+      .outbox()
+      .map(({ id, state }) => ({ id, state })),
+  reconnect: () => running().reconnect(),
+  close: () => running().close(),
+  openStorage: (kind, name) => storages.push(STORAGES[kind](name)) - 1,
+  storage: (n, method, args) => {
+    const storage = storages[n];
+    if (!storage) throw new Error(`there is no storage ${n}`);
+    return Reflect.apply(Reflect.get(storage, method) as StorageCall, storage, args);
+  },
+};
+
+Object.assign(globalThis, { sixfold: api });

@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { rolldown } from 'rolldown';
+import { REPOSITORY } from '../../stack/environment.ts';
+
+const COMPILER_TIMEOUT_MS = 120_000;
+
+/** The entries of @sixfold/client that pages use: where they are here, and in its `dist`. */
+const ENTRIES: Record<string, { source: string; dist: string }> = {
+  '@sixfold/client': { source: '#libs/client/index.ts', dist: 'client/index.js' },
+};
+
+/** What a page's import map says, for a package at `/client/`. */
+export const importMap = (): { imports: Record<string, string> } => ({
+  imports: {
+    ...Object.fromEntries(Object.entries(ENTRIES).map(([name, { dist }]) => [name, `/client/${dist}`])),
+    // What `browser` in package.json tells a bundler.
+    '/client/client/connection/terminable-socket.js': '/client/client/connection/browser-socket.js',
+  },
+});
+
+/** Compiles the client as `npm pack` does. */
+export async function compileClient(folder: string): Promise<void> {
+  const compiler = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
+  const project = join(REPOSITORY, 'libs/client/tsconfig.build.json');
+  const args = [compiler, '-p', project, '--outDir', folder, '--declaration', 'false'];
+  await promisify(execFile)(process.execPath, args, { timeout: COMPILER_TIMEOUT_MS });
+}
+
+/** A program for pages as one file: with the client in it, or (`bundled: false`) with imports of the package. */
+export async function buildPage(name: string, { bundled }: { bundled: boolean }): Promise<string> {
+  const packageOf = (source: string) =>
+    Object.keys(ENTRIES).find((entry) => ENTRIES[entry]?.source === source);
+  const bundle = await rolldown({
+    input: join(REPOSITORY, 'tools/browsers/page', name),
+    platform: 'browser',
+    plugins: [
+      {
+        name: 'package',
+        resolveId: (source) => {
+          const id = bundled ? undefined : packageOf(source);
+          return id === undefined ? undefined : { id, external: true };
+        },
+      },
+    ],
+  });
+  const { output } = await bundle.generate({ format: 'es', minify: bundled });
+  await bundle.close();
+  return output[0].code;
+}
