@@ -127,6 +127,7 @@ test('all routing instances are killed: messages are accepted all the same, and 
 
 test('the only ack instance is killed with confirmations in hand', async () => {
   await using alice = await connectAs(stack, one, 'eve');
+  await using tablet = await connectAs(stack, one, 'eve', { device: 'tablet' }); // so that ack looks at presence
   await using bob = await connectAs(stack, two, 'finn');
   const sent = ids(100, 'a');
   await send(alice, 'finn', sent);
@@ -141,6 +142,7 @@ test('the only ack instance is killed with confirmations in hand', async () => {
   expect(delivered(alice).size).toBe(0);
   await ack.restart();
   await untilDelivered(alice, bob, sent);
+  await until(() => delivered(tablet).size === sent.length, { what: 'the other session to know as well' });
 });
 
 test('everything is killed right after msg:A: the messages are there after the restart', async () => {

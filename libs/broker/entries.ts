@@ -11,9 +11,11 @@ import {
   origin,
   question,
   receipt,
+  reply,
   sent,
   Session,
   Since,
+  Target,
   traced,
 } from './entry-fields.ts';
 import { MAX_REPORTED, REPORT_QUEUE } from './slow-sessions-report.ts';
@@ -25,12 +27,11 @@ import { At, DeviceId, MessageId, Receivers, Seq, Thread, UserId } from '#libs/p
  * fields are dropped, unknown kinds are dead-lettered.
  */
 
-/** The other sessions that a message was sent to. The first confirmation settles it for all. */
-const Target = z.object({ gateway: Gateway, session: Session });
+/** Another session that a message was sent to: the first confirmation settles it for all. Or the one that sent it. */
 export type Target = z.infer<typeof Target>;
 
-/** A session that presence should know. */
-const Checked = z.object({ user: UserId, session: Session });
+/** A session that presence should know; `alone`: and that should be the only one of its user. */
+const Checked = z.object({ user: UserId, session: Session, alone: z.literal(true).optional() });
 export type Checked = z.infer<typeof Checked>;
 
 /** A device that a user is connected on; `since`: milliseconds since the epoch. */
@@ -132,6 +133,7 @@ export const AckEntry = z.discriminatedUnion('kind', [
     others: z.array(Target).optional(),
     ...copy,
     ...origin,
+    ...reply,
     ...traced,
   }),
   /** `to` has seen the message (`from`, `id`); the gateway has checked the proof. */
@@ -149,6 +151,8 @@ export const ReturnReason = z.enum([
   'gateway_full',
   'draining',
   'queue_deleted',
+  /** A receipt that was sent without a look at presence; the user has other sessions by now. */
+  'more_sessions',
   /** A reason of another version that this one does not know. */
   'other',
 ]);
@@ -166,6 +170,8 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     session: Session,
     ...checked,
     others: z.array(Target).optional(),
+    /** The receipt may go straight to `reply`: the confirmation is nobody else's news. */
+    direct: z.literal(true).optional(),
     /** Returned though the user confirmed it: the confirmation's publisher confirm is missing. */
     answered: z.literal(true).optional().catch(undefined),
     ...copy,
@@ -182,6 +188,8 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     ...receipt,
     /** When the message was accepted. */
     sentAt: At.optional(),
+    /** Sent without a look at presence: where this session is not the user's only one any more, it comes back. */
+    addressed: z.literal(true).optional(),
     ...copy,
     ...traced,
     ...returned,
@@ -191,6 +199,10 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     kind: z.literal('registered'),
     session: Session,
     mail: z.boolean(),
+    /** The user has no other session and no other synced device. */
+    alone: z.literal(true).optional(),
+    /** No answer: another session of the user is registered. (Gateways that do not know the field ignore the entry.) */
+    joined: z.literal(true).optional(),
     /** The device is a synced one. */
     sync: z.literal(true).optional(),
   }),
@@ -253,6 +265,8 @@ export const GatewayEntry = z.discriminatedUnion('kind', [
     asked: z.number().optional(),
     /** Sessions of `check` that are missing from presence. */
     missing: z.array(Session).optional(),
+    /** Sessions of `check` that should be their users' only ones, and are not. */
+    joined: z.array(Session).optional(),
   }),
   /** From an operator: end this session; its client reconnects. */
   z.object({ kind: z.literal('disconnect'), session: Session }),

@@ -22,6 +22,9 @@ export const Gateway = z.string().regex(GATEWAY_INCARNATION);
 export const SESSION = /^[A-Za-z0-9-]{1,64}$/;
 export const Session = z.string().regex(SESSION);
 
+/** A session, and the gateway that it is connected to. */
+export const Target = z.object({ gateway: Gateway, session: Session });
+
 /** Names a mailbox entry. A gateway copies it into a packet unescaped. */
 export const Key = z.string().regex(new RegExp(`^[A-Za-z0-9_-]{1,${MAX_KEY_LENGTH}}$`));
 
@@ -49,6 +52,12 @@ export const traced = {
  */
 export const origin = { origin: z.union([DeviceId, z.literal('')]).optional() };
 
+/**
+ * The sender's session, where the user has no other session and no other synced device: receipts go there without a look
+ * at presence.
+ */
+export const reply = { reply: Target.optional() };
+
 /** A message as accepted; `body` is the text of the JSON value that the sender wrote. */
 export const message = {
   from: UserId,
@@ -63,6 +72,7 @@ export const message = {
   /** Its sender asked for a read receipt. */
   read: z.literal(true).optional(),
   ...origin,
+  ...reply,
 };
 /** What another device of this user sent: whom to, as sent. Nobody is told of its fate. */
 export const sent = { sentTo: Receivers.optional() };

@@ -15,6 +15,7 @@ const receipt = {
   state: 'stored',
   at: 1,
 };
+const reply = { gateway: 'g.1', session: 's-1' };
 const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
 
 const USUAL: [string, EntryFormat<unknown>, Record<string, unknown>][] = [
@@ -26,17 +27,34 @@ const USUAL: [string, EntryFormat<unknown>, Record<string, unknown>][] = [
   ['a confirmation', ACK, { kind: 'ack', ...names }],
   ['a confirmation, with the time of the message', ACK, { kind: 'ack', ...names, sentAt: 1 }],
   ['a receipt, with the time of the message', GATEWAY, { ...receipt, sentAt: 1 }],
+  ['a message with a reply address', ROUTE, { ...message, reply }],
+  ['a message that may be answered directly', GATEWAY, { ...live, reply, direct: true }],
+  ['a confirmation with a reply address', ACK, { kind: 'ack', ...names, sentAt: 1, reply }],
+  ['a receipt for a reply address', GATEWAY, { ...receipt, sentAt: 1, addressed: true }],
 ];
 
 /** What a field could hold instead: off, or only for the schema. */
 const odd = fc.oneof(
   fc.jsonValue(),
   fc.constantFrom(undefined, '', 'a b', 'x'.repeat(129), -1, 1.5, 2 ** 53, '{', 'rejected', 'expired'),
-  fc.constantFrom(traceparent, [{ gateway: 'g.1', session: 's' }], 'draining', true, 'read'),
+  fc.constantFrom(traceparent, [reply], reply, { ...reply, more: 1 }, { gateway: 'g' }, 'draining', true),
+  fc.constantFrom('read', null, { ...reply, session: 'a b' }),
 );
 const more = fc.constantFrom(
   ...['seq', 'traceparent', 'others', 'returned', 'reason', 'new', '__proto__'],
-  ...['thread', 'expires', 'read', 'copy', 'origin', 'sentTo', 'device', 'sentAt'],
+  ...[
+    'thread',
+    'expires',
+    'read',
+    'copy',
+    'origin',
+    'sentTo',
+    'device',
+    'sentAt',
+    'reply',
+    'direct',
+    'addressed',
+  ],
 );
 
 test.each(USUAL)('%s needs no schema', (_what, { schema, fastPath }, entry) => {

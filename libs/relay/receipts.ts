@@ -1,4 +1,5 @@
 import type { Delivery } from '#libs/broker/delivery.ts';
+import type { Target } from '#libs/broker/entries.ts';
 import type { EventPublisher } from '#libs/events/event-publisher.ts';
 import { nextSpan } from '#libs/runtime/spans.ts';
 import { trace } from '#libs/runtime/trace.ts';
@@ -32,6 +33,8 @@ export interface ReceiptItem {
   traceparent?: string | undefined;
   /** The synced device that sent the message, if it was one; '': it was sent over HTTP. */
   origin?: string | undefined;
+  /** The sender's only session, if the message names it. */
+  reply?: Target | undefined;
   /** Of the message. */
   thread?: string | undefined;
 }
@@ -42,6 +45,9 @@ export interface ReceiptItem {
  * not sent again when a live receipt is lost: its receipts always go to a mailbox, too. So do rejections where somebody wants
  * their events: one statement writes both, since the next try of the batch may find room.
  *
+ * Where the message has a reply address, the receipt goes there, without a look at presence. If the session is gone, or
+ * not its user's only one any more, its gateway returns the receipt, and routing looks the sender up.
+ *
  * @param presence locations of the senders, if already known
  */
 export async function relayReceipts(
@@ -49,6 +55,25 @@ export async function relayReceipts(
   items: readonly ReceiptItem[],
   presence?: Map<string, UserLocation>,
 ): Promise<void> {
+  const since = Date.now();
+  await relayByPresence(
+    relay,
+    items.filter(({ reply }) => !reply),
+    presence,
+  );
+  // Last, since all of it is tried again if the database fails.
+  const addressed = items.filter((item) => item.reply);
+  for (const item of addressed)
+    if (item.reply) sendLive(relay, item, [{ ...item.reply, copy: item.origin }], since);
+  receiptsTotal.inc({ outcome: 'live' }, addressed.length);
+}
+
+async function relayByPresence(
+  relay: RelayContext,
+  items: readonly ReceiptItem[],
+  presence?: Map<string, UserLocation>,
+): Promise<void> {
+  if (items.length === 0) return;
   const { db, leaseMs } = relay;
   const since = Date.now();
   const users = items.map(({ receipt }) => receipt.user);
@@ -94,7 +119,7 @@ const liveSessions = ({ sessions, devices }: UserLocation, { origin }: ReceiptIt
 function sendLive(
   { gatewaySender }: RelayContext,
   item: ReceiptItem,
-  sessions: UserLocation['sessions'],
+  sessions: readonly { gateway: string; session: string; copy?: string | undefined }[],
   since: number,
 ): void {
   const { user, id, state } = item.receipt;
@@ -104,7 +129,11 @@ function sendLive(
   for (const { gateway, session, copy } of sessions)
     gatewaySender.send(
       gateway,
-      { kind: 'receipt', session, ...item.receipt, ...(copy !== undefined && { copy }), traceparent },
+      {
+        ...{ kind: 'receipt', session, ...item.receipt, traceparent },
+        ...(copy !== undefined && { copy }),
+        ...(item.reply && { addressed: true }),
+      },
       item.delivery,
     );
   span?.end('live');

@@ -34,6 +34,12 @@ const CHANGED = `
     1,
   )}`;
 
+/** All sessions of users who have several, or another synced device. */
+const SHARED = `
+    SELECT p.session, p.gateway, NULL, false, false, p.user_id FROM present p
+    WHERE EXISTS (SELECT FROM present o WHERE o.user_id = p.user_id AND o.device <> p.device)
+       OR EXISTS (SELECT FROM devices d WHERE d.user_id = p.user_id AND d.device <> p.device)`;
+
 const REGISTER = deciding(
   'sessions-register',
   ['session.up', 'session.down'],
@@ -68,25 +74,35 @@ const REGISTER = deciding(
       DO UPDATE SET session = excluded.session, gateway = excluded.gateway, since = excluded.since
       WHERE sessions.session = excluded.session OR sessions.since < excluded.since
       RETURNING user_id, device, session, gateway
+    ), present AS (
+      SELECT * FROM written
+      UNION ALL
+      SELECT s.user_id, s.device, s.session, s.gateway FROM sessions s
+      WHERE s.user_id IN (SELECT user_id FROM written)
+        AND NOT EXISTS (SELECT FROM written w WHERE w.user_id = s.user_id AND w.device = s.device)
     )${record(CHANGED)}
-    SELECT h.session, h.gateway, NULL::bigint AS since, false AS full, false AS revoked
+    SELECT h.session, h.gateway, NULL::bigint AS since, false AS full, false AS revoked, NULL AS "sharedBy"
     FROM held h JOIN written w USING (user_id, device)
     WHERE h.session <> w.session
     UNION ALL
-    SELECT session, NULL, NULL::bigint, false, true FROM revoked
+    SELECT session, NULL, NULL::bigint, false, true, NULL FROM revoked
     UNION ALL
-    SELECT i.session, i.gateway, coalesce(h.since, i.since), coalesce(f.nth > $6, false), false
+    ${SHARED}
+    UNION ALL
+    SELECT i.session, i.gateway, coalesce(h.since, i.since), coalesce(f.nth > $6, false), false, NULL
     FROM input i LEFT JOIN held h USING (user_id, device) LEFT JOIN fresh f USING (user_id, device)
     WHERE i.session NOT IN (SELECT session FROM written)
     UNION ALL
-    SELECT i.session, NULL, NULL, NULL, false FROM input i JOIN devices USING (user_id, device)`,
+    SELECT i.session, NULL, NULL, NULL, false, NULL FROM input i JOIN devices USING (user_id, device)`,
 );
 
 /**
- * A session that was replaced, one that was refused, one whose token is revoked, or (without a
- * gateway) one on a synced device.
+ * A session that was replaced, one that was refused, one whose token is revoked, one that is not its user's only one, or
+ * (without a gateway) one on a synced device.
  */
 interface RegisterRow {
+  /** The user with several sessions or synced devices, of whom this is one. */
+  sharedBy: string | null;
   session: string;
   gateway: string | null;
   since: string | null;
@@ -99,6 +115,8 @@ export interface Registered {
   replaced: SessionLocation[];
   /** `since`: when the session that has the place logged in. `full`: the user has as many sessions as may be. */
   late: (Pick<Session, 'session' | 'since'> & { full: boolean })[];
+  /** All sessions of those of these users who have several, or another synced device. */
+  shared: (SessionLocation & Pick<Session, 'user'>)[];
   /** Sessions on synced devices, whatever became of them. */
   synced: Set<string>;
   /** Sessions whose token is revoked. */
@@ -124,7 +142,7 @@ export async function registerSessions(
   sessions: readonly Announced[],
   most: number,
 ): Promise<Registered> {
-  const outcome: Registered = { replaced: [], late: [], synced: new Set(), revoked: new Set() };
+  const outcome: Registered = { replaced: [], late: [], shared: [], synced: new Set(), revoked: new Set() };
   if (sessions.length === 0) return outcome;
   const rows = await db.query<RegisterRow>(REGISTER, [
     sessions.map((s) => s.user),
@@ -136,8 +154,9 @@ export async function registerSessions(
     sessions.map((s) => s.iat ?? null),
     sessions.map((s) => s.again),
   ]);
-  for (const { session, gateway, since, full, revoked } of rows)
-    if (revoked) outcome.revoked.add(session);
+  for (const { session, gateway, since, full, revoked, sharedBy } of rows)
+    if (sharedBy !== null && gateway !== null) outcome.shared.push({ user: sharedBy, session, gateway });
+    else if (revoked) outcome.revoked.add(session);
     else if (gateway === null) outcome.synced.add(session);
     else if (since === null) outcome.replaced.push({ session, gateway });
     else outcome.late.push({ session, since: Number(since), full });
@@ -163,25 +182,6 @@ export async function removeSessions(
   sessions: readonly Pick<Session, 'user' | 'session'>[],
 ): Promise<void> {
   await db.query(REMOVE, [sessions.map((s) => s.user), sessions.map((s) => s.session)]);
-}
-
-const FIND_MISSING = {
-  name: 'sessions-find-missing',
-  text: `
-    SELECT i.session FROM unnest($2::text[], $3::text[]) AS i (user_id, session)
-    WHERE NOT EXISTS (
-      SELECT FROM sessions s WHERE s.user_id = i.user_id AND s.session = i.session AND s.gateway = $1
-    )`,
-};
-
-/** Which of these sessions presence does not have at that gateway. */
-export async function findMissing(
-  db: Database,
-  gateway: string,
-  sessions: readonly Pick<Session, 'user' | 'session'>[],
-): Promise<string[]> {
-  const names = [sessions.map((s) => s.user), sessions.map((s) => s.session)];
-  return (await db.query<{ session: string }>(FIND_MISSING, [gateway, ...names])).map((row) => row.session);
 }
 
 const FIND = {

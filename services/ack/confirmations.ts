@@ -61,11 +61,12 @@ async function relayConfirmations(relay: RelayContext, items: readonly AckItem[]
   const settled = await settleCopies(relay, items);
   const receipts = items
     .filter(({ entry }) => !settled.has(messageKey(entry)))
-    .map(({ entry: { from, id, to, at, sentAt, traceparent, origin }, delivery }) => ({
+    .map(({ entry: { from, id, to, at, sentAt, traceparent, origin, reply }, delivery }) => ({
       receipt: { user: from, id, to, state: 'delivered' as const, at, sentAt },
       delivery,
       traceparent,
       origin,
+      reply,
     }));
   await relayReceipts(relay, receipts);
   for (const { entry, delivery } of items) relay.events?.message('message.delivered', entry, delivery);

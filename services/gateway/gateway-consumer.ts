@@ -59,6 +59,8 @@ export class GatewayConsumer implements IncarnationOwner {
     for (const session of this.#gateway.sessions.values()) {
       if (deleted) session.returnAll('queue_deleted');
       else session.clear();
+      session.aloneAt = undefined;
+      session.isJoined = false; // the announcement to the next incarnation finds out
       session.mailboxRequests.lost();
       session.onRegistered?.('failed'); // the answer would have come through that queue
     }
@@ -117,7 +119,10 @@ export class GatewayConsumer implements IncarnationOwner {
       }
       if (entry.kind === 'answer') this.#gateway.questions.answered(entry);
       else if (entry.kind === 'revoked' && entry.user !== undefined) this.#gateway.tokens.revoked(entry.user);
-      else if (session?.connection.open && !(entry.kind === 'receipt' && !session.registered))
+      else if (entry.kind === 'receipt' && entry.addressed && session && session.aloneAt === undefined) {
+        this.#gateway.returnToMailbox(entry, 'more_sessions', delivery);
+        return;
+      } else if (session?.connection.open && !(entry.kind === 'receipt' && !session.registered))
         this.#forSession(session, entry);
       else if (entry.kind === 'receipt') {
         if (session?.connection.open) session.earlyReceipts.offer(entry, delivery);
@@ -129,8 +134,9 @@ export class GatewayConsumer implements IncarnationOwner {
     delivery.settled();
   }
 
-  #granted({ presence, asked, missing = [] }: LeaseGranted): void {
+  #granted({ presence, asked, missing = [], joined = [] }: LeaseGranted): void {
     this.#gateway.incarnation.granted(presence, asked);
+    for (const id of joined) this.#gateway.sessions.get(id)?.joined();
     for (const id of missing) {
       const session = this.#gateway.sessions.get(id);
       if (!session?.registered) continue;
@@ -156,6 +162,22 @@ export class GatewayConsumer implements IncarnationOwner {
     else if (at === undefined || !again || beganBefore(session, at)) this.#gateway.revoke(session);
   }
 
+  /** Routing answered an announcement, or says that another session of the user was registered. */
+  #registered(
+    session: Session,
+    { joined, alone, sync, mail }: Extract<GatewayEntry, { kind: 'registered' }>,
+  ): void {
+    if (joined) {
+      session.joined();
+      return;
+    }
+    session.aloneAt = alone && !session.isJoined ? this.#gateway.incarnation.name : undefined;
+    if (sync) session.synced = true;
+    else if (session.registered && session.sync) return; // the answer to an announcement before the renewal
+    if (session.onRegistered) session.onRegistered('registered');
+    else if (mail) hint(session);
+  }
+
   #forSession(
     session: Session,
     entry: Exclude<GatewayEntry, { kind: 'message' | 'lease-granted' | 'report' | 'tombstone' | 'answer' }>,
@@ -165,10 +187,7 @@ export class GatewayConsumer implements IncarnationOwner {
         session.notify(entry);
         return;
       case 'registered':
-        if (entry.sync) session.synced = true;
-        else if (session.registered && session.sync) return; // the answer to an announcement before the renewal
-        if (session.onRegistered) session.onRegistered('registered');
-        else if (entry.mail) hint(session);
+        this.#registered(session, entry);
         return;
       case 'too-many-devices':
         session.onRegistered?.('too_many_devices');

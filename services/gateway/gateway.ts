@@ -145,7 +145,9 @@ export class Gateway implements ConnectionOwner<Session> {
   }
 
   /** Removes the session from presence. If this gets lost, the next returned message does it. */
-  withdraw({ user, id }: Session): void {
+  withdraw(session: Session): void {
+    const { user, id } = session;
+    session.aloneAt = undefined; // from here on, a session that joins it does not see it
     this.publishers.route(user, { kind: 'session-down', user, session: id });
   }
 

@@ -10,6 +10,7 @@ function sessionsOf(count: number, change: (n: number) => object = () => ({})) {
     user: `u${n}`,
     registered: true,
     announcedAt: 0,
+    aloneAt: undefined,
     ...change(n),
   }));
   return new Map(all.map((session) => [session.id, session]));
@@ -30,7 +31,7 @@ test('those that come and go meanwhile do not disturb it', () => {
   check.next(NOW);
   sessions.delete('s0');
   sessions.delete(`s${MAX_CHECKED}`);
-  sessions.set('new', { id: 'new', user: 'u', registered: true, announcedAt: 0 });
+  sessions.set('new', { id: 'new', user: 'u', registered: true, announcedAt: 0, aloneAt: undefined });
   expect(check.next(NOW).map(({ session }) => session)).toEqual([`s${MAX_CHECKED + 1}`, 'new']);
 });
 
@@ -39,6 +40,14 @@ test('who is not logged in yet, or was announced a moment ago, is left out', () 
   expect(new SessionCheck(sessions, REST_MS).next(NOW)).toEqual([
     { user: 'u0', session: 's0' },
     { user: 'u3', session: 's3' },
+  ]);
+});
+
+test('one that is alone, as far as the gateway knows, is to be compared in that respect', () => {
+  const sessions = sessionsOf(2, (n) => ({ aloneAt: n === 1 ? 'g.1' : undefined }));
+  expect(new SessionCheck(sessions, REST_MS).next(NOW)).toEqual([
+    { user: 'u0', session: 's0' },
+    { user: 'u1', session: 's1', alone: true },
   ]);
 });
 

@@ -1,7 +1,7 @@
 import type { Checked } from '#libs/broker/entries.ts';
 import type { Session } from './session.ts';
 
-interface Announced extends Pick<Session, 'user' | 'registered' | 'announcedAt'> {
+interface Announced extends Pick<Session, 'user' | 'registered' | 'announcedAt' | 'aloneAt'> {
   readonly id: string;
 }
 
@@ -10,7 +10,8 @@ export const MAX_CHECKED = 2_000;
 
 /**
  * Compares the sessions of this gateway with presence, a part with each renewal of the lease. Routing names the sessions
- * that presence lacks, and the gateway announces them again. So no logged-in session stays unreachable.
+ * that presence lacks, and the gateway announces them again. So no logged-in session stays unreachable. Routing also names
+ * those that are not their users' only ones, should the gateway have missed it.
  */
 export class SessionCheck {
   readonly #sessions: ReadonlyMap<string, Announced>;
@@ -33,8 +34,9 @@ export class SessionCheck {
         this.#round = undefined;
         break;
       }
-      const { user, id, registered, announcedAt } = session;
-      if (registered && now - announcedAt >= this.#restMs) part.push({ user, session: id });
+      const { user, id, registered, announcedAt, aloneAt } = session;
+      if (registered && now - announcedAt >= this.#restMs)
+        part.push({ user, session: id, ...(aloneAt !== undefined && { alone: true }) });
     }
     return part;
   }

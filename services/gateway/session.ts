@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { TokenBucket } from 'limiter';
-import type { LiveMessage, LiveReceipt, ReturnReason } from '#libs/broker/entries.ts';
+import type { LiveMessage, LiveReceipt, ReturnReason, Target } from '#libs/broker/entries.ts';
 import type { ErrorCode } from '#libs/protocol/codes.ts';
 import type { Re } from '#libs/protocol/decode.ts';
 import { ackN, msgA, msgN } from '#libs/protocol/encode.ts';
@@ -63,6 +63,9 @@ export class Session implements WindowOwner, MailboxRequestsOwner, MessageSender
   /** The device is a synced one, or is to become one with this login. */
   synced = false;
   sync = false;
+  /** The incarnation in which routing found it to be its user's only session, as long as no other one has joined it. */
+  aloneAt: string | undefined;
+  isJoined = false;
   /** A hint was sent, and no offline:R came since. */
   hinted = false;
   /** Messages that it was sent, and mailbox keys: answers to them are not rate limited. */
@@ -138,6 +141,17 @@ export class Session implements WindowOwner, MailboxRequestsOwner, MessageSender
   /** Receipts go there live; what it sends goes to the user's other synced devices. */
   get origin(): string | undefined {
     return this.synced ? this.device : undefined;
+  }
+
+  /** Set only where the user has no other session and no other synced device: then nobody else needs the receipts. */
+  get reply(): Target | undefined {
+    return this.aloneAt === undefined ? undefined : { gateway: this.aloneAt, session: this.id };
+  }
+
+  /** Another session of the user is registered; until the session is announced anew, nothing takes that back. */
+  joined(): void {
+    this.aloneAt = undefined;
+    this.isJoined = true;
   }
 
   get copiesSent(): boolean {

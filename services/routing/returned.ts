@@ -3,10 +3,11 @@ import type { GatewayEntry, LiveMessage, LiveReceipt } from '#libs/broker/entrie
 import { GATEWAY_INCARNATION } from '#libs/broker/entry-fields.ts';
 import type { BatchItem } from '#libs/broker/batch-processor.ts';
 import { GATEWAY_EXCHANGE, gatewayOfQueue } from '#libs/broker/topology.ts';
-import { storeAndHintReceipts } from '#libs/relay/receipts.ts';
+import { relayReceipts, storeAndHintReceipts } from '#libs/relay/receipts.ts';
 import { removeGateways } from '#libs/store/gateways.ts';
 import { markConfirmed } from '#libs/store/device-confirm.ts';
 import { removeSessions } from '#libs/store/presence.ts';
+import type { StoredReceipt } from '#libs/store/receipts.ts';
 import { storeReturned } from './store-copies.ts';
 import { storeOffline, type MailboxContext } from './store-offline.ts';
 import { countReturned } from './metrics.ts';
@@ -49,17 +50,7 @@ export class ReturnedHandler {
           session: entry.session,
         })),
       );
-    await storeAndHintReceipts(
-      this.#mailbox,
-      // A session that is not synced gets receipts only while it is connected.
-      receipts
-        .filter(({ entry }) => entry.copy !== '')
-        .map(({ entry, delivery }) => ({
-          receipt: { ...entry, device: entry.copy },
-          delivery,
-          traceparent: entry.traceparent,
-        })),
-    );
+    await this.#relayOrStore(receipts);
     await markConfirmed(
       db,
       items.flatMap(({ entry }) => confirmedElsewhere(entry)),
@@ -79,6 +70,35 @@ export class ReturnedHandler {
     }
   };
 
+  /**
+   * A receipt that was sent without a look at presence is looked up now, once: its sender may have other sessions. What
+   * a dead gateway had is stored, like everything else.
+   */
+  async #relayOrStore(receipts: readonly BatchItem<LiveReceipt>[]): Promise<void> {
+    const isUnknown = ({ entry, delivery }: BatchItem<LiveReceipt>) =>
+      entry.addressed === true && (LOOKED_UP.includes(entry.returned) || unreached(delivery) !== undefined);
+    await storeAndHintReceipts(
+      this.#mailbox,
+      receipts
+        // A session that is not synced gets receipts only while it is connected.
+        .filter((item) => item.entry.copy !== '' && !isUnknown(item))
+        .map(({ entry, delivery }) => ({
+          receipt: { ...entry, device: entry.copy },
+          delivery,
+          traceparent: entry.traceparent,
+        })),
+    );
+    await relayReceipts(
+      this.#mailbox,
+      receipts.filter(isUnknown).map(({ entry, delivery }) => ({
+        receipt: receiptOf(entry),
+        delivery,
+        traceparent: entry.traceparent,
+        origin: entry.copy,
+      })),
+    );
+  }
+
   async #storeMessages(messages: readonly BatchItem<LiveMessage>[]): Promise<void> {
     const back = messages.map((item) => ({
       ...item,
@@ -96,6 +116,13 @@ export class ReturnedHandler {
     );
   }
 }
+
+/** Why a receipt comes back from a reply address. */
+const LOOKED_UP: LiveReceipt['returned'][] = ['no_session', 'more_sessions'];
+
+const receiptOf = ({ user, id, to, state, at, reason, sentAt }: LiveReceipt): StoredReceipt => ({
+  ...{ user, id, to, state, at, reason, sentAt },
+});
 
 /** A session that has returned its copy, or is gone, was told that another device of its user confirmed the message. */
 const confirmedElsewhere = (entry: GatewayEntry) =>

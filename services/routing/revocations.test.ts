@@ -30,7 +30,14 @@ async function handle(entries: (SessionUp | SessionDown | Revoke)[], revoked: st
       return Promise.resolve(
         revoked
           .filter((session) => sessions?.includes(session))
-          .map((session) => ({ session, gateway: null, since: null, full: false, revoked: true })),
+          .map((session) => ({
+            session,
+            gateway: null,
+            since: null,
+            full: false,
+            revoked: true,
+            sharedBy: null,
+          })),
       );
     if (name === 'gateways-find') return Promise.resolve([{ gateway: 'g.1' }]);
     if (name === 'revocations-find-sessions')
@@ -80,7 +87,7 @@ test('a login with a revoked token is refused', async () => {
   const { sent } = await handle([up('s1'), up('s2', { device: 'desk' })], ['s1']);
   expect(sent).toEqual([
     { kind: 'revoked', session: 's1' },
-    { kind: 'registered', session: 's2', mail: false },
+    { kind: 'registered', session: 's2', mail: false, alone: true },
   ]);
 });
 

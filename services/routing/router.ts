@@ -2,7 +2,7 @@ import type { RouteEntry } from '#libs/broker/entries.ts';
 import type { BatchItem } from '#libs/broker/batch-processor.ts';
 import { within } from '#libs/runtime/backoff.ts';
 import { removeGateways, renewLease } from '#libs/store/gateways.ts';
-import { findMissing } from '#libs/store/presence.ts';
+import { compareSessions } from '#libs/store/session-comparison.ts';
 import { routeMessages, type RoutingContext } from './route-messages.ts';
 import { type ItemOf, select } from './select.ts';
 import { answerQuestions } from './questions.ts';
@@ -58,7 +58,7 @@ export class Router {
     if (presence === undefined) return; // ended: it gets a tombstone in its queue
     const heir = await within(SUBSCRIBE_TIMEOUT_MS, this.#subscribe(gateway));
     if (!heir) return; // its queue is unresponsive: send nothing
-    const missing = check && (await findMissing(db, gateway, check));
-    gatewaySender.send(gateway, { kind: 'lease-granted', presence, asked, missing }, delivery);
+    const found = check && (await compareSessions(db, gateway, check));
+    gatewaySender.send(gateway, { kind: 'lease-granted', presence, asked, ...found }, delivery);
   }
 }

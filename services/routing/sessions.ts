@@ -5,7 +5,7 @@ import type { Database } from '#libs/store/database.ts';
 import { removeDevices } from '#libs/store/device-removal.ts';
 import { registerDevices } from '#libs/store/devices.ts';
 import { withMail } from '#libs/store/messages.ts';
-import { registerSessions, removeSessions } from '#libs/store/presence.ts';
+import { type Registered, registerSessions, removeSessions } from '#libs/store/presence.ts';
 
 export interface SessionItem {
   entry: SessionUp | SessionDown;
@@ -83,7 +83,7 @@ export async function changeSessions(
     ups.map(({ entry }) => entry),
     maxSessions,
   );
-  const lost = new Map(outcome.late.map((one) => [one.session, one]));
+  const lost = new Set(outcome.late.map(({ session }) => session));
   const isRefused = (session: string) => lost.has(session) || outcome.revoked.has(session);
   // What was refused had no effect: nor did it make the device a synced one.
   await removeDevices(
@@ -91,6 +91,7 @@ export async function changeSessions(
     ups.map(({ entry }) => entry).filter((up) => isRefused(up.session) && devices.fresh.has(deviceKey(up))),
   );
   const [first] = ups;
+  const shared = tellJoined(gatewaySender, ups, outcome.shared);
   for (const { gateway, session } of outcome.replaced)
     gatewaySender.send(gateway, { kind: 'replaced', session }, first?.delivery);
   for (const item of replaced) {
@@ -105,21 +106,54 @@ export async function changeSessions(
   for (const { entry, delivery } of changes.ups)
     if (devices.refused.has(deviceKey(entry)))
       gatewaySender.send(entry.gateway, { kind: 'too-many-devices', session: entry.session }, delivery);
+  await answer({ db, gatewaySender }, ups, outcome, shared);
+}
+
+/** Says what became of each session that was announced. */
+async function answer(
+  { db, gatewaySender }: Pick<PresenceContext, 'db' | 'gatewaySender'>,
+  ups: readonly UpItem[],
+  { revoked, late, synced }: Registered,
+  shared: (session: string) => { alone?: true },
+): Promise<void> {
+  const lost = new Map(late.map((one) => [one.session, one]));
   const again = ups.filter(({ entry }) => entry.again).map(({ entry }) => entry);
   const mail = new Set((await withMail(db, again)).map(deviceKey));
   for (const { entry, delivery } of ups) {
     const { session, gateway } = entry;
-    const late = lost.get(session);
-    const sync = outcome.synced.has(session);
-    if (outcome.revoked.has(session)) gatewaySender.send(gateway, { kind: 'revoked', session }, delivery);
-    else if (late) tellLate(gatewaySender, { entry, delivery, than: late.since, full: late.full });
-    else
+    const refusal = lost.get(session);
+    if (revoked.has(session)) gatewaySender.send(gateway, { kind: 'revoked', session }, delivery);
+    else if (refusal) tellLate(gatewaySender, { entry, delivery, than: refusal.since, full: refusal.full });
+    else {
+      const sync = synced.has(session) && { sync: true as const };
+      const registered = { kind: 'registered' as const, session, mail: mail.has(deviceKey(entry)) };
+      gatewaySender.send(gateway, { ...registered, ...sync, ...shared(session) }, delivery);
+    }
+  }
+}
+
+/**
+ * Tells sessions that others have joined them. Before the answers to those others: a receipt that follows a login:A
+ * finds the gateway of the first session informed.
+ *
+ * @returns what the answer to a session says about that
+ */
+function tellJoined(
+  gatewaySender: GatewaySender,
+  ups: readonly UpItem[],
+  shared: Registered['shared'],
+): (session: string) => { alone?: true } {
+  const announced = new Map(ups.map(({ entry, delivery }) => [entry.user, delivery]));
+  const fresh = new Set(ups.map(({ entry }) => entry.session));
+  for (const { user, gateway, session } of shared)
+    if (!fresh.has(session))
       gatewaySender.send(
         gateway,
-        { kind: 'registered', session, mail: mail.has(deviceKey(entry)), ...(sync && { sync }) },
-        delivery,
+        { kind: 'registered', session, mail: false, joined: true },
+        announced.get(user),
       );
-  }
+  const together = new Set(shared.map(({ session }) => session));
+  return (session) => (together.has(session) ? {} : { alone: true });
 }
 
 const deviceKey = ({ user, device }: { user: string; device: string }) => `${user} ${device}`;

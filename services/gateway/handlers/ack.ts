@@ -62,7 +62,7 @@ export function ackR({ publishers }: AckContext, session: Session, { id, from }:
     return;
   }
   if (inFlight.answers > 1) return; // answered with the first one
-  const { at, thread, others, told, sentTo, copy, origin } = inFlight.message;
+  const { at, thread, others, told, sentTo, copy, origin, reply } = inFlight.message;
   const now = Date.now();
   confirmSeconds.observe(Math.max(0, now - at) / 1_000);
   inFlight.span?.end('answered');
@@ -86,6 +86,7 @@ export function ackR({ publishers }: AckContext, session: Session, { id, from }:
       ...(others && { others }),
       ...(copy !== undefined && { copy }),
       ...(origin !== undefined && { origin }),
+      ...(reply && { reply }),
       traceparent,
     },
     pendingAck,

@@ -1,3 +1,4 @@
+import type { Target } from '#libs/broker/entries.ts';
 import type { ErrorCode } from '#libs/protocol/codes.ts';
 import type { Re } from '#libs/protocol/decode.ts';
 import type { Sender } from '../authorize/receivers.ts';
@@ -10,6 +11,8 @@ export interface MessageSender extends Sender {
   readonly closed: boolean;
   /** The synced device that sends; '' over HTTP. */
   readonly origin: string | undefined;
+  /** Where receipts go without a look at presence, if that is known. */
+  readonly reply: Target | undefined;
   /** Whether the user's synced devices (other than `origin`) get a copy. */
   readonly copiesSent: boolean;
   /** Messages without their answer, and the text of lists among them, UTF-16 units: body times receivers. */

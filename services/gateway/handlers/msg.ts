@@ -55,12 +55,12 @@ class PendingMessage implements Pending {
 
   /** One entry for each receiver, all with one `at`. */
   publish({ publishers }: MsgContext, { id, to, bodyText, seq, thread, ttl, read }: ReadMsgR): void {
-    const { user: from, origin, copiesSent } = this.#sender;
+    const { user: from, origin, reply, copiesSent } = this.#sender;
     this.#at = this.#sender.nextAt();
     const { traceparent } = this.#span ?? {};
     const expires = ttl === undefined ? undefined : this.#at + ttl * 1_000;
     const fields = { id, body: bodyText, at: this.#at, seq, thread, expires };
-    const entry = { kind: 'message' as const, from, ...fields, read, origin, traceparent };
+    const entry = { kind: 'message' as const, from, ...fields, read, origin, reply, traceparent };
     const isCopied = copiesSent && !(typeof to === 'string' ? to === from : to.includes(from));
     if (typeof to === 'string') {
       if (isCopied) this.#left = 2;

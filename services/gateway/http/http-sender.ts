@@ -27,6 +27,7 @@ export class HttpSender implements MessageSender {
   readonly canSend: CanSend | undefined;
   readonly decisions = new DecisionQueue();
   readonly origin = '';
+  readonly reply = undefined;
   readonly copiesSent = true;
   readonly #session: HttpSession;
 
