@@ -30,6 +30,7 @@ const BACKGROUND = [
   'mailbox-size',
   'messages-expire',
   'receipts-expire',
+  'outbox-drop',
 ];
 /** Those with events: of a few seconds each. */
 const BACKGROUND_OF_EVENTS = [

@@ -11,6 +11,7 @@ import {
 import type { OfflineReceipt } from '#libs/protocol/server-packets.ts';
 import { admin as run } from '../services/admin/program.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
+import { logTail } from '../tools/stack/log-file.ts';
 import { http } from './harness/http.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
 import { publishTo, withChannel } from './harness/queues.ts';
@@ -33,7 +34,7 @@ let users = 0;
 const someone = (name: string) => `${name}-${++users}.`;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({ env: { RETENTION_SWEEP_MS: '300' } });
   [one, two] = stack.gateways as [ServiceHandle, ServiceHandle];
 });
 
@@ -165,6 +166,23 @@ describe('a user with an own mailbox', () => {
     );
     expect(await leftOf(bob)).toEqual([]);
     await writer.terminate();
+  });
+
+  test('events that were left when EVENTS was emptied are gone, those of others are not', async () => {
+    const [bob, name] = [someone('bob'), someone('alice')];
+    const insert = 'INSERT INTO event_outbox (owner, type, fact, fields) VALUES ($1, $2, $3, $4)';
+    for (const fields of [
+      { user: bob },
+      { from: bob, to: name },
+      { from: name, to: bob },
+      { from: name, to: name },
+    ])
+      await stack.sql(insert, ['gone', 'message.rejected', [], JSON.stringify(fields)]);
+    await erase(bob);
+    expect(await leftOf(bob)).toEqual([]);
+    expect((await stack.sql('SELECT fields FROM event_outbox')).map(({ fields }) => fields)).toEqual([
+      { from: name, to: name },
+    ]);
   });
 
   test('a user of whom nothing is known: done', async () => {
@@ -377,6 +395,25 @@ describe('afterwards', () => {
     expect(JSON.parse(said.out)).toEqual({ user: bob, at: expect.any(Number) as number });
     expect(await leftOf(bob)).toEqual([]);
     await expectRejected(alice, 'm');
+  });
+});
+
+test('housekeeping deletes what was left in the outbox when EVENTS was emptied, if no instance can be about to publish it', async () => {
+  await stack.sql('DELETE FROM event_outbox');
+  for (const [owner, age] of [
+    ['old', '11 minutes'],
+    ['new', '1 minute'],
+  ])
+    await stack.sql(
+      `INSERT INTO event_outbox (owner, type, fact, fields, stored_at) VALUES ($1, 'session.up', '{}', '{}', now() - $2::interval)`,
+      [owner, age],
+    );
+  const owners = async () => (await stack.sql('SELECT owner FROM event_outbox')).map(({ owner }) => owner);
+  await until(async () => (await owners()).length < 2, { what: 'the sweep' });
+  expect(await owners()).toEqual(['new']);
+  const [routing] = stack.routing as [ServiceHandle];
+  await until(async () => (await logTail(routing.spec.logFile, 100)).includes('EVENTS is empty now'), {
+    what: 'the log to say so',
   });
 });
 

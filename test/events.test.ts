@@ -631,6 +631,29 @@ test('while the broker refuses events, what causes them waits; then all come, an
   expect(new Set(bob.all('msg:N').map(({ id }) => id))).toEqual(new Set(ids));
 });
 
+test('an erasure publishes what other instances left in the outbox and what names the user, before it is answered', async () => {
+  const [bob, name] = [someone('bob'), someone('alice')];
+  const insert =
+    "INSERT INTO event_outbox (owner, type, fact, fields, stored_at) VALUES ($1, $2, $3, $4, now() + interval '1 h')";
+  const left = [
+    { type: 'message.rejected', from: name, id: 'to', to: bob, at: 1 },
+    { type: 'message.rejected', from: bob, id: 'from', to: name, at: 2 },
+    { type: 'session.down', user: bob, device: 'phone', at: 3 },
+    { type: 'message.rejected', from: name, id: 'other', to: name, at: 4 },
+  ];
+  for (const { type, ...fields } of left)
+    await stack.sql(insert, ['gone', type, [String(fields.at)], JSON.stringify(fields)]);
+  const token = await serviceToken(stack, ['admin']);
+  expect((await http(one, 'DELETE', `/users/${bob}`, { token })).status).toBe(204);
+  const rest = await stack.sql("SELECT fields->>'id' AS id FROM event_outbox WHERE owner = 'gone'");
+  expect(rest).toEqual([{ id: 'other' }]);
+  expect(await stack.sql('SELECT FROM event_outbox WHERE position($1 IN fields::text) > 0', [bob])).toEqual(
+    [],
+  );
+  for (const { type, at } of left.slice(0, 3)) await log.next({ type, at });
+  await stack.sql("DELETE FROM event_outbox WHERE owner = 'gone'");
+});
+
 test('only what EVENTS names is published', async () => {
   await using small = await startStack({
     gateways: 1,

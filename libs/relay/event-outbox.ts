@@ -5,7 +5,13 @@ import { Backoff, pause } from '#libs/runtime/backoff.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { Database, EventRecorder } from '#libs/store/database.ts';
-import { adoptEvents, deleteEvents, readEvents, type RecordedEvent } from '#libs/store/event-outbox.ts';
+import {
+  adoptEvents,
+  adoptEventsOfUsers,
+  deleteEvents,
+  readEvents,
+  type RecordedEvent,
+} from '#libs/store/event-outbox.ts';
 import { eventsAdopted } from './metrics.ts';
 
 /** Events that are read, published and deleted together. */
@@ -72,6 +78,18 @@ export class EventOutbox implements EventRecorder {
         },
       }),
     );
+  }
+
+  /**
+   * Takes over everything that names these users, from any instance, and publishes it: afterwards the outbox names them no
+   * more. An instance that was publishing it as well makes a repetition.
+   *
+   * @throws when it stops before
+   */
+  async publishAllOf(users: readonly string[]): Promise<void> {
+    eventsAdopted.inc(await adoptEventsOfUsers(this.#db, this.owner, users));
+    this.recorded();
+    await this.published();
   }
 
   /** Looks for what was left from time to time: by instances that are gone, or by a statement that seemed to fail. */

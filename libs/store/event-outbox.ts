@@ -43,6 +43,47 @@ export async function adoptEvents(db: Database, owner: string, limit: number): P
   return (await db.query(ADOPT, [owner, limit])).length;
 }
 
+const OF_USERS =
+  "(fields->>'from' = ANY ($1::text[]) OR fields->>'to' = ANY ($1::text[]) OR fields->>'user' = ANY ($1::text[]))";
+
+const ADOPT_OF_USERS = {
+  name: 'events-adopt-of-users',
+  text: `UPDATE event_outbox SET owner = $2, stored_at = now() WHERE owner <> $2 AND ${OF_USERS} RETURNING 1`,
+};
+
+/** Takes over all events that name one of these users, also those that their instance may be about to publish. @returns how many */
+export async function adoptEventsOfUsers(
+  db: Database,
+  owner: string,
+  users: readonly string[],
+): Promise<number> {
+  return (await db.query(ADOPT_OF_USERS, [users, owner])).length;
+}
+
+const DROP_OF_USERS = { name: 'outbox-drop-of-users', text: `DELETE FROM event_outbox WHERE ${OF_USERS}` };
+
+/** Deletes events that name one of these users, where nobody wants events any more. */
+export async function dropEventsOfUsers(db: Database, users: readonly string[]): Promise<void> {
+  await db.query(DROP_OF_USERS, [users]);
+}
+
+/** Instances that still run with events may be about to publish what is younger. */
+const UNWANTED = "interval '10 minutes'";
+
+const DROP = {
+  name: 'outbox-drop',
+  text: `
+    DELETE FROM event_outbox WHERE key IN (
+      SELECT key FROM event_outbox WHERE stored_at < now() - ${UNWANTED}
+      ORDER BY stored_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+    RETURNING 1`,
+};
+
+/** Deletes events that nobody wants any more: EVENTS was set, and is empty now. @returns how many */
+export async function dropUnwantedEvents(db: Database, limit: number): Promise<number> {
+  return (await db.query(DROP, [limit])).length;
+}
+
 const FIRST = {
   name: 'events-first-times',
   text: `

@@ -4,9 +4,14 @@ import type { Erase } from '#libs/broker/entries.ts';
 import type { RelayContext } from '#libs/relay/receipts.ts';
 import { Erasures } from './erasures.ts';
 
-test('an erasure is done when its events are published: they name the user, too', async () => {
+const turns = async () => {
+  for (let turn = 0; turn < 10; turn++) await new Promise((next) => setImmediate(next));
+};
+
+test('an erasure is done when the gateways are told, and the events published that name the user', async () => {
   const statements: string[] = [];
   const answers: unknown[] = [];
+  const published: string[] = [];
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const relay = {
     db: {
@@ -17,7 +22,12 @@ test('an erasure is done when its events are published: they name the user, too'
     },
     gatewaySender: { hint: () => undefined, send: (_gateway: string, entry: object) => answers.push(entry) },
     leaseMs: 1_000,
-    outbox: { published: () => promise },
+    outbox: {
+      publishAllOf: (users: string[]) => {
+        published.push(...users);
+        return promise;
+      },
+    },
   } as unknown as RelayContext;
   const log = { warn: () => undefined, error: () => undefined };
   const erasures = new Erasures(relay, {
@@ -27,9 +37,14 @@ test('an erasure is done when its events are published: they name the user, too'
   const settled = vi.fn();
   const delivery = { hold: () => undefined, settled, source: { closed: false }, redelivered: false };
   const entry = { kind: 'erase', user: 'bob', at: 1, session: 'question', gateway: 'g' };
-  erasures.add([{ entry, delivery } as unknown as BatchItem<Erase>]);
+  const told = Promise.withResolvers<undefined>();
+  erasures.add([{ entry, delivery } as unknown as BatchItem<Erase>], told.promise);
+  await turns();
+  expect(statements).toEqual([]); // a gateway that is not told yet may take the user's tokens
+  told.resolve(undefined);
   await vi.waitFor(() => expect(statements).toContain('erasures-receipts'));
-  for (let turn = 0; turn < 10; turn++) await new Promise((next) => setImmediate(next));
+  await turns();
+  expect(published).toEqual(['bob']);
   expect([statements.includes('erasures-finish'), answers, settled.mock.calls]).toEqual([false, [], []]);
   resolve(undefined);
   await vi.waitFor(() => expect(settled).toHaveBeenCalledOnce());

@@ -7,6 +7,7 @@ import {
 import type { Erase } from '#libs/broker/entries.ts';
 import { receiptsTotal } from '#libs/relay/metrics.ts';
 import type { RelayContext } from '#libs/relay/receipts.ts';
+import { dropEventsOfUsers } from '#libs/store/event-outbox.ts';
 import { eraseMessages, eraseReceipts, finishErasures } from '#libs/store/erasures.ts';
 import { findSessions } from '#libs/store/presence.ts';
 import { waitForRunningStatements } from '#libs/store/running-statements.ts';
@@ -25,13 +26,20 @@ const MAX_BATCH = 100;
 export class Erasures {
   readonly #batches: BatchProcessor<Erase>;
   #waiting: BatchItem<Erase>[] = [];
+  readonly #told = new WeakMap<Erase, Promise<Error | undefined>>();
   #running: Promise<void> | undefined;
 
   constructor(
     relay: RelayContext,
     options: Pick<BatchProcessorOptions<Erase>, 'isTransient' | 'dead' | 'log'>,
   ) {
-    const handle = (items: readonly BatchItem<Erase>[]) => erase(relay, items);
+    const handle = async (items: readonly BatchItem<Erase>[]) => {
+      for (const { entry } of items) {
+        const failure = await this.#told.get(entry);
+        if (failure) throw failure;
+      }
+      await erase(relay, items);
+    };
     this.#batches = new BatchProcessor({ ...options, stage: 'erasing', handle });
   }
 
@@ -40,9 +48,16 @@ export class Erasures {
     return this.#running === undefined;
   }
 
-  /** Holds the deliveries until nothing of their users is left. */
-  add(items: readonly BatchItem<Erase>[]): void {
-    for (const { delivery } of items) delivery.hold();
+  /**
+   * Holds the deliveries until nothing of their users is left.
+   *
+   * @param told when the gateways are told of the revocation, with the failure if there was one: before that, no answer
+   */
+  add(items: readonly BatchItem<Erase>[], told: Promise<Error | undefined>): void {
+    for (const { entry, delivery } of items) {
+      this.#told.set(entry, told);
+      delivery.hold();
+    }
     this.#waiting.push(...items);
     if (this.#batches.stopped) this.#returnToBroker();
     else if (this.#waiting.length > 0) this.#running ??= this.#run();
@@ -79,8 +94,9 @@ async function erase(relay: RelayContext, items: readonly BatchItem<Erase>[]): P
     receiptsTotal.inc({ outcome: 'stored' }, told.length);
   }
   await eraseReceipts(db, users);
-  // What became of the messages and sessions names the users, too: published before the erasure is acknowledged, and gone.
-  await relay.outbox?.published();
+  // Events name the users, too, also those that other instances left: published before the erasure is acknowledged, and gone.
+  if (relay.outbox) await relay.outbox.publishAllOf(users);
+  else await dropEventsOfUsers(db, users);
   await finishErasures(db, users);
   usersErased.inc(users.length);
   for (const { entry, delivery } of items) answer(relay, entry, {}, delivery);

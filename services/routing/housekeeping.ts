@@ -3,6 +3,7 @@ import type { EventOutbox } from '#libs/relay/event-outbox.ts';
 import type { GatewaySender } from '#libs/relay/gateway-sender.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import type { Database } from '#libs/store/database.ts';
+import { dropUnwantedEvents } from '#libs/store/event-outbox.ts';
 import { removeSilentGateways } from '#libs/store/gateways.ts';
 import { mailboxSize } from '#libs/store/mailbox-size.ts';
 import { findSessions } from '#libs/store/presence.ts';
@@ -31,8 +32,8 @@ export interface HousekeepingParts {
 export const HOUSEKEEPING_MS = 1_000;
 /** How often messages whose time (`ttl`) is over are looked for, milliseconds. */
 const SWEEP_MS = 10_000;
-/** Entries that one expiry statement takes. */
-const EXPIRE_AT_A_TIME = 1_000;
+/** Entries that one statement takes. */
+const AT_A_TIME = 1_000;
 /** A session that has not pulled its mail for this long gets another hint, milliseconds. */
 const FORGOTTEN_MS = 10_000;
 /** An incarnation ends after this many leases of silence. Its sessions count as absent after the first. */
@@ -73,6 +74,7 @@ export class Housekeeping {
         await expireDeviceMailboxes(this.#parts);
         await remind(db, gatewaySender, config);
         await measureMailboxes(db);
+        if (!outbox) await dropEvents(db, log);
       }
       this.#healthySince =
         broker.connected && broker.acceptsPublishes ? (this.#healthySince ?? now) : undefined;
@@ -100,11 +102,11 @@ async function expireMailboxes(
   config: RoutingConfig,
 ): Promise<void> {
   for (;;) {
-    const expired = await expireEntries(db, config.MAILBOX_RETENTION_DAYS, EXPIRE_AT_A_TIME, Date.now());
+    const expired = await expireEntries(db, config.MAILBOX_RETENTION_DAYS, AT_A_TIME, Date.now());
     const { senders, receipts } = expired;
     expiredTotal.inc({ what: 'receipt' }, receipts);
     await tellSenders(db, gatewaySender, config, expired);
-    if (senders.length < EXPIRE_AT_A_TIME && receipts < EXPIRE_AT_A_TIME) return;
+    if (senders.length < AT_A_TIME && receipts < AT_A_TIME) return;
   }
 }
 
@@ -115,9 +117,9 @@ async function sweepOverdue(
   config: RoutingConfig,
 ): Promise<void> {
   for (;;) {
-    const expired = await expireOverdue(db, EXPIRE_AT_A_TIME, Date.now());
+    const expired = await expireOverdue(db, AT_A_TIME, Date.now());
     await tellSenders(db, gatewaySender, config, expired);
-    if (expired.senders.length < EXPIRE_AT_A_TIME) return;
+    if (expired.senders.length < AT_A_TIME) return;
   }
 }
 
@@ -138,6 +140,14 @@ async function remind(db: Database, gatewaySender: GatewaySender, config: Routin
   const sessions = await findSessionsToRemind(db, config.GATEWAY_LEASE_MS, FORGOTTEN_MS);
   gatewaySender.hint(sessions);
   remindersTotal.inc(sessions.length);
+}
+
+/** Events that were left in the outbox when EVENTS was emptied. */
+async function dropEvents(db: Database, log: Logger): Promise<void> {
+  for (let dropped = AT_A_TIME; dropped === AT_A_TIME;) {
+    dropped = await dropUnwantedEvents(db, AT_A_TIME);
+    if (dropped > 0) log.warn({ events: dropped }, 'deleted events from the outbox: EVENTS is empty now');
+  }
 }
 
 /** Every instance reports the same values, for all mailboxes. */

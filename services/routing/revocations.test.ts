@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Delivery } from '#libs/broker/delivery.ts';
 import type { GatewayEntry, RouteEntry, SessionDown, SessionUp } from '#libs/broker/entries.ts';
-import type { GatewaySender } from '#libs/relay/gateway-sender.ts';
+import type { Cause, GatewaySender } from '#libs/relay/gateway-sender.ts';
 import type { Database, Statement } from '#libs/store/database.ts';
 import { changeInOrder } from './revocations.ts';
 
@@ -19,8 +19,26 @@ const up = (session: string, over: Partial<SessionUp> = {}): SessionUp => ({
 });
 const revoke = (user = 'bob', at = 5_000): Revoke => ({ kind: 'revoke', user, at });
 
-/** A database that says which sessions are revoked, and keeps the names of statements. */
+/** A delivery that counts what holds it. */
+function deliveryOf() {
+  const delivery = {
+    holds: 1,
+    failed: false,
+    hold: () => {
+      delivery.holds++;
+    },
+    settled: (error?: Error) => {
+      delivery.holds--;
+      delivery.failed ||= error !== undefined;
+    },
+  };
+  return delivery;
+}
+
+/** A database that says which sessions are revoked, and keeps the names of statements; a broker that confirms when it is told to. */
 async function handle(entries: (SessionUp | SessionDown | Revoke)[], revoked: string[] = [], again = false) {
+  const unconfirmed: Cause[] = [];
+  const delivery = deliveryOf();
   const statements: string[] = [];
   const sent: GatewayEntry[] = [];
   const query = ({ name }: Statement, values: unknown[] = []): Promise<unknown[]> => {
@@ -48,15 +66,23 @@ async function handle(entries: (SessionUp | SessionDown | Revoke)[], revoked: st
     {
       db: { query } as unknown as Database,
       gatewaySender: {
-        send: (_gateway: string, entry: GatewayEntry) => void sent.push(entry),
+        send: (_gateway: string, entry: GatewayEntry, cause: Cause) => {
+          sent.push(entry);
+          cause.hold();
+          unconfirmed.push(cause);
+        },
       } as unknown as GatewaySender,
       maxSessions: 32,
       maxDevices: 10,
     },
-    entries.map((entry) => ({ entry, delivery: {} as unknown as Delivery })),
+    entries.map((entry) => ({ entry, delivery: delivery as unknown as Delivery })),
     again,
   );
-  return { statements, sent };
+  const confirm = async (error?: Error) => {
+    for (const cause of unconfirmed.splice(0)) cause.settled(error);
+    await new Promise((next) => setImmediate(next));
+  };
+  return { statements, sent, delivery, confirm };
 }
 
 const REVOKE = ['revocations-revoke', 'gateways-find', 'revocations-find-sessions'];
@@ -97,4 +123,27 @@ test('it takes no place from a login in the same batch: that one is tried again'
     { kind: 'late', session: 's1', since: 2 },
     { kind: 'revoked', session: 's2' },
   ]);
+});
+
+describe('a revocation that was asked for', () => {
+  const asked = { ...revoke(), session: 'question', gateway: 'g.2' };
+  const ANSWER = { kind: 'answer', session: 'question' };
+
+  test('is answered when the broker has confirmed what tells the gateways; until then its delivery is held', async () => {
+    const { sent, delivery, confirm } = await handle([asked]);
+    expect(sent).toEqual([everyGateway, { kind: 'revoked', session: 's0', at: 5_000 }]);
+    expect(delivery.holds).toBe(2);
+    await confirm();
+    expect(sent.at(-1)).toEqual(ANSWER);
+    expect(delivery.holds).toBe(2); // by the answer
+    await confirm();
+    expect([delivery.holds, delivery.failed]).toEqual([1, false]);
+  });
+
+  test('is not answered when they could not be told: the broker delivers it again', async () => {
+    const { sent, delivery, confirm } = await handle([asked]);
+    await confirm(new Error('stopped'));
+    expect(sent).not.toContainEqual(ANSWER);
+    expect([delivery.holds, delivery.failed]).toEqual([1, true]);
+  });
 });

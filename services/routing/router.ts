@@ -42,10 +42,10 @@ export class Router {
     if (left.length > 0) await removeGateways(db, left);
     const changes = select(items, 'session-up', 'session-down', 'revoke', 'erase');
     for (const { entry } of [...changes, ...select(items, 'logout')]) presence.forget(entry.user);
-    await changeInOrder({ ...this.#context, ...this.#limits }, changes, again);
+    const { told } = await changeInOrder({ ...this.#context, ...this.#limits }, changes, again);
     await answerQuestions(this.#context, select(items, 'presence', 'devices', 'token'));
     await routeMessages(this.#context, select(items, 'message', 'sent'), generation);
-    this.#context.erasures.add(select(items, 'erase'));
+    this.#context.erasures.add(select(items, 'erase'), told);
     this.#context.mailboxWorker.add(select(items, 'confirm', 'pull', 'logout'));
     outbox?.hold(items);
   };

@@ -1,4 +1,4 @@
-import type { Delivery } from '#libs/broker/delivery.ts';
+import type { Cause } from '#libs/relay/gateway-sender.ts';
 import type { RelayContext } from '#libs/relay/receipts.ts';
 import { findGateways } from '#libs/store/gateways.ts';
 
@@ -8,9 +8,10 @@ const NO_SESSION = 'none';
 /** Tells every gateway that tokens of these users were revoked: what it remembers of them, it must ask anew. */
 export async function tellGateways(
   { db, gatewaySender }: Pick<RelayContext, 'db' | 'gatewaySender'>,
-  users: ReadonlyMap<string, { delivery: Delivery }>,
+  users: Iterable<string>,
+  cause: Cause,
 ): Promise<void> {
   for (const gateway of await findGateways(db))
-    for (const [user, { delivery }] of users)
-      gatewaySender.send(gateway, { kind: 'revoked', session: NO_SESSION, user }, delivery);
+    for (const user of users)
+      gatewaySender.send(gateway, { kind: 'revoked', session: NO_SESSION, user }, cause);
 }
