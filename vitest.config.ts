@@ -24,8 +24,8 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           include: ['test/**/*.test.ts'],
           globalSetup: ['test/harness/global-setup.ts'],
-          // Each file has a stack of several processes, which wait most of the time: three files at a time fill two cores.
-          maxWorkers: 3,
+          // Each file has a stack of several processes, which wait most of the time: a file uses about 0.3 cores.
+          maxWorkers: 4,
           testTimeout: 240_000,
           hookTimeout: 300_000,
           // Tests of a file that run side by side have processes of their own.

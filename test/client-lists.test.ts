@@ -14,7 +14,7 @@ import { until } from './harness/wait.ts';
 let stack: Stack;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({ env: { RETENTION_SWEEP_MS: '1000' } });
 });
 
 afterAll(() => stack.stop());

@@ -17,7 +17,7 @@ let one: ServiceHandle;
 let two: ServiceHandle;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({ env: { RETENTION_SWEEP_MS: '1000' } });
   [one, two] = stack.gateways as [ServiceHandle, ServiceHandle];
 });
 

@@ -96,7 +96,7 @@ describe('what is asked for exists', () => {
       scraped = await scrape();
       return everything().every(exists);
     };
-    await until(complete, { what: 'all metrics', timeoutMs: 10_000, intervalMs: 250 }).catch(() => undefined);
+    await until(complete, { what: 'all metrics', intervalMs: 250 }).catch(() => undefined);
   });
 
   test.each(rules().map(({ alert, record, expr }) => ({ name: alert ?? record, expr })))(

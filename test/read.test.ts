@@ -13,7 +13,7 @@ const NEW = 'the new key of read receipts, long enough';
 let stack: Stack;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { RECEIPT_SECRET: OLD } });
+  stack = await startStack({ env: { RECEIPT_SECRET: OLD, RETENTION_SWEEP_MS: '1000' } });
 });
 
 afterAll(() => stack.stop());

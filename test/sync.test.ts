@@ -15,7 +15,9 @@ let one: ServiceHandle;
 let two: ServiceHandle;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { ACK_TIMEOUT_MS: String(ACK_TIMEOUT_MS), MAX_DEVICES: '3' } });
+  stack = await startStack({
+    env: { ACK_TIMEOUT_MS: String(ACK_TIMEOUT_MS), MAX_DEVICES: '3', RETENTION_SWEEP_MS: '1000' },
+  });
   [one, two] = stack.gateways as [ServiceHandle, ServiceHandle];
 });
 

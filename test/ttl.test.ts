@@ -19,7 +19,7 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({
     env: {
-      HOUSEKEEPING_MS: '100',
+      RETENTION_SWEEP_MS: '1000',
       AMQP_HEARTBEAT_S: '1',
       GATEWAY_LEASE_MS: '4000',
       ACK_TIMEOUT_MS: '600000',
@@ -49,7 +49,7 @@ async function expired(client: RawClient, id: string, over: number): Promise<voi
 
 const accepted = async (client: RawClient, id: string) => (await client.next('msg:A', { id })).at;
 
-// Each waits for the sweep, which comes every 10 s.
+// Each waits until the sweep may take what was stored, 10 s.
 describe.concurrent('an expired message', () => {
   test('of the mailbox is not handed out, and its sender is told', async () => {
     const peer = someone('bob');

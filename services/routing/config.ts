@@ -36,7 +36,8 @@ export const mailboxConfig = {
   RETENTION_SWEEP_MS: integer(60_000, 100).meta({
     unit: 'ms',
     description:
-      'Pause between two looks for expired entries, and for mail that a connected user does not fetch: a hint follows.',
+      'Pause between two looks for expired entries, and for mail that a connected user does not fetch: a hint follows. ' +
+      'Messages whose `ttl` is over are looked for every 10 s at least.',
   }),
   MAX_SESSIONS_PER_USER: integer(32).meta({
     unit: 'sessions',

@@ -30,7 +30,7 @@ export interface HousekeepingParts {
 
 /** Pause between two rounds, milliseconds: the queues of a dead gateway and a partition to share wait this long. */
 export const HOUSEKEEPING_MS = 1_000;
-/** How often messages whose time (`ttl`) is over are looked for, milliseconds. */
+/** How often messages whose time (`ttl`) is over are looked for, or as often as other expired entries, milliseconds. */
 const SWEEP_MS = 10_000;
 /** Entries that one statement takes. */
 const AT_A_TIME = 1_000;
@@ -63,7 +63,7 @@ export class Housekeeping {
       await partitions.balance();
       gatewaySender.prune();
       await outbox?.look(now);
-      if (now - this.#sweptAt >= SWEEP_MS) {
+      if (now - this.#sweptAt >= Math.min(SWEEP_MS, config.RETENTION_SWEEP_MS)) {
         this.#sweptAt = now;
         await sweepOverdue(db, gatewaySender, config);
         await sweepOverdueCopies(this.#parts);

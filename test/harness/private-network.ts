@@ -125,6 +125,6 @@ async function hold(dataDir: string): Promise<Child> {
   const holder = await startChild({ command: 'unshare', args, cwd: '/', env, logFile });
   const namespaceOf = (pid: number | 'self') => readlinkSync(`/proc/${pid}/ns/net`);
   const isThere = () => namespaceOf(holder.pid) !== namespaceOf('self');
-  await until(isThere, { what: 'a network namespace', timeoutMs: 10_000 });
+  await until(isThere, { what: 'a network namespace' });
   return holder;
 }

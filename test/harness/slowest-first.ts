@@ -1,20 +1,34 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** The files that take longest, so that none of them runs alone at the end. */
+/**
+ * The files that take longest, so that none of them runs alone at the end. Those that work much stand between those that
+ * mostly wait.
+ */
 const SLOWEST = [
   'chaos',
-  'full',
-  'local-stack',
-  'outages',
   'partition',
-  'cluster',
-  'bad-network',
-  'drain',
-  'errors',
+  'webhook',
   'load-attacks',
-  'order',
+  'ttl',
+  'cluster',
+  'full',
+  'events',
+  'local-stack',
+  'bad-network',
+  'outages',
+  'load',
+  'admission',
+  'damaged-data',
+  'sync',
+  'revoked',
   'login',
-  'secure-backends',
+  'http-messages',
+  'errors',
+  'signals',
+  'sync-mailboxes',
+  'lost-lease',
+  'drain',
+  'client-lists',
 ].map((name) => `/test/${name}.test.ts`);
 
 /** Begins with the slowest files; the others follow in Vitest's own order. */
