@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { ChannelModel } from 'amqplib';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { BrokerError } from '#libs/broker/errors.ts';
 import type { Publisher } from '#libs/broker/publisher.ts';
 import { gatewayQueue } from '#libs/broker/topology.ts';
 import type { Database } from '#libs/store/database.ts';
@@ -12,7 +13,7 @@ const GATEWAY = 'gateway-1.m1';
 class FakeChannel extends EventEmitter {
   readonly unbound: string[] = [];
   prefetch = () => Promise.resolve();
-  consume = () => Promise.resolve();
+  consume = (): Promise<void> => Promise.resolve();
   unbindQueue = (queue: string) => Promise.resolve(this.unbound.push(queue));
   close = () => Promise.resolve();
 }
@@ -27,6 +28,8 @@ function connect() {
 function setUp() {
   const rows = new Map<string, { gateway: string; removed: boolean }>();
   const published: string[] = [];
+  /** Queues that were deleted. */
+  const missing = new Set<string>();
   const query = ({ name }: { name: string }, [gateways]: [string[]?] = []) => {
     if (name === 'gateways-list') return Promise.resolve([...rows.values()]);
     if (name.startsWith('gateways-remove'))
@@ -36,7 +39,7 @@ function setUp() {
   const publisher = {
     publish: (_exchange: string, queue: string, content: Buffer) => {
       published.push(`${queue} ${content.toString()}`);
-      return Promise.resolve();
+      return missing.has(queue) ? Promise.reject(new BrokerError('unroutable')) : Promise.resolve();
     },
     release: () => undefined,
   };
@@ -48,7 +51,7 @@ function setUp() {
     onGatewayGone: () => undefined,
     log: pino({ level: 'silent' }),
   });
-  return { heirs, rows, published };
+  return { heirs, rows, published, missing };
 }
 
 test('a row that is deleted while the broker is away ends the incarnation: its queue is worked off', async () => {
@@ -77,6 +80,26 @@ test('and it is ended once: a row that its deletion removed does not come back',
   rows.clear();
   await heirs.reconcile();
   expect([...rows.keys()]).toEqual([GATEWAY]);
+  rows.clear();
+  await heirs.reconcile();
+  expect([...rows.keys()]).toEqual([]);
+});
+
+test('and once also if the broker never answered this heir, and the queue is gone', async () => {
+  const { heirs, rows, missing } = setUp();
+  rows.set(GATEWAY, { gateway: GATEWAY, removed: false });
+  const { channel, connection } = connect();
+  const asked = Promise.withResolvers<undefined>();
+  channel.consume = () => {
+    asked.resolve(undefined);
+    return new Promise(() => undefined);
+  };
+  heirs.open(connection);
+  void heirs.subscribe(GATEWAY);
+  await asked.promise;
+  missing.add(gatewayQueue(GATEWAY));
+  rows.set(GATEWAY, { gateway: GATEWAY, removed: true });
+  await heirs.reconcile();
   rows.clear();
   await heirs.reconcile();
   expect([...rows.keys()]).toEqual([]);

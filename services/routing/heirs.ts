@@ -209,6 +209,7 @@ export class Heirs {
 
   async #forget(gateway: string): Promise<void> {
     await forgetGateway(this.#options.db, gateway);
+    this.#consumers.delete(gateway); // it may wait for an answer that does not come any more
     this.#tombstones.delete(gateway);
     this.#options.log.info({ gateway }, 'queue of a gateway that is gone was removed');
   }
