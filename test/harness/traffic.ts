@@ -3,8 +3,10 @@ import { emptyMailbox } from './mailbox.ts';
 import { isHint, type RawClient } from './raw-client.ts';
 import { until } from './wait.ts';
 
-/** How long the sender waits for the msg:A before it sends a message again, milliseconds. */
+/** How long the sender waits for the msg:A before it sends a message again, milliseconds; and when it was refused. */
 const RESEND_MS = 3_000;
+/** An outage of a minute leaves 3,000 of them: sent again at every turn, they would exceed the rate limit. */
+const REFUSED_AGAIN_MS = 1_000;
 
 let streams = 0;
 
@@ -22,6 +24,7 @@ export class Traffic {
   readonly #running: Promise<void>;
   /** When each message was last sent, or that it was accepted. */
   readonly #sent = new Map<string, number | 'accepted'>();
+  readonly #refused = new Set<string>();
   readonly #read: { sender: number; receiver: number };
   readonly #arrived = new Set<string>();
   readonly #delivered = new Set<string>();
@@ -88,16 +91,16 @@ export class Traffic {
   }
 
   #send(id: string): void {
+    this.#refused.delete(id);
     this.#sent.set(id, Date.now());
     this.#sender.msg(this.#to, id);
   }
 
   /** Reads what has come since, and sends again what was refused or not answered. */
   #take(): void {
-    const refused = new Set<string>();
     for (const { packet } of this.#sender.packets.slice(this.#read.sender)) {
       if (packet.type === 'msg:A') this.#sent.set(packet.id, 'accepted');
-      else if (packet.type === 'error' && packet.re?.id !== undefined) refused.add(packet.re.id);
+      else if (packet.type === 'error' && packet.re?.id !== undefined) this.#refused.add(packet.re.id);
       else if (packet.type === 'ack:N' && packet.state === 'delivered') this.#delivered.add(packet.id);
       else if (packet.type === 'offline:N')
         for (const { id, state } of packet.receipts) if (state === 'delivered') this.#delivered.add(id);
@@ -108,9 +111,10 @@ export class Traffic {
       else if (packet.type === 'offline:N') for (const { id } of packet.messages) this.#arrived.add(id);
     }
     this.#read.receiver = this.#receiver.packets.length;
-    const overdue = Date.now() - RESEND_MS;
+    const now = Date.now();
     for (const id of this.#waiting())
-      if (refused.has(id) || Number(this.#sent.get(id)) < overdue) this.#send(id);
+      if (Number(this.#sent.get(id)) < now - (this.#refused.has(id) ? REFUSED_AGAIN_MS : RESEND_MS))
+        this.#send(id);
   }
 
   #waiting(): string[] {
