@@ -75,9 +75,10 @@ async function link(...names: string[]): Promise<void> {
     await symlink(join(REPOSITORY, 'node_modules', name), join(home, 'node_modules', name));
 }
 
-test('its types and the examples of its README are right, in a browser and on Node, and it delivers messages', async () => {
-  const readme = await readFile(join(home, 'node_modules/@sixfold/client/README.md'), 'utf8');
-  const examples = Array.from(readme.matchAll(/```ts\n(.*?)```/gs), ([, code = '']) => code);
+test('its types and the examples of its README and of docs/CLIENT.md are right, in a browser and on Node, and it delivers messages', async () => {
+  const pages = [join(home, 'node_modules/@sixfold/client/README.md'), join(REPOSITORY, 'docs/CLIENT.md')];
+  const texts = await Promise.all(pages.map((path) => readFile(path, 'utf8')));
+  const examples = Array.from(texts.join('\n').matchAll(/```ts\n(.*?)```/gs), ([, code = '']) => code);
   const named = examples.map((code, n) => [`example${n}.ts`, code] as const);
   const isForNode = ([, code]: readonly [string, string]) => /@sixfold\/client\/(?:level|server)/.test(code);
   const inBrowser = Object.fromEntries(named.filter((example) => !isForNode(example)));

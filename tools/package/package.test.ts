@@ -43,7 +43,7 @@ test('it holds the modules, their types and three texts, and nothing of the test
 
 test('everything that it exports is in it', () => {
   const { exports } = JSON.parse(read('libs/client/package.json')) as Manifest;
-  expect(Object.keys(exports)).toEqual(['.', './indexeddb', './level', './server']);
+  expect(Object.keys(exports)).toEqual(['.', './indexeddb', './level', './server', './tabs']);
   for (const path of Object.values(exports).flatMap((conditions) => Object.values(conditions)))
     expect(packed.files).toContain(path.replace('./', ''));
 });
@@ -72,7 +72,13 @@ test('its version and licence are those of the repository', () => {
 });
 
 test('everything that it exports has a doc comment', () => {
-  for (const path of ['index.d.ts', 'indexeddb/indexeddb.d.ts', 'storage/level.d.ts', 'server/server.d.ts'])
+  for (const path of [
+    'index.d.ts',
+    'indexeddb/indexeddb.d.ts',
+    'storage/level.d.ts',
+    'server/server.d.ts',
+    'tabs/tabs.d.ts',
+  ])
     expect(undocumented(join(packed.source, 'dist/client', path))).toEqual([]);
 });
 
