@@ -67,6 +67,45 @@ test('an async source is read as the requests go, and no further', async () => {
   expect(server.seen).toHaveLength(1);
 });
 
+test('what a slow source has given goes after a while, without waiting for the rest', async () => {
+  await using server = await FakeHttp.start(answering(accept));
+  const gate = Promise.withResolvers<undefined>();
+  async function* source() {
+    yield* messages(2);
+    await gate.promise;
+    yield* messages(4).slice(2);
+  }
+  const results = clientOf(server).sendBatch(source());
+  for (const id of ['m0', 'm1']) expect((await results.next()).value).toEqual(accept(id));
+  gate.resolve(undefined);
+  expect(await all(results)).toEqual(['m2', 'm3'].map(accept));
+  expect(server.seen.map(idsIn)).toEqual([
+    ['m0', 'm1'],
+    ['m2', 'm3'],
+  ]);
+});
+
+test('a batch that is given up ends its source, and a source that fails ends the batch', async () => {
+  await using server = await FakeHttp.start(answering(accept));
+  const ended = Promise.withResolvers<undefined>();
+  async function* source() {
+    try {
+      for (const message of messages(2_000)) yield await Promise.resolve(message);
+    } finally {
+      ended.resolve(undefined);
+    }
+  }
+  const results = clientOf(server).sendBatch(source());
+  await results.next();
+  await results.return();
+  await ended.promise;
+  async function* failing() {
+    yield* messages(1);
+    await Promise.reject(new Error('the source is gone'));
+  }
+  await expect(all(clientOf(server).sendBatch(failing()))).rejects.toThrow('the source is gone');
+});
+
 test('only the lines that may succeed later are sent again; the results keep their order', async () => {
   await using server = await FakeHttp.start(
     answering((id) =>

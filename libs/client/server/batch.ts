@@ -9,6 +9,9 @@ import type { BatchResult, NewMessage, NotAccepted } from './server-types.ts';
 const MAX_LINES = 1_000;
 const MAX_BYTES = 1024 * 1024;
 
+/** How long a message waits for others in the same request, milliseconds. */
+const LINGER_MS = 100;
+
 const utf8 = new TextEncoder();
 
 /** A message as one line of JSON, with its id. @throws TypeError for a body that is not JSON */
@@ -25,22 +28,51 @@ interface Item {
   result?: BatchResult;
 }
 
-/** Gathers the messages of one request at a time. */
+const LATE = Symbol('late');
+
+/**
+ * Gathers the messages of one request at a time. While the source gives no more, what it gave goes after a while.
+ *
+ * @param lingerMs from the first message of a request on
+ */
 export async function* chunks(
   messages: Iterable<NewMessage> | AsyncIterable<NewMessage>,
+  lingerMs = LINGER_MS,
 ): AsyncGenerator<Item[]> {
+  const source = iteratorOf(messages);
   let [items, bytes] = [[] as Item[], 0];
-  for await (const message of messages) {
-    const item: Item = toLine(message);
-    const size = utf8.encode(item.text).length + 1;
-    if (items.length === MAX_LINES || (items.length > 0 && bytes + size > MAX_BYTES)) {
-      yield items;
-      [items, bytes] = [[], 0];
+  let late: Promise<typeof LATE> | undefined;
+  try {
+    for (let next = source.next(); ;) {
+      const result = late ? await Promise.race([next, late]) : await next;
+      if (result !== LATE && result.done === true) break;
+      const item = result === LATE ? undefined : toLine(result.value);
+      const size = item ? utf8.encode(item.text).length + 1 : 0;
+      if (!item || items.length === MAX_LINES || (items.length > 0 && bytes + size > MAX_BYTES)) {
+        yield items;
+        [items, bytes, late] = [[], 0, undefined];
+      }
+      if (!item) continue; // the next one is awaited still
+      late ??= new Promise((resolve) => setTimeout(resolve, lingerMs, LATE));
+      items.push(item);
+      bytes += size;
+      next = source.next();
     }
-    items.push(item);
-    bytes += size;
+  } finally {
+    // Not awaited: a source that is busy ends only after its next message.
+    void source.return?.().catch(() => undefined);
   }
   if (items.length > 0) yield items;
+}
+
+/** The same for both kinds of sources. */
+function iteratorOf(messages: Iterable<NewMessage> | AsyncIterable<NewMessage>): AsyncIterator<NewMessage> {
+  if (Symbol.asyncIterator in messages) return messages[Symbol.asyncIterator]();
+  const source = messages[Symbol.iterator]();
+  return {
+    next: async () => Promise.resolve(source.next()),
+    return: async () => Promise.resolve(source.return?.() ?? { done: true, value: undefined }),
+  };
 }
 
 /**

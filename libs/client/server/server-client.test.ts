@@ -144,6 +144,8 @@ describe('the other calls', () => {
     ['POST /v1/presence', { users: { bob } }, (c) => c.presence(['bob']), '{"users":["bob"]}', { bob }],
     ['GET /v1/users/a%40b/devices', { devices: [] }, (c) => c.devices('a@b'), '', []],
     ['DELETE /v1/users/bob/devices/d%3A1', undefined, (c) => c.removeDevice('bob', 'd:1'), ''],
+    ['GET /v1/users/%252E/devices', { devices: [] }, (c) => c.devices('.'), '', []],
+    ['DELETE /v1/users/%252E%252E/devices/%252E', undefined, (c) => c.removeDevice('..', '.'), ''],
     ['POST /v1/users/bob/revoke', undefined, (c) => c.revoke('bob'), ''],
     ['DELETE /v1/users/bob', undefined, (c) => c.erase('bob'), ''],
   ])('%s', async (line, answer, call, body, expected = answer) => {

@@ -35,7 +35,7 @@ export class ServerClient {
 
   /**
    * Sends any number of messages, and gives the result of each, in their order. A request goes out when 1,000 messages or 1 MiB
-   * are gathered, or the messages end; the next messages are taken when its results were. Messages keep their order
+   * are gathered, 100 ms after its first message, or when the messages end; the next messages are taken when its results were. Messages keep their order
    * where no retry is needed.
    *
    * @throws (from the iteration) what ended the sending early; messages without a result were not taken, and those with an
@@ -91,7 +91,7 @@ export class ServerClient {
 
   /** Removes a synced device, with its mailbox. It is no error when there is none. */
   async removeDevice(user: string, device: string, options: RetryOptions = {}): Promise<void> {
-    const path = `${userPath(user)}/devices/${encodeURIComponent(device)}`;
+    const path = `${userPath(user)}/devices/${segment(device)}`;
     await this.#done({ method: 'DELETE', path }, options);
   }
 
@@ -121,4 +121,8 @@ const post = (path: string, body: object): HttpRequest => ({
   body: JSON.stringify(body),
 });
 
-const userPath = (user: string) => `/v1/users/${encodeURIComponent(user)}`;
+const userPath = (user: string) => `/v1/users/${segment(user)}`;
+
+/** A name in a path. `fetch` normalizes `.` and `..` away, also as `%2E`; the server takes a dot as `%252E`, too. */
+const segment = (name: string) =>
+  /^\.\.?$/.test(name) ? name.replaceAll('.', '%252E') : encodeURIComponent(name);

@@ -54,10 +54,11 @@ export class BatchLines {
   /** @param line undefined: it was too long */
   handle(line: Buffer | undefined, onAnswer: OnAnswer): void {
     try {
-      if (!line) throw new Problem(413, 'bad_packet', 'the line is too long');
-      this.#send(utf8(line), onAnswer);
+      this.#send(textOf(line), onAnswer);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
+      packetsIn.unreadable.inc();
+      this.#charge(1);
       refuse(onAnswer, error);
     }
   }
@@ -112,6 +113,12 @@ export class BatchLines {
     this.#charged += Math.max(0, due);
     return true;
   }
+}
+
+/** @throws Problem */
+function textOf(line: Buffer | undefined): string {
+  if (!line) throw new Problem(413, 'bad_packet', 'the line is too long');
+  return utf8(line);
 }
 
 /** `re` names those of a list who are refused; the line has the id already. */

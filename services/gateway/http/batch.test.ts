@@ -25,7 +25,7 @@ const parse = (body: string) =>
 
 async function post(
   http: HttpFixture,
-  body: string,
+  body: string | Buffer<ArrayBuffer>,
   token?: string,
 ): Promise<{ status: number; type: string | null; answers: Answer[] }> {
   const response = await fetch(`${http.url}/v1/messages`, {
@@ -212,6 +212,20 @@ describe('a stream', () => {
     expect(limited).toEqual([...Array<boolean>(30).fill(false), ...Array<boolean>(5).fill(true)]);
     expect(answers[34]?.id).toBe('m34');
     expect((await post(http, line('a'))).status).toBe(429);
+  });
+
+  test('lines that are too long, or not UTF-8, count as well', async () => {
+    for (const bad of [Buffer.alloc(300, 'x'), Buffer.from([0xff])]) {
+      using http = await HttpFixture.start({
+        RATE_LIMIT_PER_S: '0.001',
+        RATE_BURST: '3',
+        MAX_PACKET_BYTES: '256',
+      });
+      const body = Buffer.concat(Array.from({ length: 30 }, () => [bad, Buffer.from('\n')]).flat());
+      const { answers } = await post(http, body);
+      expect(new Set(answers.map(({ error }) => error?.code))).toEqual(new Set(['bad_packet']));
+      expect((await post(http, line('a'))).status).toBe(429);
+    }
   });
 });
 

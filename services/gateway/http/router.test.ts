@@ -17,6 +17,18 @@ describe('paths and methods', () => {
   });
 });
 
+test('users and devices named . and .. are reached with %252E, which no client normalizes away', async () => {
+  using http = await HttpFixture.start();
+  const token = await serviceToken(['*'], ['admin']);
+  const path = '/v1/users/%252E%252E/devices/%252E';
+  http.request('DELETE', path, { token }).catch(() => undefined); // nobody answers it
+  await expect.poll(() => http.routed.length).toBe(1);
+  expect(http.routed[0]).toMatchObject({ user: '..', entry: { kind: 'logout', user: '..', device: '.' } });
+  // What a client makes of `..` or `%2E%2E` there: `/v1/users/bob/`, which erases nobody.
+  for (const device of ['..', '%2E%2E'])
+    expect((await http.request('DELETE', `/v1/users/bob/devices/${device}`, { token })).status).toBe(404);
+});
+
 describe('the rate of a token subject', () => {
   const limits = { RATE_LIMIT_PER_S: '0.001', RATE_BURST: '4' };
 
