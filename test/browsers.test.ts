@@ -5,6 +5,8 @@ import { PageHandle } from '../tools/browsers/page-handle.ts';
 import { RemoteStorage } from '../tools/browsers/remote-storage.ts';
 import { testLoading } from './browsers/loading.ts';
 import { testNetwork } from './browsers/network.ts';
+import { testOutbox } from './browsers/outbox.ts';
+import { testKill, testReload } from './browsers/reload.ts';
 import { someone, World } from './browsers/world.ts';
 
 /** The client in real browsers: Chromium and Firefox as Debian has them, headless. `npm run browsers` does more of it. */
@@ -20,10 +22,10 @@ describe.each(BROWSER_NAMES)('%s', (name) => {
   afterAll(() => world.stop());
 
   let bench: PageHandle | undefined;
+  const page = async () => (bench ??= await PageHandle.open(world.browser, `${world.site.origin}/`));
 
   describeStorage('MemoryStorage', async () => {
-    bench ??= await PageHandle.open(world.browser, `${world.site.origin}/`);
-    const storage = await RemoteStorage.make(bench, 'memory', someone('store'));
+    const storage = await RemoteStorage.make(await page(), 'memory', 'any');
     await storage.load();
     return {
       storage,
@@ -34,6 +36,22 @@ describe.each(BROWSER_NAMES)('%s', (name) => {
     };
   });
 
+  describeStorage('IndexedDbStorage', async () => {
+    const database = someone('storage');
+    const storage = await RemoteStorage.make(await page(), 'indexeddb', database);
+    await storage.load();
+    return {
+      storage,
+      reopen: async () => {
+        await storage.close();
+        return RemoteStorage.make(await page(), 'indexeddb', database);
+      },
+    };
+  });
+
   testLoading(here);
   testNetwork(here);
+  testReload(here);
+  testOutbox(here);
+  testKill(here); // at the end: other tests' tabs go with it
 });

@@ -7,4 +7,12 @@ export const SCALE = {
   offlineMs: FULL ? 60_000 : 1_000,
   /** Messages in each direction while connections are cut. */
   cutMessages: FULL ? 500 : 60,
+  /** Reloads of a page that sends and receives. */
+  reloads: 20,
+  /** Messages in each direction for each reload and kill. */
+  perReload: FULL ? 40 : 10,
+  /** Kills of the whole browser. */
+  kills: FULL ? 5 : 1,
+  /** Messages that wait when a page starts. */
+  outbox: FULL ? 50_000 : 2_000,
 } as const;

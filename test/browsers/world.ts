@@ -67,14 +67,19 @@ export class World {
   /** Options of a client in a page. */
   async options(user: string, storage: PageStorage, tab = 'one'): Promise<StartOptions> {
     const url = `ws://127.0.0.1:${this.network.port}/ws`;
-    return { url, token: await this.stack.token(user), tab, storage, tuning: TUNING };
+    return { url, token: await this.stack.token(user), tab, storage, database: user, tuning: TUNING };
+  }
+
+  /** Makes a client in a page, and waits until it has a session. */
+  async connect(page: PageHandle, user: string, storage: PageStorage): Promise<void> {
+    await page.call('start', await this.options(user, storage));
+    await page.online();
   }
 
   /** Opens a page with a client that has a session. */
   async client(user: string, storage: PageStorage = 'memory', url?: string): Promise<PageHandle> {
     const page = await this.page(url);
-    await page.call('start', await this.options(user, storage));
-    await page.online();
+    await this.connect(page, user, storage);
     return page;
   }
 

@@ -1,7 +1,7 @@
 import type { OutgoingState, Status, Storage } from '#libs/client/index.ts';
 
 /** Where a page keeps the client's state. */
-export type PageStorage = 'memory';
+export type PageStorage = 'memory' | 'indexeddb';
 
 /** How a page makes its client. */
 export interface StartOptions {
@@ -10,6 +10,8 @@ export interface StartOptions {
   /** Names this page in what it reports. */
   readonly tab: string;
   readonly storage: PageStorage;
+  /** Name of the storage. */
+  readonly database: string;
   readonly device?: string;
   /** Pauses of the client, milliseconds: a fault of seconds must not turn into one of half a minute. */
   readonly tuning?: Readonly<Record<string, unknown>>;
@@ -36,6 +38,8 @@ export interface PageApi {
   send(to: string, ids: readonly string[], pauseMs?: number): void;
   /** States of the messages that have no final one. */
   outbox(): { id: string; state: OutgoingState }[];
+  /** Waits until the outbox has so many messages. @returns the time since start() was called, and what the page's heap holds */
+  started(outbox: number): Promise<{ ms: number; heapBytes?: number }>;
   reconnect(): void;
   /** The page's clock differs from the real one by so much from now on, milliseconds. */
   moveClock(ms: number): void;
@@ -44,5 +48,7 @@ export interface PageApi {
   allowsEval(): Promise<boolean>;
   /** Makes a storage. @returns its number, for `storage` */
   openStorage(kind: PageStorage, name: string): number;
+  /** Puts as many messages into a storage's outbox as an application may leave there, and closes it. */
+  fillOutbox(database: string, to: string, count: number): Promise<void>;
   storage(n: number, method: StorageMethod, args: readonly unknown[]): unknown;
 }

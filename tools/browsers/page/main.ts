@@ -1,3 +1,4 @@
+import { IndexedDbStorage } from '#libs/client/indexeddb/indexeddb.ts';
 import { type Client, connect, MemoryStorage, type OutgoingState, type Storage } from '#libs/client/index.ts';
 import type { PageApi, PageStorage, StartOptions } from './api.ts';
 import { report } from './report.ts';
@@ -11,6 +12,7 @@ type StorageCall = (...args: readonly unknown[]) => unknown;
 
 const storages: Storage[] = [];
 let client: Client | undefined;
+let startedAt = 0;
 
 function running(): Client {
   if (!client) throw new Error('start() comes first');
@@ -19,19 +21,24 @@ function running(): Client {
 
 const STORAGES: Record<PageStorage, (name: string) => Storage> = {
   memory: () => new MemoryStorage(),
+  indexeddb: (name) => new IndexedDbStorage(name),
 };
 
-function start({ tab, storage, ...options }: StartOptions): void {
-  client = connect({ ...options, storage: STORAGES[storage](tab) });
+function start({ tab, storage, database, ...options }: StartOptions): void {
+  startedAt = performance.now();
+  client = connect({ ...options, storage: STORAGES[storage](database) });
   const told = new Map<string, OutgoingState>();
   client.onOutgoing(({ id, state }) => {
     if (told.get(id) !== state) void report({ tab, kind: 'told', id, state });
     told.set(id, state);
   });
   client.onError(({ code, message }) => void report({ tab, kind: 'error', code, message }));
-  // A message is handled when the site has the report: whatever happens to the page then.
+  // A message is handled when the site has the report, whatever happens to the page then. A request fails only where the page
+  // is about to go: whether the site got it is unknown, and so the handler never ends.
   client.onMessage(({ from, id, again }) =>
-    report({ tab, kind: 'handled', from, id, again: again === true }),
+    report({ tab, kind: 'handled', from, id, again: again === true }).catch(
+      () => new Promise(() => undefined),
+    ),
   );
 }
 
@@ -40,6 +47,32 @@ async function send(to: string, ids: readonly string[], pauseMs: number): Promis
     running().send(to, { text: id }, { id });
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
+}
+
+async function started(outbox: number): Promise<{ ms: number; heapBytes?: number }> {
+  while (running().outbox().length < outbox) await new Promise((resolve) => setTimeout(resolve, 1));
+  const ms = performance.now() - startedAt;
+  // Only Chromium tells.
+  const { memory } = performance as { memory?: { usedJSHeapSize: number } };
+  return { ms, ...(memory && { heapBytes: memory.usedJSHeapSize }) };
+}
+
+const BATCH = 1000;
+
+async function fillOutbox(database: string, to: string, count: number): Promise<void> {
+  const storage = new IndexedDbStorage(database);
+  await storage.load();
+  for (let first = 1; first <= count; first += BATCH) {
+    const numbers = Array.from({ length: Math.min(BATCH, count - first + 1) }, (_, index) => first + index);
+    await storage.write(
+      numbers.map((n) => ({
+        do: 'outbox.put',
+        entry: { n, id: `m${n}`, to, bodyText: JSON.stringify({ text: `message ${n}, of a usual length` }) },
+      })),
+      'relaxed',
+    );
+  }
+  await storage.close();
 }
 
 function moveClock(ms: number): void {
@@ -59,7 +92,7 @@ async function allowsEval(): Promise<boolean> {
 
 const api: PageApi = {
   instance: crypto.randomUUID(),
-  ...{ start, moveClock, allowsEval },
+  ...{ start, started, moveClock, allowsEval, fillOutbox },
   status: () => running().status,
   send: (to, ids, pauseMs = 0) => void send(to, ids, pauseMs),
   outbox: () =>

@@ -9,16 +9,24 @@ const COMPILER_TIMEOUT_MS = 120_000;
 /** The entries of @sixfold/client that pages use: where they are here, and in its `dist`. */
 const ENTRIES: Record<string, { source: string; dist: string }> = {
   '@sixfold/client': { source: '#libs/client/index.ts', dist: 'client/index.js' },
+  '@sixfold/client/indexeddb': {
+    source: '#libs/client/indexeddb/indexeddb.ts',
+    dist: 'client/indexeddb/indexeddb.js',
+  },
 };
 
 /** What a page's import map says, for a package at `/client/`. */
 export const importMap = (): { imports: Record<string, string> } => ({
   imports: {
     ...Object.fromEntries(Object.entries(ENTRIES).map(([name, { dist }]) => [name, `/client/${dist}`])),
+    idb: '/idb.js',
     // What `browser` in package.json tells a bundler.
     '/client/client/connection/terminable-socket.js': '/client/client/connection/browser-socket.js',
   },
 });
+
+/** The library under IndexedDbStorage: one module. */
+export const IDB = join(REPOSITORY, 'node_modules/idb/build/index.js');
 
 /** Compiles the client as `npm pack` does. */
 export async function compileClient(folder: string): Promise<void> {

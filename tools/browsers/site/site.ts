@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join, normalize } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Report } from '../page/api.ts';
-import { buildPage, compileClient, importMap } from './build.ts';
+import { buildPage, compileClient, IDB, importMap } from './build.ts';
 
 const HOST = '127.0.0.1';
 const IMPORT_MAP = JSON.stringify(importMap());
@@ -62,6 +62,7 @@ export class Site implements AsyncDisposable {
       new Map<string, [string, string]>([
         ['/', ['text/html', page('/main.js')]],
         ['/main.js', ['text/javascript', modules]],
+        ['/idb.js', ['text/javascript', await readFile(IDB, 'utf8')]],
         ['/bundled', ['text/html', page('/bundle.js')]],
         ['/bundle.js', ['text/javascript', bundle]],
       ]),
