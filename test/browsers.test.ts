@@ -7,6 +7,8 @@ import { testLoading } from './browsers/loading.ts';
 import { testNetwork } from './browsers/network.ts';
 import { testOutbox } from './browsers/outbox.ts';
 import { testKill, testReload } from './browsers/reload.ts';
+import { testServiceWorker } from './browsers/service-worker.ts';
+import { testTabs } from './browsers/tabs.ts';
 import { someone, World } from './browsers/world.ts';
 
 /** The client in real browsers: Chromium and Firefox as Debian has them, headless. `npm run browsers` does more of it. */
@@ -53,5 +55,7 @@ describe.each(BROWSER_NAMES)('%s', (name) => {
   testNetwork(here);
   testReload(here);
   testOutbox(here);
+  testTabs(here);
+  testServiceWorker(here);
   testKill(here); // at the end: other tests' tabs go with it
 });

@@ -15,4 +15,7 @@ export const SCALE = {
   kills: FULL ? 5 : 1,
   /** Messages that wait when a page starts. */
   outbox: FULL ? 50_000 : 2_000,
+  /** Messages of the peer while tabs come and go, and the most tabs. */
+  tabMessages: FULL ? 1_000 : 100,
+  mostTabs: 5,
 } as const;

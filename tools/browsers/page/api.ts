@@ -3,6 +3,13 @@ import type { OutgoingState, Status, Storage } from '#libs/client/index.ts';
 /** Where a page keeps the client's state. */
 export type PageStorage = 'memory' | 'indexeddb';
 
+/** What a page gives to the service worker's fetchMailbox. */
+export interface WorkerFetch {
+  readonly url: string;
+  readonly token: string;
+  readonly name: string;
+}
+
 /** How a page makes its client. */
 export interface StartOptions {
   readonly url: string;
@@ -12,6 +19,8 @@ export interface StartOptions {
   readonly storage: PageStorage;
   /** Name of the storage. */
   readonly database: string;
+  /** Shares one connection with the other tabs; for `indexeddb` only. */
+  readonly tabs?: boolean;
   readonly device?: string;
   /** Pauses of the client, milliseconds: a fault of seconds must not turn into one of half a minute. */
   readonly tuning?: Readonly<Record<string, unknown>>;
@@ -20,6 +29,8 @@ export interface StartOptions {
 /** What a page tells the site, in order. */
 export type Report = { readonly tab: string } & (
   | { readonly kind: 'handled'; readonly from: string; readonly id: string; readonly again: boolean }
+  /** Shown, while another tab handles it. */
+  | { readonly kind: 'mirrored'; readonly from: string; readonly id: string }
   /** The message has this state, for the first time in this page. */
   | { readonly kind: 'told'; readonly id: string; readonly state: OutgoingState }
   | { readonly kind: 'error'; readonly code: string; readonly message: string }
@@ -41,6 +52,10 @@ export interface PageApi {
   /** Waits until the outbox has so many messages. @returns the time since start() was called, and what the page's heap holds */
   started(outbox: number): Promise<{ ms: number; heapBytes?: number }>;
   reconnect(): void;
+  /** Whether this tab has the connection. */
+  leads(): boolean;
+  /** Has the service worker of examples/ fetch the mailbox, as a push does. @returns ids of the messages that are new */
+  fetchInWorker(options: WorkerFetch): Promise<string[]>;
   /** The page's clock differs from the real one by so much from now on, milliseconds. */
   moveClock(ms: number): void;
   close(): Promise<void>;

@@ -1,7 +1,9 @@
 import { IndexedDbStorage } from '#libs/client/indexeddb/indexeddb.ts';
 import { type Client, connect, MemoryStorage, type OutgoingState, type Storage } from '#libs/client/index.ts';
+import { connectTabs, type TabClient, type TabMessage } from '#libs/client/tabs/tabs.ts';
 import type { PageApi, PageStorage, StartOptions } from './api.ts';
 import { report } from './report.ts';
+import { fetchInWorker } from './worker-client.ts';
 
 /**
  * The program of a test's page. It does what an application does, and tells the site what it handled and what it was told, so
@@ -11,10 +13,10 @@ import { report } from './report.ts';
 type StorageCall = (...args: readonly unknown[]) => unknown;
 
 const storages: Storage[] = [];
-let client: Client | undefined;
+let client: Client | TabClient | undefined;
 let startedAt = 0;
 
-function running(): Client {
+function running(): Client | TabClient {
   if (!client) throw new Error('start() comes first');
   return client;
 }
@@ -24,9 +26,11 @@ const STORAGES: Record<PageStorage, (name: string) => Storage> = {
   indexeddb: (name) => new IndexedDbStorage(name),
 };
 
-function start({ tab, storage, database, ...options }: StartOptions): void {
+function start({ tab, storage, database, tabs = false, ...options }: StartOptions): void {
   startedAt = performance.now();
-  client = connect({ ...options, storage: STORAGES[storage](database) });
+  client = tabs
+    ? connectTabs({ ...options, storage: new IndexedDbStorage(database) })
+    : connect({ ...options, storage: STORAGES[storage](database) });
   const told = new Map<string, OutgoingState>();
   client.onOutgoing(({ id, state }) => {
     if (told.get(id) !== state) void report({ tab, kind: 'told', id, state });
@@ -35,11 +39,11 @@ function start({ tab, storage, database, ...options }: StartOptions): void {
   client.onError(({ code, message }) => void report({ tab, kind: 'error', code, message }));
   // A message is handled when the site has the report, whatever happens to the page then. A request fails only where the page
   // is about to go: whether the site got it is unknown, and so the handler never ends.
-  client.onMessage(({ from, id, again }) =>
-    report({ tab, kind: 'handled', from, id, again: again === true }).catch(
-      () => new Promise(() => undefined),
-    ),
-  );
+  client.onMessage(({ from, id, again, mirrored }: TabMessage) => {
+    if (mirrored) return report({ tab, kind: 'mirrored', from, id });
+    const told = report({ tab, kind: 'handled', from, id, again: again === true });
+    return told.catch(() => new Promise(() => undefined));
+  });
 }
 
 async function send(to: string, ids: readonly string[], pauseMs: number): Promise<void> {
@@ -92,13 +96,14 @@ async function allowsEval(): Promise<boolean> {
 
 const api: PageApi = {
   instance: crypto.randomUUID(),
-  ...{ start, started, moveClock, allowsEval, fillOutbox },
+  ...{ start, started, moveClock, allowsEval, fillOutbox, fetchInWorker },
   status: () => running().status,
   send: (to, ids, pauseMs = 0) => void send(to, ids, pauseMs),
   outbox: () =>
     running()
       .outbox()
       .map(({ id, state }) => ({ id, state })),
+  leads: () => 'leads' in running() && (running() as TabClient).leads,
   reconnect: () => running().reconnect(),
   close: () => running().close(),
   openStorage: (kind, name) => storages.push(STORAGES[kind](name)) - 1,

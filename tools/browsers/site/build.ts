@@ -13,6 +13,7 @@ const ENTRIES: Record<string, { source: string; dist: string }> = {
     source: '#libs/client/indexeddb/indexeddb.ts',
     dist: 'client/indexeddb/indexeddb.js',
   },
+  '@sixfold/client/tabs': { source: '#libs/client/tabs/tabs.ts', dist: 'client/tabs/tabs.js' },
 };
 
 /** What a page's import map says, for a package at `/client/`. */
@@ -47,8 +48,10 @@ export async function buildPage(name: string, { bundled }: { bundled: boolean })
       {
         name: 'package',
         resolveId: (source) => {
-          const id = bundled ? undefined : packageOf(source);
-          return id === undefined ? undefined : { id, external: true };
+          // What examples import is the package; what is here imports its sources.
+          const own = ENTRIES[source]?.source.replace('#libs/', `${REPOSITORY}/libs/`);
+          const id = bundled ? own : packageOf(source);
+          return id === undefined ? undefined : { id, external: !bundled };
         },
       },
     ],

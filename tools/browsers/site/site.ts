@@ -49,9 +49,10 @@ export class Site implements AsyncDisposable {
   /** Compiles the client into a folder below `dataDir`, and serves it. */
   static async start(dataDir: string): Promise<Site> {
     const dist = join(dataDir, 'client');
-    const [modules, bundle] = await Promise.all([
+    const [modules, bundle, worker] = await Promise.all([
       buildPage('main.ts', { bundled: false }),
       buildPage('main.ts', { bundled: true }),
+      buildPage('worker.js', { bundled: true }),
       compileClient(dist),
     ]);
     const server = createServer().listen(0, HOST);
@@ -63,6 +64,7 @@ export class Site implements AsyncDisposable {
         ['/', ['text/html', page('/main.js')]],
         ['/main.js', ['text/javascript', modules]],
         ['/idb.js', ['text/javascript', await readFile(IDB, 'utf8')]],
+        ['/worker.js', ['text/javascript', worker]],
         ['/bundled', ['text/html', page('/bundle.js')]],
         ['/bundle.js', ['text/javascript', bundle]],
       ]),
