@@ -6,6 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # npm asks for the manifest of every workspace, also of those that no service needs.
 COPY libs/client/package.json libs/client/
+COPY tools/cli/package.json tools/cli/
 # Optional: the LevelDB store of clients, and pg on Cloudflare.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 

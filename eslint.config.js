@@ -60,7 +60,7 @@ const folder = {
 };
 
 export default defineConfig(
-  globalIgnores(['node_modules/', 'libs/client/dist/', '.sixfold*/', 'coverage/']),
+  globalIgnores(['node_modules/', 'libs/client/dist/', 'tools/cli/dist/', '.sixfold*/', 'coverage/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

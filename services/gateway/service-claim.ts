@@ -1,9 +1,6 @@
 import { z } from 'zod';
 import { UserId } from '#libs/protocol/names.ts';
-
-/** What a service token may be allowed to do. */
-export const SCOPES = ['send', 'mailbox', 'presence', 'admin'] as const;
-export type Scope = (typeof SCOPES)[number];
+import { type Scope, SCOPES } from '#libs/protocol/scopes.ts';
 
 /** What a service token may do, and as whom. */
 export interface ServiceClaim {

@@ -6,8 +6,8 @@ import { REPOSITORY } from '../stack/environment.ts';
 
 const NPM_TIMEOUT_MS = 120_000;
 
-/** The tarball of @sixfold/client, as `npm publish` would send it. */
-export interface PackedClient {
+/** The tarball of a package, as `npm publish` would send it. */
+export interface Packed {
   readonly tarball: string;
   /** Folder of the package that it was made from, with `dist`. */
   readonly source: string;
@@ -15,12 +15,20 @@ export interface PackedClient {
   readonly files: readonly string[];
 }
 
-/** Packs the client, in a copy of its sources: several tests may do so at a time, and nothing old is packed. */
-export async function packClient(folder: string): Promise<PackedClient> {
-  const source = join(folder, 'checkout/libs/client');
+/** Packs @sixfold/client. */
+export const packClient = (folder: string): Promise<Packed> =>
+  pack(folder, 'libs/client', ['libs/client', 'libs/protocol', 'tsconfig.json']);
+
+/** Packs @sixfold/cli. */
+export const packCli = (folder: string): Promise<Packed> =>
+  pack(folder, 'tools/cli', ['libs', 'services', 'tools', 'package.json']);
+
+/** Packs in a copy of the sources: several tests may do so at a time, and nothing old is packed. */
+async function pack(folder: string, workspace: string, sources: readonly string[]): Promise<Packed> {
+  const source = join(folder, 'checkout', workspace);
   await mkdir(source, { recursive: true });
   const filter = (path: string) => !['dist', 'node_modules'].includes(basename(path));
-  for (const path of ['libs/client', 'libs/protocol', 'tsconfig.json'])
+  for (const path of sources)
     await cp(join(REPOSITORY, path), join(folder, 'checkout', path), { recursive: true, filter });
   await symlink(join(REPOSITORY, 'node_modules'), join(folder, 'checkout/node_modules'));
   // Silent: what its scripts print would stand before the JSON.

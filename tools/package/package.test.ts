@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { REPOSITORY } from '../stack/environment.ts';
 import { undocumented } from './documented.ts';
-import { packClient, type PackedClient } from './pack.ts';
+import { packClient, type Packed } from './pack.ts';
 
 /** What is in the tarball of @sixfold/client. */
 
 const folder = mkdtempSync(join(tmpdir(), 'sixfold-pack-'));
-let packed: PackedClient;
+let packed: Packed;
 
 beforeAll(async () => {
   packed = await packClient(folder);
@@ -87,5 +87,5 @@ test('package-lock.json names no registry', () => {
     packages: Record<string, { resolved?: string }>;
   };
   const resolved = Object.entries(packages).flatMap(([path, entry]) => (entry.resolved ? [path] : []));
-  expect(resolved).toEqual(['node_modules/@sixfold/client']);
+  expect(resolved).toEqual(['node_modules/@sixfold/cli', 'node_modules/@sixfold/client']);
 });

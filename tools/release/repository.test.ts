@@ -7,14 +7,17 @@ import { refusals } from './refusals.ts';
 import { commitAndTag, gather } from './repository.ts';
 
 const FILES = {
-  'package.json': '{ "name": "root", "version": "0.2.0", "workspaces": ["libs/client"] }',
+  'package.json': '{ "name": "root", "version": "0.2.0", "workspaces": ["libs/client", "tools/cli"] }',
   'libs/client/package.json': '{ "name": "client", "version": "0.2.0" }',
+  'tools/cli/package.json':
+    '{ "name": "cli", "version": "0.2.0", "dependencies": { "client": "^0.2.0", "a": "^0.2.0" } }',
   'deploy/kubernetes/kustomization.yaml': "images:\n  - name: sixfold\n    newTag: '0.2.0'\n",
   'package-lock.json': JSON.stringify({
     version: '0.2.0',
     packages: {
       '': { version: '0.2.0' },
       'libs/client': { version: '0.2.0' },
+      'tools/cli': { version: '0.2.0', dependencies: { client: '^0.2.0', a: '^0.2.0' } },
       'node_modules/a': { version: '0.2.0' },
     },
   }),
@@ -45,7 +48,7 @@ test('a release writes the version everywhere, commits and tags; then the same v
     branch: 'main',
     changed: [],
     tags: ['v0.2.1'],
-    versions: { root: '0.2.1', client: '0.2.1' },
+    versions: { root: '0.2.1', client: '0.2.1', cli: '0.2.1' },
   });
   expect(readFileSync(join(root, 'deploy/kubernetes/kustomization.yaml'), 'utf8')).toContain("'0.2.1'");
   expect(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))).toEqual({
@@ -53,6 +56,7 @@ test('a release writes the version everywhere, commits and tags; then the same v
     packages: {
       '': { version: '0.2.1' },
       'libs/client': { version: '0.2.1' },
+      'tools/cli': { version: '0.2.1', dependencies: { client: '^0.2.1', a: '^0.2.0' } },
       'node_modules/a': { version: '0.2.0' },
     },
   });

@@ -15,6 +15,7 @@ interface Manifest {
   name: string;
   version: string;
   workspaces?: string[];
+  dependencies?: Record<string, string>;
 }
 
 const manifestOf = (root: string, file: string) => JSON.parse(read(root, file)) as Manifest;
@@ -48,11 +49,21 @@ const KUSTOMIZATION = 'deploy/kubernetes/kustomization.yaml';
 /** Writes the version wherever it stands, commits that if anything changed, and tags the commit. */
 export function commitAndTag(root: string, version: string): void {
   const packages = manifests(root);
-  for (const file of packages) write(root, file, { ...manifestOf(root, file), version });
+  const names = packages.map((file) => manifestOf(root, file).name);
+  for (const file of packages) {
+    const { dependencies, ...rest } = manifestOf(root, file);
+    write(root, file, {
+      ...rest,
+      version,
+      ...(dependencies && { dependencies: moved(dependencies, names, version) }),
+    });
+  }
   const lock = JSON.parse(read(root, 'package-lock.json')) as Lock;
   for (const file of packages) {
     const entry = lock.packages[dirname(file).replace(/^\.$/, '')];
-    if (entry) entry.version = version;
+    if (!entry) continue;
+    entry.version = version;
+    if (entry.dependencies) entry.dependencies = moved(entry.dependencies, names, version);
   }
   write(root, 'package-lock.json', { ...lock, version });
   const kustomization = read(root, KUSTOMIZATION).replace(/newTag: '[^']*'/, `newTag: '${version}'`);
@@ -62,9 +73,15 @@ export function commitAndTag(root: string, version: string): void {
   git(root, 'tag', '-a', `v${version}`, '-m', `Sixfold ${version}`);
 }
 
+/** A package of ours asks for the others of the same version. */
+const moved = (dependencies: Record<string, string>, names: readonly string[], version: string) =>
+  Object.fromEntries(
+    Object.entries(dependencies).map(([name, old]) => [name, names.includes(name) ? `^${version}` : old]),
+  );
+
 interface Lock {
   version: string;
-  packages: Record<string, { version?: string }>;
+  packages: Record<string, { version?: string; dependencies?: Record<string, string> }>;
 }
 
 /** Writes JSON in npm's format. */

@@ -1,8 +1,9 @@
 import type { Logger } from '#libs/runtime/logger.ts';
 import { UserId } from '#libs/protocol/names.ts';
+import type { Scope } from '#libs/protocol/scopes.ts';
 import { AuthError, type Verify } from '../auth.ts';
 import type { CanSend } from '../authorize/can-send.ts';
-import type { Scope, ServiceClaim } from '../service-claim.ts';
+import type { ServiceClaim } from '../service-claim.ts';
 import { badPacket, forbidden, unauthorized, unavailable } from './problems.ts';
 
 /** Whose token came with a request. */
