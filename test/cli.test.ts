@@ -4,11 +4,13 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { EXIT } from '../tools/cli/exit.ts';
 import { REPOSITORY } from '../tools/stack/environment.ts';
 import { connectRaw } from '../tools/testkit/client.ts';
 import { type Stack, startStack } from './harness/stack.ts';
+import { until } from './harness/wait.ts';
 
 /** The command line against a stack of real processes: `npm run cli`. */
 
@@ -150,4 +152,67 @@ test('what was not accepted is kept with --storage, readable by its owner only, 
   expect((await cli([...send, '--wait', 'stored', 'kept'])).code).toBe(EXIT.done);
   expect(statSync(storage).mode & 0o077).toBe(0);
   expect(readdirSync(storage)).not.toEqual([]);
+});
+
+/** A chat in a pseudo-terminal of util-linux; `type` presses keys. */
+function chat(...args: string[]) {
+  const command = [process.execPath, MAIN, 'chat', ...args].map((arg) => `'${arg}'`).join(' ');
+  const child = spawn('script', ['-qfec', `stty cols 120; ${command}`, '/dev/null'], { env });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const seen = { text: '' };
+  child.stdout.on('data', (chunk: Buffer) => (seen.text += chunk.toString()));
+  return {
+    ended: once(child, 'exit'),
+    type: (keys: string) => child.stdin.write(keys),
+    shows: (what: RegExp) =>
+      until(() => what.test(stripVTControlCharacters(seen.text)), {
+        what: `${what.source} on the screen`,
+        timeoutMs: 60_000,
+      }).catch((error: unknown) => {
+        throw new Error(`the screen:\n${stripVTControlCharacters(seen.text)}`, { cause: error });
+      }),
+    text: () => seen.text,
+  };
+}
+
+test('chat: states, typing, read marks; a hostile body cannot control the terminal; Ctrl-D ends it', async () => {
+  const [jan, kim] = [chat('--as', 'jan', '--to', 'kim'), chat('--as', 'kim', '--to', 'jan')];
+  await Promise.all([jan.shows(/You are jan/), kim.shows(/You are kim/)]);
+  jan.type('hi');
+  await kim.shows(/jan is typing…/);
+  jan.type(' kim\r');
+  await kim.shows(/jan: hi kim/);
+  await jan.shows(/delivered: kim \(hi kim\)/);
+  expect(jan.text()).not.toContain('read: kim');
+  kim.type('x');
+  await jan.shows(/read: kim \(hi kim\)/);
+  const attack = 'quiet\u001b[2J\u0007end';
+  await cli(['send', '--as', 'lee', '--to', 'kim', '--parse', JSON.stringify(attack)]);
+  await kim.shows(/lee: quiet \[2J end/);
+  kim.type('\u0003'); // Ctrl-C
+  jan.type('\u0004'); // Ctrl-D
+  expect(await Promise.all([jan.ended, kim.ended])).toEqual([
+    [EXIT.done, null],
+    [EXIT.done, null],
+  ]);
+});
+
+test('chat: without a gateway it keeps what was written, and the next run sends it; a pipe is no terminal', async () => {
+  const gateway = await stack.addGateway();
+  const storage = join(folder, 'chat');
+  const options = ['--as', 'max', '--to', 'nora', '--storage', storage];
+  const max = chat(...options, '--url', gateway.url);
+  await max.shows(/You are max/);
+  await gateway.kill();
+  await max.shows(/Offline/);
+  max.type('from before\r/quit\r');
+  await max.shows(/1 messages were not accepted: the next chat sends them/);
+  expect(await max.ended).toEqual([EXIT.done, null]);
+  const again = chat(...options);
+  await again.shows(/stored: nora/);
+  again.type('/quit\r');
+  await again.ended;
+  const heard = await cli(['listen', '--as', 'nora', '--count', '1']);
+  expect(json(heard.output)).toMatchObject({ from: 'max', body: 'from before' });
+  expect((await cli(['chat', ...options])).code).toBe(EXIT.usage);
 });

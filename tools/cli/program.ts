@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { chatCommand } from './chat/command.ts';
 import { CliError, EXIT, type ExitCode } from './exit.ts';
 import { listenCommand } from './messages/listen.ts';
 import { sendCommand } from './messages/send.ts';
@@ -19,6 +20,7 @@ export function program(surroundings: Surroundings): Command {
   const { output } = surroundings;
   return new Command('sixfold')
     .description('Sixfold from a terminal or a script: each command has its own --help.')
+    .addCommand(chatCommand(surroundings))
     .addCommand(sendCommand(surroundings))
     .addCommand(listenCommand(surroundings))
     .addCommand(tokenCommand((token) => writeLine(output, token)))
