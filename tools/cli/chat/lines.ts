@@ -34,7 +34,7 @@ export class StateLines {
       if (isNew) this.#told.set(`${to}/${id}`, state);
       return isNew;
     });
-    const text = this.#texts.get(id) ?? '(of an earlier run)';
+    const text = this.#texts.get(id) ?? 'of an earlier run';
     return [...Map.groupBy(news, ({ state, reason }) => [state, reason ?? ''].join(' ').trim())].map(
       ([what, those]) =>
         stateLine(
