@@ -87,6 +87,21 @@ test('the image has what prints a token, with all that it imports', () => {
   expect([...needed].filter((path) => !isIn(path))).toEqual([]);
 });
 
+test('the build gets every file that the Dockerfile copies', () => {
+  const image = readFileSync(join(REPOSITORY, '.dockerignore'), 'utf8').split('\n');
+  const dockerfile = readFileSync(join(REPOSITORY, 'Dockerfile'), 'utf8');
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths = '']) =>
+    paths.split(' '),
+  );
+  expect(copied).toContain('tools/cli/package.json');
+  const isIn = (path: string) =>
+    image.some(
+      (line) =>
+        line.startsWith('!') && (`${path}/`.startsWith(`${line.slice(1)}/`) || line.startsWith(`!${path}/`)),
+    );
+  expect(copied.filter((path) => !isIn(path))).toEqual([]);
+});
+
 test('only the load balancer, Prometheus and Grafana are reached from outside, the latter two from this machine', () => {
   const published = Object.entries(services).filter(([, { ports }]) => ports);
   expect(published.map(([name]) => name).sort()).toEqual(['balancer', 'grafana', 'prometheus']);

@@ -17,11 +17,13 @@ interface Manifest {
   version: string;
   license: string;
   dependencies: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
 }
 
 const read = (path: string) => JSON.parse(readFileSync(join(REPOSITORY, path), 'utf8')) as Manifest;
 const own = read('tools/cli/package.json');
+const needed = { ...own.dependencies, ...own.optionalDependencies };
 
 beforeAll(async () => {
   packed = await packCli(join(folder, 'cli'));
@@ -54,21 +56,21 @@ test('it imports the packages that it names, all of them, and no others', () => 
         .join('/'),
   );
   // The client asks for classic-level, as a peer.
-  expect([...new Set([...imported, 'classic-level'])].sort()).toEqual(Object.keys(own.dependencies).sort());
+  expect([...new Set([...imported, 'classic-level'])].sort()).toEqual(Object.keys(needed).sort());
 });
 
 test('its versions are those of the repository', () => {
   const root = read('package.json');
   expect([own.version, own.license]).toEqual([root.version, root.license]);
   const all = { ...root.devDependencies, ...root.dependencies, '@sixfold/client': `^${root.version}` };
-  for (const [name, version] of Object.entries(own.dependencies))
+  for (const [name, version] of Object.entries(needed))
     if (name in all) expect([name, version]).toEqual([name, all[name as keyof typeof all]]);
 });
 
 test('it runs from a folder that has nothing of this repository but its packages', async () => {
   const client = await packClient(join(folder, 'client'));
   const modules = join(folder, 'home/node_modules');
-  for (const name of Object.keys(own.dependencies).filter((one) => one !== '@sixfold/client')) {
+  for (const name of Object.keys(needed).filter((one) => one !== '@sixfold/client')) {
     mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(join(REPOSITORY, 'node_modules', name), join(modules, name));
   }
