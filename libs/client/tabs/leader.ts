@@ -111,7 +111,7 @@ export class Leader {
       case 'signOut':
         void this.client.signOut().then(
           () => this.#tell({ is: 'over' }),
-          () => undefined, // the status says why
+          () => this.#tell({ is: 'stays', reason: this.#reason() }),
         );
     }
   }
@@ -122,10 +122,13 @@ export class Leader {
       const message = this.client.send(to, JSON.parse(bodyText), defined(options));
       this.#tell({ is: 'outgoing', messages: [snapshotOf(message)] });
     } catch (error) {
-      const { status } = this.client;
-      const reason = status.state === 'closed' ? status.reason : String(error);
-      this.#tell({ is: 'refused', id: fields.id, reason });
+      this.#tell({ is: 'refused', id: fields.id, reason: this.#reason(error) });
     }
+  }
+
+  #reason(error?: unknown): string {
+    const { status } = this.client;
+    return status.state === 'closed' ? status.reason : String(error);
   }
 
   #find(id: string): OutgoingMessage | undefined {

@@ -139,15 +139,7 @@ export class TabClient {
   /** As `Client.signOut`: ends all tabs. */
   signOut(): Promise<void> {
     this.#session.checkOpen();
-    return new Promise((resolve, reject) => {
-      const ended = this.onStatus((status) => {
-        if (status.state !== 'closed') return;
-        ended();
-        if (status.reason === 'signed_out') resolve();
-        else reject(closedError(status.reason));
-      });
-      this.#session.ask({ do: 'signOut' });
-    });
+    return this.#session.signOut();
   }
 
   /** Ends this tab's part. Where it leads, another tab takes over. See `Client.close`. */

@@ -6,6 +6,7 @@ import type { IncomingMessage } from '../incoming/message.ts';
 import type { MissedHandler } from '../incoming/missed.ts';
 import type { ReceiptHandler } from '../incoming/receipts.ts';
 import type { OutgoingMessage } from '../outgoing/outgoing-message.ts';
+import { resolveOptions } from '../options.ts';
 import { RecentMap } from '../recent-map.ts';
 import type { Signal } from '../signals.ts';
 import type { StoredRead } from '../storage.ts';
@@ -30,6 +31,15 @@ export interface Handlers {
 
 const nameOf = ({ from, id }: { from: string; id: string }) => `${from}/${id}`;
 
+type Channel = Pick<BroadcastChannel, 'onmessage' | 'postMessage' | 'close'>;
+
+/** Where there is none, this tab is alone, or the storage refuses it. */
+function openChannel(name: string): Channel {
+  if (typeof BroadcastChannel === 'function') return new BroadcastChannel(name);
+  const nothing = () => undefined;
+  return { onmessage: null, postMessage: nothing, close: nothing };
+}
+
 /** A tab's part in what all tabs share: it leads, or asks the leader and hears its news. */
 export class TabSession {
   readonly errors = new Emitter<ClientError>((error) => console.error(error));
@@ -38,7 +48,7 @@ export class TabSession {
   readonly signals = new Emitter<Signal>((cause) => this.#threw(cause));
   readonly outbox: TabOutbox;
   readonly #options: TabsOptions;
-  readonly #channel: BroadcastChannel;
+  readonly #channel: Channel;
   readonly #election: Election;
   readonly #handlers: Handlers = {};
   /** Marks that no leader's client has yet. */
@@ -51,12 +61,16 @@ export class TabSession {
   /** The leader that this tab knows. */
   #known = '';
   #ended = false;
+  /** This tab signs the device out. */
+  #leaving: ((error?: ClientError) => void)[] = [];
 
+  /** @throws TypeError naming the option that is missing or wrong */
   constructor(options: TabsOptions) {
+    resolveOptions(options);
     this.#options = options;
     this.#beginning = { state: 'connecting', url: options.url ?? options.urls?.[0] ?? '' };
     this.#status = this.#beginning;
-    this.#channel = new BroadcastChannel(`sixfold-tabs:${options.storage.name}`);
+    this.#channel = openChannel(`sixfold-tabs:${options.storage.name}`);
     this.#channel.onmessage = ({ data }: MessageEvent<Request | News>) => {
       if ('do' in data) {
         if (this.#leader) this.#request(this.#leader, data);
@@ -107,6 +121,14 @@ export class TabSession {
     this.ask({ do: 'read', item });
   }
 
+  /** Resolves when all tabs have ended. @throws ClientError `closed` */
+  signOut(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#leaving.push((error) => (error ? reject(error) : resolve()));
+      this.ask({ do: 'signOut' });
+    });
+  }
+
   async close(flushMs: number): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
@@ -124,6 +146,8 @@ export class TabSession {
     this.#ended = true;
     this.#election.end();
     this.#channel.close();
+    const error = reason === 'signed_out' ? undefined : closedError(reason);
+    for (const tell of this.#leaving.splice(0)) tell(error);
     this.#setStatus({ state: 'closed', reason });
   }
 
@@ -184,6 +208,9 @@ export class TabSession {
       case 'marked':
         this.#marks.delete(nameOf(news.item));
         return;
+      case 'stays':
+        for (const tell of this.#leaving.splice(0)) tell(closedError(news.reason));
+        return;
       case 'over':
         // The other tabs first: one that does not know would become the leader, and log in.
         systemClock.setTimeout(() => this.#end('signed_out'), this.#leader ? OVER_MS : 0);
@@ -195,6 +222,7 @@ export class TabSession {
     if (leader === this.#known) return;
     this.#known = leader;
     this.outbox.repeat();
+    if (this.#leaving.length > 0) this.ask({ do: 'signOut' });
     for (const item of this.#marks.values()) this.ask({ do: 'read', item });
   }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { FakeGateway, type FakeConnection } from '../testing/fake-gateway.ts';
 import { MemoryStorage } from '../storage/memory.ts';
-import { connectTabs, type TabClient, type TabMessage } from './tabs.ts';
+import { connectTabs, type TabClient, type TabMessage, type TabMessageHandler } from './tabs.ts';
 
 /** Tabs in one process: Node has Web Locks and BroadcastChannel, too. Crashes: in real browsers. */
 
@@ -19,6 +19,8 @@ interface OpenTab {
   readonly handled: string[];
   readonly mirrored: string[];
   readonly states: string[];
+  /** Replaces the handler. */
+  setHandler(handler: TabMessageHandler): void;
 }
 
 let gateway: FakeGateway;
@@ -41,11 +43,14 @@ function open(): OpenTab {
     WebSocket: gateway.WebSocket,
     storage,
   });
-  const [handled, mirrored, states]: string[][] = [[], [], []];
-  client.onMessage((message: TabMessage) => void (message.mirrored ? mirrored : handled)?.push(message.id));
-  client.onOutgoing(({ id, state }) => states?.push(`${id} ${state}`));
+  const [handled, mirrored, states] = [[], [], []] as [string[], string[], string[]];
+  let handler: TabMessageHandler = ({ id, mirrored: isMirror }) =>
+    void (isMirror ? mirrored : handled).push(id);
+  client.onMessage((message) => handler(message));
+  client.onOutgoing(({ id, state }) => states.push(`${id} ${state}`));
   onTestFinished(() => client.close({ flushMs: 0 }));
-  return { client, page, handled: handled ?? [], mirrored: mirrored ?? [], states: states ?? [] };
+  const setHandler = (next: TabMessageHandler) => void (handler = next);
+  return { client, page, handled, mirrored, states, setHandler };
 }
 
 async function login(connections: number): Promise<FakeConnection> {
@@ -129,26 +134,44 @@ test('when the leader closes, the next one takes over, with what was not accepte
   expect(() => first.client.send('bob', 1)).toThrow('closed');
 });
 
-test('a frozen leader lets go at once, writes nothing any more, and follows when it wakes up', async () => {
-  const { first, second, connection } = await two();
-  const never = open(); // a third one: frozen in the queue, it must not become the leader
-  never.page.dispatchEvent(new Event('freeze'));
-  const write = vi.spyOn(storage, 'write');
-  await connection.send(message('m1'));
+test('a frozen leader lets go at once, and follows when it wakes up', async () => {
+  const { first, second } = await two();
+  const third = open(); // frozen in the queue, it must not become the leader
+  third.page.dispatchEvent(new Event('freeze'));
   first.page.dispatchEvent(new Event('freeze'));
-  const writesThen = write.mock.calls.length;
   expect(first.client.leads).toBe(false);
   await eventually(() => second.client.leads);
-  expect(never.client.leads).toBe(false);
-  expect(write.mock.calls.length).toBe(writesThen);
   const next = await login(2);
   await second.client.connected();
   first.page.dispatchEvent(new Event('resume'));
   await first.client.connected();
-  expect([first.client.leads, second.client.leads]).toEqual([false, true]);
+  expect([first.client.leads, second.client.leads, third.client.leads]).toEqual([false, true, false]);
   await next.send(message('m2'));
   await eventually(() => first.mirrored.includes('m2'));
-  expect(second.handled).toContain('m2');
+  expect(second.handled).toEqual(['m2']);
+});
+
+test('what a leader was doing when it was frozen writes nothing when it wakes up', async () => {
+  const { first, second, connection } = await two();
+  let finish = () => undefined as unknown;
+  first.setHandler(({ id }) => {
+    first.handled.push(id);
+    return new Promise((resolve) => (finish = () => resolve(undefined)));
+  });
+  const taken = new Promise<TabMessage>((resolve) =>
+    second.setHandler((one) => {
+      if (!one.mirrored) resolve(one);
+      return new Promise(() => undefined); // never
+    }),
+  );
+  await connection.send(message('m1'));
+  await eventually(() => first.handled.length === 1);
+  first.page.dispatchEvent(new Event('freeze'));
+  expect(await taken).toMatchObject({ id: 'm1', again: true });
+  finish();
+  await first.client.close({ flushMs: 0 });
+  expect(await storage.seen([{ from: 'bob', id: 'm1' }])).toEqual([false]);
+  expect((await storage.load()).inbox).toMatchObject([{ id: 'm1' }]);
 });
 
 test('what a tab asked of a leader that went is asked of the next', async () => {
@@ -200,4 +223,17 @@ test('without Web Locks, a tab whose storage is refused says so and does not con
   expect(errors).toEqual(['storage']);
   expect(gateway.connections).toHaveLength(1);
   expect(first.client.status.state).toBe('online');
+});
+
+test('signing out fails where the client cannot go on, and says so', async () => {
+  storage.load = () => Promise.reject(new Error('broken'));
+  const first = open();
+  first.client.onError(() => undefined);
+  const second = open();
+  await eventually(() => second.client.status.state === 'closed');
+  await expect(second.client.signOut()).rejects.toMatchObject({ code: 'closed' });
+});
+
+test('a wrong option is refused at once', () => {
+  expect(() => connectTabs({ token: 'token', storage })).toThrow('url: is missing');
 });

@@ -47,4 +47,6 @@ export type News =
   /** A mark of markRead is in the hands of the leader's client. */
   | { readonly is: 'marked'; readonly item: StoredRead }
   /** The device is signed out: no tab goes on. */
-  | { readonly is: 'over' };
+  | { readonly is: 'over' }
+  /** It could not be signed out. */
+  | { readonly is: 'stays'; readonly reason: string };
