@@ -216,3 +216,28 @@ test('chat: without a gateway it keeps what was written, and the next run sends 
   expect(json(heard.output)).toMatchObject({ from: 'max', body: 'from before' });
   expect((await cli(['chat', ...options])).code).toBe(EXIT.usage);
 });
+
+test('doctor finds a healthy stack healthy, and a queue without a consumer', async () => {
+  const addresses = { AMQP_URL: stack.amqpUrl, DATABASE_URL: stack.databaseUrl };
+  const healthy = await cli(['doctor'], '', addresses);
+  expect(healthy).toMatchObject({ code: EXIT.done, errors: '' });
+  for (const what of ['lives and is ready', 'takes WebSockets', 'lets doctor log in', 'has the same time'])
+    expect(healthy.output.split(what).length - 1, what).toBeGreaterThanOrEqual(stack.gateways.length);
+  for (const what of [
+    'tell clients the same limits',
+    'is RabbitMQ',
+    'have consumers',
+    'is PostgreSQL',
+    'has the tables',
+  ])
+    expect(healthy.output).toContain(what);
+  await stack.ack[0]?.stop();
+  const ill = await cli(['doctor', '--json'], '', addresses);
+  expect(ill.code).toBe(EXIT.failed);
+  const problems = linesOf(ill.output)
+    .map(json)
+    .filter(({ level }) => level === 'problem');
+  expect(problems).toMatchObject([
+    { what: expect.stringContaining('sixfold.ack has no consumer') as string },
+  ]);
+});

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { chatCommand } from './chat/command.ts';
+import { doctorCommand } from './doctor/command.ts';
 import { CliError, EXIT, type ExitCode } from './exit.ts';
 import { listenCommand } from './messages/listen.ts';
 import { sendCommand } from './messages/send.ts';
@@ -23,6 +24,7 @@ export function program(surroundings: Surroundings): Command {
     .addCommand(chatCommand(surroundings))
     .addCommand(sendCommand(surroundings))
     .addCommand(listenCommand(surroundings))
+    .addCommand(doctorCommand(surroundings))
     .addCommand(tokenCommand((token) => writeLine(output, token)))
     .addHelpText('after', HELP);
 }
