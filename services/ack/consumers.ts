@@ -1,18 +1,22 @@
 import type { ChannelModel } from 'amqplib';
 import type { AckEntry } from '#libs/broker/entries.ts';
 import type { DeliveryBatcher } from '#libs/broker/delivery-batcher.ts';
-import { Consumer } from '#libs/broker/consumer.ts';
+import type { Consumer } from '#libs/broker/consumer.ts';
+import type { Publisher } from '#libs/broker/publisher.ts';
+import { openAnswered } from '#libs/broker/queue-probe.ts';
 import { FINISH_WITHIN_MS, type SuspendableConsumers } from '#libs/broker/health-gate.ts';
 import { ACK_QUEUE } from '#libs/broker/topology.ts';
 
 /** The consumer of the ack service: confirmations, which the broker distributes among the instances. */
 export class Consumers implements SuspendableConsumers {
+  readonly #publisher: Publisher;
   readonly #reader: DeliveryBatcher<AckEntry>;
   readonly #prefetch: number;
   readonly #onLost: () => void;
   #consumer: Consumer | undefined;
 
-  constructor(reader: DeliveryBatcher<AckEntry>, prefetch: number, onLost: () => void) {
+  constructor(publisher: Publisher, reader: DeliveryBatcher<AckEntry>, prefetch: number, onLost: () => void) {
+    this.#publisher = publisher;
     this.#reader = reader;
     this.#prefetch = prefetch;
     this.#onLost = onLost;
@@ -25,7 +29,7 @@ export class Consumers implements SuspendableConsumers {
   readonly open = async (connection: ChannelModel): Promise<void> => {
     const { receive } = this.#reader;
     const options = { queue: ACK_QUEUE, prefetch: this.#prefetch, receive, onLost: this.#onLost };
-    this.#consumer = await Consumer.open(connection, options);
+    this.#consumer = await openAnswered(this.#publisher, connection, options);
   };
 
   readonly close = (): void => {
