@@ -10,6 +10,19 @@ COPY tools/cli/package.json tools/cli/
 # Optional: the LevelDB store of clients, and pg on Cloudflare.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
+# The demo page, for gateways with DEMO=1: the image gets only what is built, 120 KB.
+FROM node:24-bookworm-slim AS page
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY libs/client/package.json libs/client/
+COPY tools/cli/package.json tools/cli/
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY libs libs
+COPY web web
+COPY tools/build-page.ts tools/
+COPY tsconfig.json ./
+RUN node tools/build-page.ts
+
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
@@ -17,6 +30,7 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
 COPY libs libs
 COPY services services
+COPY --from=page /app/web/demo/dist web/demo/dist
 # docker compose exec gateway node tools/token.ts alice
 COPY tools tools
 USER node

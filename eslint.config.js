@@ -38,6 +38,11 @@ const layers = [
     not: ['store', 'relay', 'client', 'gateway', 'routing', 'ack', 'admin', 'tools', 'test'],
   },
   { files: ['tools/**'], not: ['test'] },
+  {
+    // Pages use the client as its users do.
+    files: ['web/**'],
+    not: ['libs', 'runtime', 'broker', 'store', 'events', 'relay', 'client', 'services', 'tools', 'test'],
+  },
 ];
 
 const folder = {
@@ -60,10 +65,17 @@ const folder = {
 };
 
 export default defineConfig(
-  globalIgnores(['node_modules/', 'libs/client/dist/', 'tools/cli/dist/', '.sixfold*/', 'coverage/']),
+  globalIgnores([
+    'node_modules/',
+    'libs/client/dist/',
+    'tools/cli/dist/',
+    'web/demo/dist/',
+    '.sixfold*/',
+    'coverage/',
+  ]),
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

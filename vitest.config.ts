@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           sequence: { groupOrder: 0 },
-          include: ['{libs,services,tools}/**/*.test.ts'],
+          include: ['{libs,services,tools,web}/**/*.test.ts'],
           // None of them leaves anything behind, and most of their time went into loading the same modules again.
           isolate: false,
           pool: 'threads',

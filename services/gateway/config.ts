@@ -2,6 +2,7 @@ import { brokerConfig } from '#libs/broker/config.ts';
 import { common, ConfigError, readConfig } from '#libs/runtime/config.ts';
 import { requireHttps } from '#libs/runtime/plain-http.ts';
 import { admissionConfig } from './admission/config.ts';
+import { demoConfig } from './demo/config.ts';
 import { accessConfig } from './settings/access.ts';
 import { authorizeConfig } from './settings/authorize.ts';
 import { httpConfig } from './settings/http.ts';
@@ -18,6 +19,7 @@ export const gatewayConfig = {
   ...sessionConfig,
   ...httpConfig,
   ...processConfig,
+  ...demoConfig,
 };
 
 export type GatewayConfig = ReturnType<typeof readGatewayConfig>;

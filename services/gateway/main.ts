@@ -6,6 +6,7 @@ import { traceTo } from '#libs/runtime/trace.ts';
 import { createVerifier } from './auth.ts';
 import { createAuthorizer } from './authorize/authorizer.ts';
 import { readGatewayConfig } from './config.ts';
+import { demoPage } from './demo/demo-page.ts';
 import { drain } from './drain.ts';
 import { httpLimits, SOCKET_LIMITS } from './admission/sockets.ts';
 import { followCredentials, readCredentials } from './admission/tls.ts';
@@ -55,7 +56,7 @@ await run('gateway', readGatewayConfig, async ({ config, log: root, lifecycle })
     notReady: () => notReady(lifecycle, broker, incarnation),
     limits: httpLimits(SOCKET_LIMITS),
     tls,
-    routes: { '/v1': api.router },
+    routes: { '/v1': api.router, ...(config.DEMO && { '/': demoPage(config) }) },
   });
   const endpoint = new WebSocketEndpoint(server, gateway, api);
   const port = await listen(server, {

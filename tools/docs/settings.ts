@@ -5,6 +5,7 @@ import { common } from '#libs/runtime/config.ts';
 import { storeConfig } from '#libs/store/config.ts';
 import { ackConfig } from '../../services/ack/config.ts';
 import { gatewayConfig } from '../../services/gateway/config.ts';
+import { demoConfig } from '../../services/gateway/demo/config.ts';
 import { admissionConfig } from '../../services/gateway/admission/config.ts';
 import { accessConfig } from '../../services/gateway/settings/access.ts';
 import { authorizeConfig } from '../../services/gateway/settings/authorize.ts';
@@ -45,6 +46,7 @@ const TABLES: Record<string, z.ZodRawShape> = {
   session: sessionConfig,
   http: httpConfig,
   process: processConfig,
+  demo: demoConfig,
   webhook: webhookSettings,
 };
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { setting } from './environment.ts';
 import { ensureRabbitMq, locate } from './install.ts';
+import { type Control, startControl } from './control.ts';
+import { buildPage } from './page.ts';
 import type { ManagedProcess } from './managed-process.ts';
 import { portTakenMessage } from './port-owner.ts';
 import { freePortFrom, isPortFree } from './ports.ts';
@@ -37,6 +39,7 @@ const OFFSET = {
   routing: 100,
   ack: 200,
   webhook: 300,
+  control: 400,
   amqp: 1000,
   distribution: 1001,
   epmd: 1002,
@@ -56,17 +59,46 @@ export async function checkGatewayPorts({ port, gateways }: LocalOptions): Promi
 }
 
 /** Broker and database at the same time, then all services at the same time. Returns when all are ready. */
-export async function startAll(options: LocalOptions, supervisor: Supervisor, report: Report): Promise<void> {
+export async function startAll(
+  options: LocalOptions,
+  supervisor: Supervisor,
+  report: Report,
+  control?: Control,
+): Promise<void> {
   const install = async () => {
     if (setting('AMQP_URL') === undefined && locate('rabbitmq-server') === undefined)
       await reported(report, 'Install RabbitMQ with apt-get', ensureRabbitMq);
   };
+  const page = reported(report, 'Demo page', buildPage);
   const [amqpUrl, databaseUrl] = await Promise.all([
     install().then(() => reported(report, 'RabbitMQ', () => startBroker(options, supervisor))),
     reported(report, 'PostgreSQL', () => startDatabase(options, supervisor)),
   ]);
-  const services = await planServices(options, amqpUrl, databaseUrl);
+  const services = await planServices(options, amqpUrl, databaseUrl, demoSettings(options, control));
   await Promise.all(services.map((spec) => reported(report, spec.name, () => supervisor.start(spec))));
+  const failure = await page;
+  if (failure !== undefined) report({ kind: 'line', text: `The demo page could not be built: ${failure}` });
+}
+
+/** Pages of our gateways, as a browser names them. */
+const originsOf = ({ port, gateways }: LocalOptions): string[] =>
+  Array.from({ length: gateways }, (_, n) => port + n).flatMap((each) =>
+    ['127.0.0.1', 'localhost'].map((host) => `${setting('TLS_CERT') ? 'https' : 'http'}://${host}:${each}`),
+  );
+
+/** Where the demo page of this stack has processes killed. */
+export const controlOf = async (options: LocalOptions, supervisor: Supervisor): Promise<Control> =>
+  startControl(supervisor, await freePortFrom(options.port + OFFSET.control), originsOf(options));
+
+/** The demo page, unless the environment says otherwise. */
+function demoSettings({ port, gateways }: LocalOptions, control: Control | undefined): NodeJS.ProcessEnv {
+  const scheme = setting('TLS_CERT') ? 'wss' : 'ws';
+  const urls = Array.from({ length: gateways }, (_, n) => `${scheme}://127.0.0.1:${port + n}/ws`);
+  return {
+    DEMO: setting('DEMO') ?? '1',
+    DEMO_GATEWAYS: setting('DEMO_GATEWAYS') ?? urls.join(','),
+    ...(control && { DEMO_CONTROL_URL: control.url, DEMO_CONTROL_TOKEN: control.token }),
+  };
 }
 
 /** A private broker, unless the user runs one at AMQP_URL, which is only asked whether it answers. */
@@ -108,6 +140,7 @@ async function planServices(
   options: LocalOptions,
   AMQP_URL: string,
   DATABASE_URL: string,
+  demo: NodeJS.ProcessEnv,
 ): Promise<ManagedProcess[]> {
   const { dataDir } = options;
   const specs: ManagedProcess[] = [];
@@ -118,7 +151,7 @@ async function planServices(
   };
   const secret = { ...gatewaySecret(dataDir), ...receiptSecret(dataDir) };
   for (let n = 1; n <= options.gateways; n += 1) {
-    const env = { DATABASE_URL: undefined, GATEWAY_ID: `gateway-${n}`, ...secret };
+    const env = { DATABASE_URL: undefined, GATEWAY_ID: `gateway-${n}`, ...secret, ...demo };
     plan('gateway', n, options.port + n - 1, env);
   }
   for (const kind of ['routing', 'ack'] as const)

@@ -3,7 +3,8 @@ import { setting } from './environment.ts';
 import { explain } from './failure.ts';
 import { endLeftovers } from './leftovers.ts';
 import { lockDataDirectory } from './lock.ts';
-import { checkGatewayPorts, type LocalOptions, startAll } from './plan.ts';
+import type { Control } from './control.ts';
+import { checkGatewayPorts, controlOf, type LocalOptions, startAll } from './plan.ts';
 import { type Report, reported } from './progress.ts';
 import { describeStack, removeStackFile, type StackFile, writeStackFile } from './stack-file.ts';
 import type { StopSignals } from './stop-signals.ts';
@@ -39,11 +40,13 @@ export async function runStack(
       setTimeout(describe, REWRITE_MS).unref();
     }
   };
+  let control: Control | undefined;
   const bringUp = async () => {
     await endLeftovers(dataDir, report);
     if (setting('AMQP_URL') === undefined) checkRoom(dataDir);
     await checkGatewayPorts(options);
-    await startAll(options, supervisor, report);
+    control = await controlOf(options, supervisor);
+    await startAll(options, supervisor, report, control);
   };
   const alive = setInterval(() => undefined, 60_000); // nothing else may be going on while everything runs well
   const stopped = aborted(signals.stop);
@@ -56,6 +59,7 @@ export async function runStack(
     await stopped;
   } finally {
     isUp = false;
+    control?.close();
     clearInterval(alive);
     removeStackFile(dataDir);
     const stop = () => supervisor.stop(signals.force);

@@ -24,6 +24,7 @@ export function summary(stack: StackFile, options: LocalOptions, detached: boole
   const rows = stack.processes.map((process) => [process.name, String(process.pid), address(process)]);
   const data = dataArgument(options.dataDir);
   const hints = [
+    ...demoHint(stack),
     ...tokenHint(data),
     ...webhookHint(stack, options.dataDir),
     ['See all six packets', `npm run tour${data ? ` -- ${data}` : ''}`],
@@ -33,6 +34,13 @@ export function summary(stack: StackFile, options: LocalOptions, detached: boole
   ];
   const title = styleText('bold', 'Sixfold is up.');
   return `\n${title}\n\n${table([['name', 'pid', 'address'], ...rows])}\n\n${table(hints)}\n`;
+}
+
+/** The page of the first gateway. */
+function demoHint({ processes }: StackFile): string[][] {
+  const http = processes.find(({ name }) => name.startsWith('gateway'))?.http;
+  if (http === undefined || (setting('DEMO') ?? '1') !== '1') return [];
+  return [['See it: the demo page', `${http}/`]];
 }
 
 function tokenHint(data: string): string[][] {

@@ -37,8 +37,14 @@ export class Supervisor {
   }
 
   /** The processes in the order they were started, with their pids of now. */
-  get processes(): { spec: ManagedProcess; pid: number }[] {
-    return this.#kept.map(({ spec, child }) => ({ spec, pid: child.pid }));
+  get processes(): { spec: ManagedProcess; pid: number; running: boolean }[] {
+    return this.#kept.map(({ spec, child }) => ({ spec, pid: child.pid, running: child.exit === undefined }));
+  }
+
+  /** Kills a process, which is then started again. @returns whether it ran */
+  kill(name: string): boolean {
+    const child = this.#kept.find(({ spec }) => spec.name === name)?.child;
+    return child?.exit === undefined && child?.kill('SIGKILL') === true;
   }
 
   /** Starts a process and waits until it is ready. A first start that fails is an error. */

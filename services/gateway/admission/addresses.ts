@@ -21,7 +21,7 @@ export function parseNetworks(text: string): BlockList | undefined {
 }
 
 /** What a request tells of its client. */
-interface Asked {
+export interface Asked {
   socket: { readonly remoteAddress?: string | undefined };
   headers: IncomingHttpHeaders;
 }
@@ -42,17 +42,22 @@ export class ClientAddresses {
    * X-Forwarded-For counts only from a trusted proxy. It is read from the right, where proxies of ours wrote; what stands
    * left of the first address that is not theirs is the client's own invention. Unreadable: the proxy itself.
    */
-  of({ socket, headers }: Asked): string {
+  of(request: Asked): string {
+    return addressGroup(this.client(request));
+  }
+
+  /** The same address in full. */
+  client({ socket, headers }: Asked): string {
     const peer = socket.remoteAddress ?? '';
     const { 'x-forwarded-for': forwarded = [] } = headers;
     let client = peer;
     for (const hop of [forwarded].flat().join(',').split(',').toReversed()) {
       if (!this.trusts(client)) break;
       const address = parseHop(hop.trim());
-      if (address === undefined) return addressGroup(peer);
+      if (address === undefined) return peer;
       client = address;
     }
-    return addressGroup(client);
+    return client;
   }
 
   trusts(address: string): boolean {

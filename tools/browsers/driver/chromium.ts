@@ -55,6 +55,10 @@ async function openTab(rpc: Rpc, url: string): Promise<Tab> {
       return JSON.parse(result.value ?? 'null') as unknown;
     },
     reload: () => rpc.order('Page.reload', {}, session),
+    resize: (width, height) => {
+      const params = { width, height, deviceScaleFactor: 1, mobile: false };
+      return rpc.order('Emulation.setDeviceMetricsOverride', params, session);
+    },
     close: () => rpc.order('Target.closeTarget', { targetId }),
     // The page cannot answer any more.
     crash: () => {

@@ -7,6 +7,8 @@ export interface Tab {
   close(): Promise<void>;
   /** Ends the process of the page. The tab is of no use afterwards, but to be closed. */
   crash(): Promise<void>;
+  /** Sets the size of the window's inside, CSS pixels. */
+  resize(width: number, height: number): Promise<void>;
   /** Freezes the page, as the browser does with tabs in the background, or ends that. Absent where it cannot be asked for. */
   freeze?(frozen: boolean): Promise<void>;
 }

@@ -69,6 +69,8 @@ async function openTab(rpc: Rpc, url: string): Promise<Tab> {
       return JSON.parse(result?.value ?? 'null') as unknown;
     },
     reload: () => rpc.order('browsingContext.reload', { context, wait: 'none' }),
+    resize: (width, height) =>
+      rpc.order('browsingContext.setViewport', { context, viewport: { width, height } }),
     close: () => rpc.order('browsingContext.close', { context }),
     // The page cannot answer any more.
     crash: () => {

@@ -1,0 +1,201 @@
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { Browser, BROWSER_NAMES } from '../tools/browsers/browser.ts';
+import type { Tab } from '../tools/browsers/driver/driver.ts';
+import { buildPage } from '../tools/stack/page.ts';
+import { watchLog } from './harness/logs.ts';
+import { type Stack, startStack } from './harness/stack.ts';
+import { until } from './harness/wait.ts';
+
+/** The demo page in real browsers: what its visitors do, and what they see. */
+
+/** Everything arrives in the end; a busy machine may take its time. */
+const PATIENCE_MS = 120_000;
+
+/** A message in the list of a person, as it is shown. */
+interface Shown {
+  text: string;
+  /** Of each receiver. */
+  states: string[];
+}
+
+/** The page in a tab, by what is on the screen. */
+class Page {
+  readonly #tab: Tab;
+
+  constructor(tab: Tab) {
+    this.#tab = tab;
+  }
+
+  evaluate(expression: string): Promise<unknown> {
+    return this.#tab.evaluate(expression);
+  }
+
+  reload(): Promise<void> {
+    return this.#tab.reload();
+  }
+
+  resize(width: number, height: number): Promise<void> {
+    return this.#tab.resize(width, height);
+  }
+
+  async untilOnline(): Promise<void> {
+    const links = `[...document.querySelectorAll('.link')].map(({ dataset }) => dataset.state)`;
+    await this.#until(
+      `${links}.length > 1 && ${links}.every((state) => state === 'online')`,
+      'all to be online',
+    );
+  }
+
+  /** Writes as a person would: into the field, and Enter. */
+  async send(who: string, text: string): Promise<void> {
+    await this.evaluate(`(() => {
+      const field = document.querySelector('#write-${who}');
+      field.focus();
+      field.value = ${JSON.stringify(text)};
+      field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    })()`);
+    const button = `document.querySelector('#write-${who}').form.querySelector('.send')`;
+    await this.#until(`!${button}.disabled`, 'the button to send');
+    await this.evaluate(`${button}.click()`);
+  }
+
+  /** Presses a switch of a person's faults. */
+  async fault(who: string, label: string): Promise<void> {
+    const find = `[...document.querySelectorAll('[data-hue=${who}] button.fault')].find((button) => button.textContent.trim() === '${label}')`;
+    await this.evaluate(`${find}.click()`);
+  }
+
+  async messages(who: string): Promise<Shown[]> {
+    return (await this
+      .evaluate(`[...document.querySelectorAll('.card[data-hue=${who}] .message')].map((message) => ({
+      text: message.querySelector('.text').textContent,
+      states: [...message.querySelectorAll('.state')].map(({ dataset }) => dataset.state),
+    }))`)) as Shown[];
+  }
+
+  /** Waits until the last of these messages has this state at its sender. */
+  async untilState(who: string, text: string, ...states: string[]): Promise<void> {
+    const reached = async () => {
+      const shown = (await this.messages(who)).find((message) => message.text === text);
+      return shown?.states.join() === states.join();
+    };
+    await until(reached, { what: `“${text}” of ${who} to be ${states.join()}`, timeoutMs: PATIENCE_MS });
+  }
+
+  /** How often a person sees a text, once it is there. */
+  async copies(who: string, text: string): Promise<number> {
+    const count = async () => (await this.messages(who)).filter((message) => message.text === text).length;
+    return until(count, { what: `“${text}” at ${who}`, timeoutMs: PATIENCE_MS });
+  }
+
+  /** Touches the column of a person, who has seen what is there then. */
+  async touch(who: string): Promise<void> {
+    const event = `new PointerEvent('pointerdown', { bubbles: true })`;
+    await this.evaluate(`document.querySelector('.card[data-hue=${who}]').dispatchEvent(${event})`);
+  }
+
+  async #until(expression: string, what: string): Promise<void> {
+    const holds = async () => (await this.evaluate(expression)) === true;
+    await until(holds, { what, timeoutMs: PATIENCE_MS });
+  }
+}
+
+describe.each(BROWSER_NAMES)('%s', (name) => {
+  let browser: Browser;
+  let stack: Stack;
+  let page: Page;
+
+  beforeAll(async () => {
+    expect(await buildPage()).toBeUndefined();
+    const folder = await mkdtemp(join(inject('infrastructure').dataDir, 'demo-'));
+    // A message that is not answered goes to the mailbox soon.
+    stack = await startStack({ gateways: 1, env: { DEMO: '1', ACK_TIMEOUT_MS: '1500' } });
+    browser = await Browser.start(name, folder, ({ logFile }) => watchLog(name, logFile));
+    page = await open();
+    await page.untilOnline();
+  });
+
+  afterAll(async () => {
+    await browser.kill();
+    await stack.stop();
+  });
+
+  async function open(): Promise<Page> {
+    return new Page(await browser.open(`${stack.gateways[0]?.http ?? ''}/`));
+  }
+
+  test('alice and bob chat: each message shows once, and its sender sees how far it is', async () => {
+    await page.send('p1', 'hello bob');
+    await page.untilState('p1', 'hello bob', 'delivered');
+    await page.touch('p2');
+    await page.untilState('p1', 'hello bob', 'read');
+    await page.send('p2', 'hello alice');
+    await page.untilState('p2', 'hello alice', 'delivered');
+    expect(await page.messages('p2')).toMatchObject([{ text: 'hello bob' }, { text: 'hello alice' }]);
+  });
+
+  test('lost packets end in one copy and the right state', async () => {
+    await page.fault('p2', 'ack:R');
+    await page.send('p1', 'my confirmation is lost');
+    await page.untilState('p1', 'my confirmation is lost', 'delivered');
+    await page.fault('p1', 'ack:N');
+    await page.send('p1', 'my receipt is lost');
+    await page.untilState('p1', 'my receipt is lost', 'delivered');
+    await page.fault('p2', 'msg:N');
+    await page.send('p1', 'I am lost');
+    await page.untilState('p1', 'I am lost', 'delivered');
+    for (const text of ['my confirmation is lost', 'my receipt is lost', 'I am lost'])
+      expect([text, await page.copies('p2', text)]).toEqual([text, 1]);
+    const pressed = await page.evaluate(`document.querySelectorAll('.drop [aria-pressed=true]').length`);
+    expect(pressed).toBe(0);
+  });
+
+  test('without a network messages are queued, over a reload, too; for whom is away they are stored', async () => {
+    await page.fault('p2', 'Offline');
+    await page.send('p1', 'where are you?');
+    await page.untilState('p1', 'where are you?', 'stored');
+    await page.send('p2', 'in a tunnel');
+    await page.untilState('p2', 'in a tunnel', 'queued');
+    await page.reload();
+    await page.untilOnline(); // faults end with the page
+    await page.untilState('p1', 'where are you?', 'delivered');
+    await page.untilState('p2', 'in a tunnel', 'delivered');
+    expect(await page.copies('p2', 'where are you?')).toBe(1);
+    expect(await page.copies('p1', 'in a tunnel')).toBe(1);
+    expect(await page.copies('p2', 'hello bob')).toBe(1);
+  });
+
+  test('a second tab has people of its own, who reach those of the first', async () => {
+    const other = await open();
+    onTestFinished(() =>
+      other.evaluate('window.close()').then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    await other.untilOnline();
+    const names = await other.evaluate(`[...document.querySelectorAll('.name')].map(({ value }) => value)`);
+    expect(names).toEqual(['carol', 'dave']);
+    await other.evaluate(`(() => {
+      const field = document.querySelector('.add');
+      field.value = 'alice';
+      field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+    })()`);
+    await other.send('p1', 'hello, both');
+    await other.untilState('p1', 'hello, both', 'delivered', 'delivered');
+    expect(await page.copies('p1', 'hello, both')).toBe(1);
+  });
+
+  test('on a phone it has its whole width, and nothing beyond: people and packets', async () => {
+    await page.resize(390, 844);
+    onTestFinished(() => page.resize(1280, 900));
+    const beyond = () => page.evaluate('document.documentElement.scrollWidth - innerWidth');
+    const rows = () => page.evaluate(`document.querySelector('.sequence')?.checkVisibility() === true`);
+    expect([await page.evaluate('innerWidth'), await beyond(), await rows()]).toEqual([390, 0, false]);
+    await page.evaluate(`[...document.querySelectorAll('.switch')].at(-1).click()`);
+    await until(async () => (await rows()) === true, { what: 'the diagram', timeoutMs: PATIENCE_MS });
+    expect(await beyond()).toBe(0);
+  });
+});

@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+import { existsSync, globSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { REPOSITORY } from './environment.ts';
+
+const BUILT = join(REPOSITORY, 'web/demo/dist/index.html');
+
+/** What the page is made of. */
+const SOURCES = [
+  'web/demo/{src,public}/**/*',
+  'web/demo/*.{html,json}',
+  'tools/build-page.ts',
+  'libs/client/**/*.ts',
+  'package-lock.json',
+];
+
+/** Is there a page that is newer than all it is made of? */
+function isCurrent(): boolean {
+  if (!existsSync(BUILT)) return false;
+  const { mtimeMs } = statSync(BUILT);
+  const exclude = (name: string) => name === 'dist' || name === 'node_modules';
+  return globSync(SOURCES, { cwd: REPOSITORY, exclude }).every(
+    (path) => statSync(join(REPOSITORY, path)).mtimeMs <= mtimeMs,
+  );
+}
+
+/**
+ * Builds the demo page if it is missing or old: about a second, in a process of its own, while broker and database start.
+ *
+ * @returns why it failed, if it did; the stack works without the page
+ */
+export async function buildPage(): Promise<string | undefined> {
+  if (isCurrent()) return undefined;
+  const args = [join(REPOSITORY, 'tools/build-page.ts')];
+  return new Promise((resolve) => {
+    let output = '';
+    const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.on('error', ({ message }) => resolve(message));
+    child.on('close', (code) => resolve(code === 0 ? undefined : output.trim() || 'no output'));
+  });
+}

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { layOut } from './diagram.ts';
+import { after, MESSAGE, packet, SIX_PACKETS, twoPeople } from './testing.ts';
+
+const draw = (world: ReturnType<typeof twoPeople>) => layOut(world, 500, 0);
+const packetsOf = ({ rows }: ReturnType<typeof draw>) => rows.filter((row) => row.kind === 'packet');
+
+test('sender, gateway, broker, gateway, receiver: from left to right', () => {
+  const { lifelines } = draw(after(twoPeople(), SIX_PACKETS));
+  expect(lifelines.map(({ label }) => label)).toEqual(['alice', 'gateway-1', 'RabbitMQ', 'gateway-2', 'bob']);
+  expect(lifelines.map(({ x }) => x)).toEqual([50, 150, 250, 350, 450]);
+});
+
+test('every packet is an arrow between its person and gateway, and one to or from the broker', () => {
+  const rows = packetsOf(draw(after(twoPeople(), SIX_PACKETS)));
+  expect(rows.map(({ packet: { type }, legs }) => [type, ...legs.map(({ from, to }) => [from, to])])).toEqual(
+    [
+      ['msg:R', [50, 150], [150, 250]],
+      ['msg:A', [250, 150], [150, 50]],
+      ['msg:N', [250, 350], [350, 450]],
+      ['ack:R', [450, 350], [350, 250]],
+      ['ack:A', [250, 350], [350, 450]],
+      ['ack:N', [250, 150], [150, 50]],
+    ],
+  );
+});
+
+test('a packet that was lost on its way out does not reach the broker', () => {
+  const lost = packet('bob', 'out', { type: 'ack:R', id: 'm1', from: 'alice' }, 'dropped');
+  const row = packetsOf(draw(after(twoPeople(), [lost])))[0];
+  expect(row?.legs).toEqual([{ from: 450, to: 350, inferred: false }]);
+});
+
+test('a highlighted message shows its packets only, numbered, with its sender on the left', () => {
+  const other = packet('alice', 'out', { type: 'msg:R', id: 'm2', to: 'bob' });
+  const again = packet('alice', 'in', { type: 'ack:N', id: 'm1', to: 'bob', state: 'delivered' });
+  const world = after(twoPeople(), [other, ...SIX_PACKETS, again, { type: 'focused', message: MESSAGE }]);
+  const diagram = draw(world);
+  expect(packetsOf(diagram).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, undefined]);
+  expect(diagram.rows.filter((row) => row.kind === 'note').map(({ text }) => text)).toContain(
+    'routing: bob is at gateway-2',
+  );
+  const fromBob = packet('bob', 'out', { type: 'msg:R', id: 'b1', to: 'alice' });
+  const focused = after(world, [fromBob, { type: 'focused', message: 'bob/b1' }]);
+  expect(draw(focused).lifelines[0]?.label).toBe('bob');
+});
+
+test('people at one gateway have a line of it on each side', () => {
+  const world = after(twoPeople(), [{ type: 'changed', who: 'p2', change: { gateway: 'gateway-1' } }]);
+  const { lifelines } = draw(world);
+  expect(lifelines.map(({ label }) => label)).toEqual(['alice', 'gateway-1', 'RabbitMQ', 'gateway-1', 'bob']);
+});
