@@ -120,10 +120,10 @@ async function costOfEach(senders: number, each: number, outstanding: number, of
   return { amqp: share('amqp'), sql: share('sql'), collections: share('collections') };
 }
 
-test('a message that is alone: one AMQP message for each of its four ways, and no statement', async () => {
+test('a message that is alone: one AMQP message for each of its three ways, and no statement', async () => {
   const cost = await costOfEach(1, 100, 1);
   console.log('alone', cost);
-  expect(cost.amqp).toBeLessThanOrEqual(4.2);
+  expect(cost.amqp).toBeLessThanOrEqual(3.2);
   expect(cost.sql).toBeLessThanOrEqual(0.1); // where the receiver is, once
 });
 
@@ -211,7 +211,7 @@ test('events that nobody wants: no exchange, no statement, no AMQP message', asy
   expect(await stack.sql('SELECT FROM event_outbox')).toEqual([]);
 });
 
-test('all events: two more AMQP messages for a message that is alone, shared by many, and no statement', async () => {
+test('all events: three more AMQP messages for a message that is alone, shared by many, and no statement', async () => {
   await using observed = await startStack({ env: { ...ENV, EVENTS: EVENT_TYPES.join(',') } });
   await using log = await EventLog.open(observed);
   const alone = await costOfEach(1, 100, 1, observed);

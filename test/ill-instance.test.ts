@@ -21,6 +21,8 @@ let toDatabase: TcpProxy;
 let ill: Record<'routing' | 'ack', ServiceHandle>;
 let well: Record<'routing' | 'ack', ServiceHandle>;
 let alice: RawClient;
+/** Another session of alice: so confirmations take the ack service. */
+let tablet: RawClient;
 let bobs: RawClient[];
 
 beforeAll(async () => {
@@ -39,11 +41,12 @@ beforeAll(async () => {
   [one, two] = [await stack.addGateway(), await stack.addGateway()];
   well = { routing: await stack.addRouting(), ack: await stack.addAck() };
   alice = await connectAs(stack, one, 'alice');
+  tablet = await connectAs(stack, one, 'alice', { device: 'tablet' });
   bobs = await Promise.all(USERS.map((user) => connectAs(stack, one, user, { autoAck: true })));
 });
 
 afterAll(async () => {
-  for (const client of [alice, ...bobs]) await client[Symbol.asyncDispose]();
+  for (const client of [alice, tablet, ...bobs]) await client[Symbol.asyncDispose]();
   await stack.stop();
   await toDatabase.close();
 });

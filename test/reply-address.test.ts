@@ -145,3 +145,33 @@ test('a session that joined without a word is found by the next comparison with 
   );
   expect(ned.all('msg:N').length).toBe(sent);
 });
+
+test('receipts need no ack service, where no event is wanted', async () => {
+  await using olga = await connectAs(stack, one, 'olga');
+  await using paul = await connectAs(stack, two, 'paul', { autoAck: true });
+  const [ack] = stack.ack as [ServiceHandle];
+  await ack.kill('SIGKILL');
+  olga.msg('paul', 'm');
+  await paul.next('ack:A', { id: 'm' });
+  await delivered(olga, 'm');
+  await ack.restart();
+});
+
+test("what was confirmed outlives the gateways of both: the receipt is in the sender's mailbox", async () => {
+  await using quin = await connectAs(stack, one, 'quin');
+  await using rosa = await connectAs(stack, two, 'rosa');
+  const confirm = await held(quin, rosa, 'rosa', 'm');
+  one.signal('SIGSTOP');
+  confirm();
+  await rosa.next('ack:A', { id: 'm' });
+  await Promise.all([one.kill('SIGKILL'), two.kill('SIGKILL')]);
+  await Promise.all([one.restart(), two.restart()]);
+  await using back = await connectAs(stack, two, 'quin');
+  await until(
+    async () => {
+      const { receipts } = await emptyMailbox(back);
+      return receipts.some(({ id, state }) => id === 'm' && state === 'delivered');
+    },
+    { what: 'the receipt' },
+  );
+});

@@ -6,7 +6,7 @@ import { connectAs, type RawClient } from './harness/raw-client.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 
-/** A message is one connected trace through all three services (OpenTelemetry), if the operator asks for that. */
+/** A message is one connected trace through all services (OpenTelemetry), if the operator asks for that. */
 
 interface Attribute {
   key: string;
@@ -81,7 +81,7 @@ beforeAll(async () => {
 
 afterAll(() => stack.stop());
 
-test.concurrent('a message that is delivered: one trace, through all three services', async () => {
+test.concurrent('a message that is delivered: one trace, through all services that it takes', async () => {
   await using bob = await connectAs(stack, stack.gateways[0], 'bob', { autoAck: true });
   alice.msg('bob', 'live', BODY);
   await bob.next('ack:A', { id: 'live' });
@@ -91,7 +91,7 @@ test.concurrent('a message that is delivered: one trace, through all three servi
     'sixfold-routing route live',
     'sixfold-gateway deliver answered',
     'sixfold-gateway confirm confirmed',
-    'sixfold-ack receipt live',
+    'sixfold-gateway receipt live',
     'sixfold-gateway notify delivered',
   ]);
 });

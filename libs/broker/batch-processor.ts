@@ -31,6 +31,7 @@ export class BatchProcessor<E> {
 
   constructor(options: BatchProcessorOptions<E>) {
     this.#options = options;
+    batchEntries.zero({ stage: options.stage }); // dashboards see it before the first batch
   }
 
   get stopped(): boolean {

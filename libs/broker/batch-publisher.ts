@@ -142,6 +142,13 @@ export class BatchPublishers {
     return sum;
   }
 
+  /** How many other destinations have unconfirmed entries. */
+  busyBeside(routingKey: string): number {
+    let busy = 0;
+    for (const [key, publisher] of this.#open) if (key !== routingKey && !publisher.idle) busy++;
+    return busy;
+  }
+
   /** Forgets the batch publishers that have nothing to send. */
   prune(): void {
     const { publisher, exchange } = this.#options;

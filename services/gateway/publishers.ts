@@ -1,4 +1,4 @@
-import type { AckEntry, RouteEntry } from '#libs/broker/entries.ts';
+import type { AckEntry, Confirmation, RouteEntry } from '#libs/broker/entries.ts';
 import { BatchPublisher } from '#libs/broker/batch-publisher.ts';
 import type { Publisher } from '#libs/broker/publisher.ts';
 import type { SlowSessionsReport } from '#libs/broker/slow-sessions-report.ts';
@@ -11,6 +11,7 @@ import {
 } from '#libs/broker/topology.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
 import type { GatewayConfig } from './config.ts';
+import { DirectReceipts } from './direct-receipts.ts';
 
 /** Text that may wait for one queue, all clients together, UTF-16 units; further packets are `unavailable`. */
 const MAX_WAITING = 16 * 1024 * 1024;
@@ -20,6 +21,7 @@ const NO_ENTRIES = Buffer.from('[]');
 export class Publishers {
   readonly returned: BatchPublisher;
   readonly #ack: BatchPublisher;
+  readonly #receipts: DirectReceipts;
   readonly #route: BatchPublisher[];
   readonly #direct: { publisher: Publisher; timeoutMs: number };
 
@@ -30,6 +32,7 @@ export class Publishers {
       (_, p) => new BatchPublisher({ ...inTime, routingKey: routeQueue(p), stage: 'route' }),
     );
     this.#ack = new BatchPublisher({ ...inTime, routingKey: ACK_QUEUE, stage: 'ack' });
+    this.#receipts = new DirectReceipts(publisher, CONFIRM_TIMEOUT_MS, MAX_WAITING);
     this.#direct = { publisher, timeoutMs: CONFIRM_TIMEOUT_MS };
     this.returned = new BatchPublisher({
       publisher,
@@ -46,6 +49,11 @@ export class Publishers {
 
   ack(entry: AckEntry, pending: Pending): void {
     this.#ack.add(JSON.stringify(entry), pending);
+  }
+
+  /** A confirmation that is nobody's news but the sender's: past the ack service, if that is possible now. */
+  confirm(entry: Confirmation, pending: Pending): void {
+    if (!entry.reply || !this.#receipts.send(entry, entry.reply, pending)) this.ack(entry, pending);
   }
 
   /** Publishes a report to an operator. Never repeated: another report is as good. */
@@ -72,7 +80,14 @@ export class Publishers {
     }
   }
 
+  /** Closes idle publishers to other gateways. */
+  prune(): void {
+    this.#receipts.prune();
+  }
+
   async drained(): Promise<void> {
-    await Promise.all([this.returned, this.#ack, ...this.#route].map((outbox) => outbox.drained()));
+    await Promise.all(
+      [this.returned, this.#ack, this.#receipts, ...this.#route].map((outbox) => outbox.drained()),
+    );
   }
 }

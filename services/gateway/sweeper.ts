@@ -3,6 +3,8 @@ import type { GatewayConsumer } from './gateway-consumer.ts';
 
 /** How late a deadline may be noticed, milliseconds. One timer for all of them: none per packet or connection. */
 const SWEEP_MS = 200;
+/** Interval of pruning idle publishers, milliseconds. */
+const PRUNE_MS = 10_000;
 
 /** Starts the rounds, and the WebSocket pings. @returns stops them */
 export function startSweeping(gateway: Gateway, consumer: GatewayConsumer): () => void {
@@ -10,7 +12,9 @@ export function startSweeping(gateway: Gateway, consumer: GatewayConsumer): () =
   const pinging = setInterval(() => {
     for (const connection of gateway.connections) connection.ping();
   }, gateway.config.PING_INTERVAL_MS);
+  const pruning = setInterval(() => gateway.publishers.prune(), PRUNE_MS);
   return () => {
+    clearInterval(pruning);
     clearInterval(sweeping);
     clearInterval(pinging);
   };

@@ -52,11 +52,12 @@ export async function routeMessages(
   for (const { entry } of items)
     if (stores(entry, found.get(userOf(entry))) && !isJson(entry.body))
       throw new TypeError('the body is not JSON: no client could read its mailbox');
+  const direct = events?.wants('message.delivered') !== true;
   for (const item of items) {
     const location = found.get(userOf(item.entry));
     if (stores(item.entry, location)) mailboxWorker.add([item], isSynced(location) ? location : undefined);
     else if (isMessage(item)) {
-      sendLive(gatewaySender, item, location?.sessions ?? [], since);
+      sendLive(gatewaySender, item, location?.sessions ?? [], since, direct);
       events?.message('message.accepted', item.entry, item.delivery);
     } else if (isSent(item) && isSynced(location))
       sendSentLive(gatewaySender, item, liveSessions(location, item.entry));

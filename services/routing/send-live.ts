@@ -20,12 +20,15 @@ export interface SentItem {
 /**
  * Sends a message to every session of its receiver. Each copy names the others: the first confirmation settles it for
  * all; where the receiver has synced devices, for the sender only.
+ *
+ * @param direct its confirmation is no event; if there is but one copy, it may go straight to the sender
  */
 export function sendLive(
   gatewaySender: GatewaySender,
   { entry, delivery }: MessageItem,
   sessions: readonly SessionLocation[],
   since: number,
+  direct = false,
 ): void {
   routedTotal.inc({ outcome: 'live' });
   trace('live', entry.from, entry.id, { to: entry.to, sessions });
@@ -41,6 +44,7 @@ export function sendLive(
         traceparent,
         ...(copy !== undefined && { copy }),
         ...(others.length > 0 && { others }),
+        ...(direct && entry.reply && copy === undefined && others.length === 0 && { direct }),
       },
       delivery,
     );

@@ -1,3 +1,4 @@
+import type { Confirmation } from '#libs/broker/entries.ts';
 import type { AckR } from '#libs/protocol/client-packets.ts';
 import { ackA } from '#libs/protocol/encode.ts';
 import type { Pending } from '#libs/runtime/group-commit.ts';
@@ -47,7 +48,7 @@ class PendingAck implements Pending {
 
 /** What ack:R needs of the gateway. */
 export interface AckContext {
-  readonly publishers: Pick<Publishers, 'ack'>;
+  readonly publishers: Pick<Publishers, 'ack' | 'confirm'>;
 }
 
 /**
@@ -62,7 +63,7 @@ export function ackR({ publishers }: AckContext, session: Session, { id, from }:
     return;
   }
   if (inFlight.answers > 1) return; // answered with the first one
-  const { at, thread, others, told, sentTo, copy, origin, reply } = inFlight.message;
+  const { at, thread, others, told, sentTo, copy, origin, reply, direct } = inFlight.message;
   const now = Date.now();
   confirmSeconds.observe(Math.max(0, now - at) / 1_000);
   inFlight.span?.end('answered');
@@ -74,21 +75,20 @@ export function ackR({ publishers }: AckContext, session: Session, { id, from }:
   }
   const pendingAck = new PendingAck(session, inFlight);
   const { traceparent } = pendingAck;
-  publishers.ack(
-    {
-      kind: 'ack',
-      from,
-      id,
-      to: session.user,
-      at: now,
-      sentAt: at,
-      ...(thread !== undefined && { thread }),
-      ...(others && { others }),
-      ...(copy !== undefined && { copy }),
-      ...(origin !== undefined && { origin }),
-      ...(reply && { reply }),
-      traceparent,
-    },
-    pendingAck,
-  );
+  const confirmation: Confirmation = {
+    kind: 'ack',
+    from,
+    id,
+    to: session.user,
+    at: now,
+    sentAt: at,
+    ...(thread !== undefined && { thread }),
+    ...(others && { others }),
+    ...(copy !== undefined && { copy }),
+    ...(origin !== undefined && { origin }),
+    ...(reply && { reply }),
+    traceparent,
+  };
+  if (direct) publishers.confirm(confirmation, pendingAck);
+  else publishers.ack(confirmation, pendingAck);
 }

@@ -35,6 +35,10 @@ export class GatewayFixture {
   /** Entries for routing, and those that went back, in order. */
   readonly routed: RouteEntry[] = [];
   readonly returned: GatewayEntry[] = [];
+  /** What it sent to other gateways, by their names. */
+  readonly sent: [gateway: string, entry: GatewayEntry][] = [];
+  /** Other gateways whose queues confirm nothing. */
+  readonly silent = new Set<string>();
   readonly warnings: string[] = [];
   /** Queues that it declared. */
   readonly queues: string[] = [];
@@ -159,12 +163,14 @@ export class GatewayFixture {
   #publisher(): Publisher {
     const publish = (exchange: string, routingKey: string, content: Buffer, timeoutMs: number) => {
       if (this.broker === 'down') return Promise.reject(new BrokerError('not_connected'));
-      if (this.broker === 'silent')
+      if (this.broker === 'silent' || this.silent.has(routingKey))
         return new Promise((_resolve, reject) => {
           setTimeout(() => reject(new BrokerError('timeout')), timeoutMs);
         });
       const entries = JSON.parse(content.toString()) as never[];
-      if (exchange === GATEWAY_EXCHANGE) {
+      if (exchange === GATEWAY_EXCHANGE && routingKey !== this.incarnation.name)
+        for (const entry of entries) this.sent.push([routingKey, entry]);
+      else if (exchange === GATEWAY_EXCHANGE) {
         if (this.bound) this.#arrive(content, exchange);
       } else if (routingKey === 'sixfold.returned') this.returned.push(...entries);
       else this.routed.push(...entries);
