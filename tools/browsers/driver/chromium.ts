@@ -60,10 +60,11 @@ async function openTab(rpc: Rpc, url: string): Promise<Tab> {
       return rpc.order('Emulation.setDeviceMetricsOverride', params, session);
     },
     close: () => rpc.order('Target.closeTarget', { targetId }),
-    // The page cannot answer any more.
-    crash: () => {
-      rpc.call('Page.crash', {}, session).catch(() => undefined);
-      return Promise.resolve();
+    async crash() {
+      await rpc.order('Inspector.enable', {}, session);
+      const crashed = rpc.event('Inspector.targetCrashed', session.sessionId);
+      rpc.call('Page.crash', {}, session).catch(() => undefined); // the page cannot answer any more
+      await crashed;
     },
     freeze: (frozen) =>
       rpc.order('Page.setWebLifecycleState', { state: frozen ? 'frozen' : 'active' }, session),

@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sendSignal, untilGone } from '../../stack/processes.ts';
+import { until } from '../../stack/until.ts';
 import { asJson, type BrowserKind, type Driver, type Tab } from './driver.ts';
 import { Rpc } from './rpc.ts';
 
@@ -58,24 +60,35 @@ interface Evaluated {
 
 async function openTab(rpc: Rpc, url: string): Promise<Tab> {
   const { context } = await rpc.call<{ context: string }>('browsingContext.create', { type: 'tab' });
-  const load = (address: string) =>
-    rpc.call('browsingContext.navigate', { context, url: address, wait: 'none' });
-  await load(url);
+  await rpc.order('browsingContext.navigate', { context, url, wait: 'none' });
   return {
-    async evaluate(expression) {
-      const params = { expression: asJson(expression), awaitPromise: true, target: { context } };
-      const { result, exceptionDetails } = await rpc.call<Evaluated>('script.evaluate', params);
-      if (exceptionDetails) throw new Error(exceptionDetails.text);
-      return JSON.parse(result?.value ?? 'null') as unknown;
-    },
+    evaluate: async (expression) => JSON.parse(await evaluate(rpc, context, asJson(expression))) as unknown,
     reload: () => rpc.order('browsingContext.reload', { context, wait: 'none' }),
     resize: (width, height) =>
       rpc.order('browsingContext.setViewport', { context, viewport: { width, height } }),
     close: () => rpc.order('browsingContext.close', { context }),
-    // The page cannot answer any more.
-    crash: () => {
-      load('about:crashcontent').catch(() => undefined);
-      return Promise.resolve();
+    async crash() {
+      await evaluate(rpc, context, `location.hash = '${context}'`);
+      const pid = await until(() => processOf(rpc, `#${context}`), { what: 'the process of the tab' });
+      sendSignal(pid, 'SIGKILL');
+      await untilGone([pid], 10_000);
     },
   };
+}
+
+/** The process of the tab whose address ends so; 0 if there is none. Firefox tells in its own window, not in the page. */
+async function processOf(rpc: Rpc, end: string): Promise<number> {
+  const scope = { 'moz:scope': 'chrome', maxDepth: 0 };
+  const { contexts } = await rpc.call<{ contexts: { context: string }[] }>('browsingContext.getTree', scope);
+  const tab = `gBrowser.browsers.find(({ currentURI }) => currentURI.spec.endsWith('${end}'))`;
+  const pid = `String(${tab}?.browsingContext.currentWindowGlobal.osPid ?? 0)`;
+  return Number(await evaluate(rpc, contexts[0]?.context ?? '', pid));
+}
+
+/** @returns the value of an expression that is a string, or a promise of one */
+async function evaluate(rpc: Rpc, context: string, expression: string): Promise<string> {
+  const params = { expression, awaitPromise: true, target: { context } };
+  const { result, exceptionDetails } = await rpc.call<Evaluated>('script.evaluate', params);
+  if (exceptionDetails) throw new Error(exceptionDetails.text);
+  return result?.value ?? 'null';
 }

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { WebSocket } from 'ws';
 
 /** Longest that a browser may take for an answer, milliseconds: the process of a tab that crashed never gives one. */
@@ -6,6 +6,9 @@ const PATIENCE_MS = 60_000;
 
 interface Answer {
   id?: number;
+  /** Of an event, which has no id. */
+  method?: string;
+  sessionId?: string;
   result?: unknown;
   /** Of the DevTools Protocol an object, of WebDriver BiDi a code. */
   error?: { message: string } | string;
@@ -21,6 +24,7 @@ interface Waiting {
 export class Rpc {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #events = new EventEmitter();
   #last = 0;
 
   private constructor(socket: WebSocket) {
@@ -62,11 +66,17 @@ export class Rpc {
     await this.call(method, params, more);
   }
 
+  /** Resolves at the next event of that name in a session of the DevTools Protocol. @throws Error when none comes */
+  async event(method: string, sessionId: string): Promise<void> {
+    await once(this.#events, `${method} ${sessionId}`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+  }
+
   close(): void {
     this.#socket.terminate();
   }
 
-  #answered({ id, result, error, message }: Answer): void {
+  #answered({ id, method, sessionId = '', result, error, message }: Answer): void {
+    if (method !== undefined) this.#events.emit(`${method} ${sessionId}`);
     const waiting = this.#waiting.get(id ?? 0);
     if (error === undefined) waiting?.resolve(result);
     else waiting?.reject(new Error(typeof error === 'string' ? `${error}: ${message ?? ''}` : error.message));
