@@ -48,6 +48,7 @@ describe('the local stack', () => {
   test('start --detach returns when everything is ready, and stack.json says what runs', async () => {
     const { code, output } = await local('start', '--detach', '--port', String(port));
     expect(output).toContain('Sixfold is up');
+    expect(output).toContain(`the demo page  http://127.0.0.1:${port}/`);
     expect(code).toBe(0);
     const { gateways, processes } = stack();
     expect(gateways).toEqual([`ws://127.0.0.1:${port}/ws`, `ws://127.0.0.1:${port + 1}/ws`]);
@@ -78,6 +79,20 @@ describe('the local stack', () => {
     for (const { name, pid } of stack().processes) {
       expect(output).toMatch(new RegExp(`${name} +${pid} .*(ready|up) +\\d+ s`));
     }
+  });
+
+  test('the demo page is there, and may have a process killed, which comes back', async () => {
+    const page = `http://127.0.0.1:${port}`;
+    expect((await fetch(page)).status).toBe(200);
+    const config = (await (await fetch(`${page}/demo/config`)).json()) as {
+      control: { url: string; token: string };
+    };
+    const { url, token } = config.control;
+    const { pid } = processNamed('ack-1');
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await fetch(`${url}/kill/ack-1`, { method: 'POST', headers })).status).toBe(202);
+    const next = () => processNamed('ack-1');
+    await until(async () => next().pid !== pid && isReady(next().http ?? ''), { what: 'another ack-1' });
   });
 
   test('admin finds its broker and database', async () => {

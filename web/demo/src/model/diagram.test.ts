@@ -37,12 +37,18 @@ test('a highlighted message shows its packets only, numbered, with its sender on
   const world = after(twoPeople(), [other, ...SIX_PACKETS, again, { type: 'focused', message: MESSAGE }]);
   const diagram = draw(world);
   expect(packetsOf(diagram).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, undefined]);
-  expect(diagram.rows.filter((row) => row.kind === 'note').map(({ text }) => text)).toContain(
+  expect(diagram.rows.flatMap((row) => (row.kind === 'note' ? row.text : []))).toContain(
     'routing: bob is at gateway-2',
   );
   const fromBob = packet('bob', 'out', { type: 'msg:R', id: 'b1', to: 'alice' });
   const focused = after(world, [fromBob, { type: 'focused', message: 'bob/b1' }]);
   expect(draw(focused).lifelines[0]?.label).toBe('bob');
+});
+
+test('a pause is shown where nothing passed for a second', () => {
+  const late = packet('alice', 'out', { type: 'msg:R', id: 'm1', to: 'bob' }, 'passed', 5_000);
+  const { rows } = draw(after(twoPeople(), [...SIX_PACKETS, late]));
+  expect(rows.flatMap((row) => (row.kind === 'gap' ? row.text : []))).toEqual(['5.0 s later']);
 });
 
 test('people at one gateway have a line of it on each side', () => {

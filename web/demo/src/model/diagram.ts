@@ -23,7 +23,8 @@ export type Row =
       readonly step: number | undefined;
     }
   | {
-      readonly kind: 'note';
+      /** `gap`: nothing passed for that long. */
+      readonly kind: 'note' | 'gap';
       readonly key: string;
       readonly y: number;
       readonly x: number;
@@ -35,6 +36,9 @@ export interface Diagram {
   readonly rows: readonly Row[];
   readonly height: number;
 }
+
+/** A pause is shown from here on, milliseconds. */
+const PAUSE_MS = 1_000;
 
 const ROW = 34;
 const TOP = 14;
@@ -62,6 +66,8 @@ export function layOut(world: World, width: number, gutter: number): Diagram {
       for (const text of notesBefore(world, packets, index))
         rows.push({ kind: 'note', key: `${packet.n}-${text}`, y: nextY(), x: broker, text });
     const legs = legsOf(packet, lifelines, broker);
+    const pauseMs = packet.at - (packets[index - 1]?.at ?? packet.at);
+    if (pauseMs >= PAUSE_MS) rows.push(gap(packet.n, nextY(), broker, pauseMs));
     if (legs.length === 0) continue;
     const isStep = focus !== undefined && SIX.includes(packet.type) && !steps.has(packet.type);
     if (isStep) steps.add(packet.type);
@@ -70,6 +76,11 @@ export function layOut(world: World, width: number, gutter: number): Diagram {
   }
   return { lifelines, rows, height: TOP * 2 + rows.length * ROW };
 }
+
+const gap = (n: number, y: number, x: number, ms: number): Row => ({
+  ...{ kind: 'gap', key: `${n}-gap`, y, x },
+  text: `${(ms / 1_000).toFixed(1)} s later`,
+});
 
 /** The arrow between person and gateway, and the one that it takes between gateway and broker. */
 function legsOf(

@@ -20,16 +20,17 @@ export const twoPeople = (): World =>
 
 export const after = (world: World, events: readonly Happening[]): World => events.reduce(reduce, world);
 
-/** A packet at one of the two; the time counts up by itself. */
+/** A packet at one of the two. */
 export function packet(
   user: 'alice' | 'bob',
   direction: 'in' | 'out',
   content: Packet,
   fate: 'passed' | 'dropped' = 'passed',
+  at = 0,
 ): Happening {
   const [who, gateway] = user === 'alice' ? ['p1', 'gateway-1'] : ['p2', 'gateway-2'];
   const read = readPacket(content, user, new Map());
-  return { type: 'packet', packet: { ...read, at: 0, who, user, gateway, direction, fate } };
+  return { type: 'packet', packet: { ...read, at, who, user, gateway, direction, fate } };
 }
 
 export const MESSAGE = keyOf('alice', 'm1');

@@ -22,7 +22,7 @@ export function Sequence({ demo, world, diagram, width, isNarrow }: Props) {
         <line key={key} class="lifeline" data-kind={kind} data-hue={who} x1={x} x2={x} y1={0} y2="100%" />
       ))}
       {rows.map((row, index) =>
-        row.kind === 'note' ? (
+        row.kind !== 'packet' ? (
           <Note key={row.key} {...{ row, width }} />
         ) : (
           <PacketRow
@@ -102,11 +102,11 @@ function Arrow({ leg, y, isCut }: { leg: Leg; y: number; isCut: boolean }) {
 
 const NOTE_CHARACTER = 6.1;
 
-function Note({ row, width }: { row: Extract<Row, { kind: 'note' }>; width: number }) {
+function Note({ row, width }: { row: Exclude<Row, { kind: 'packet' }>; width: number }) {
   const wide = row.text.length * NOTE_CHARACTER + 22;
   const x = Math.min(Math.max(row.x - wide / 2, 4), width - wide - 4);
   return (
-    <g class="note">
+    <g class="note" data-kind={row.kind}>
       <rect x={x} y={row.y - 11} width={wide} height={22} rx={11} />
       <text x={x + wide / 2} y={row.y + 4}>
         {row.text}

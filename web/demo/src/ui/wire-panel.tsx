@@ -34,7 +34,13 @@ export function WirePanel({ demo, world }: { demo: Demo; world: World }) {
       </header>
       <ol class="lifelines" aria-label="Lifelines">
         {diagram.lifelines.map(({ key, kind, label, x, who }) => (
-          <li key={key} data-kind={kind} data-hue={who} style={{ left: `${x}px` }}>
+          <li
+            key={key}
+            data-kind={kind}
+            data-hue={who}
+            data-dead={isDead(world, kind, label)}
+            style={{ left: `${x}px` }}
+          >
             {isClose ? label.replace('gateway-', 'gw ') : label}
           </li>
         ))}
@@ -56,6 +62,11 @@ export function WirePanel({ demo, world }: { demo: Demo; world: World }) {
     </section>
   );
 }
+
+const isDead = ({ processes }: World, kind: string, label: string): boolean => {
+  const name = kind === 'broker' ? 'rabbitmq' : label;
+  return kind !== 'person' && processes.some((process) => process.name === name && !process.running);
+};
 
 function FocusHint({ demo, world }: { demo: Demo; world: World }) {
   const entry = world.people.flatMap(({ entries }) => entries).find(({ key }) => key === world.focus);
