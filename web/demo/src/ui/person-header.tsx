@@ -26,8 +26,8 @@ export function PersonHeader({ demo, world, person, news }: Props) {
         <Name {...{ demo, person }} />
         <p class="link" data-state={link.state}>
           <span class="dot" />
+          {device !== 'page' && `${device} · `}
           {LINK[link.state]}
-          {device !== 'page' && ` · ${device}`}
         </p>
       </div>
       <label class="gateway">

@@ -13,6 +13,9 @@ interface Props {
 /** Length of an arrow's head, pixels, and the gap to the lifeline. */
 const HEAD = 6;
 
+/** An arrow of this length has room for more than the packet's type, pixels. */
+const ROOM = 110;
+
 /** The arrows. Sighted users may click them; everybody else has the messages and the story. */
 export function Sequence({ demo, world, diagram, width, isNarrow }: Props) {
   const { lifelines, rows, height } = diagram;
@@ -57,7 +60,8 @@ function PacketRow({ row, isNarrow, since, isNew, choose }: RowProps) {
   if (!seen) return null;
   const middle = (seen.from + seen.to) / 2;
   const time = since === undefined ? clock(packet.at, isNarrow) : `+${packet.at - since} ms`;
-  const label = packet.detail !== '' && !isNarrow ? `${packet.type} ${packet.detail}` : packet.type;
+  const isRoomy = !isNarrow && Math.abs(seen.to - seen.from) >= ROOM;
+  const label = packet.detail !== '' && isRoomy ? `${packet.type} ${packet.detail}` : packet.type;
   return (
     <g
       class="row"
