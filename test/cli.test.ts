@@ -217,6 +217,15 @@ test('chat: without a gateway it keeps what was written, and the next run sends 
   expect((await cli(['chat', ...options])).code).toBe(EXIT.usage);
 });
 
+test('load measures each step, and ends with a table; another machine needs --remote', async () => {
+  const done = await cli(['load', '--pairs', '2', '--rate', '40', '--seconds', '1', '--json']);
+  expect(done).toMatchObject({ code: EXIT.done, errors: '' });
+  const { sent, accepted, delivered, leftOut } = json(done.output);
+  expect(sent).toBeGreaterThan(0);
+  expect([accepted, delivered, leftOut]).toEqual([sent, sent, 0]);
+  expect((await cli(['load', '--url', 'wss://chat.example'])).code).toBe(EXIT.usage);
+});
+
 test('doctor finds a healthy stack healthy, and a queue without a consumer', async () => {
   const addresses = { AMQP_URL: stack.amqpUrl, DATABASE_URL: stack.databaseUrl };
   const healthy = await cli(['doctor'], '', addresses);

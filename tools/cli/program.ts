@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { chatCommand } from './chat/command.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { CliError, EXIT, type ExitCode } from './exit.ts';
+import { loadCommand } from './load/command.ts';
 import { listenCommand } from './messages/listen.ts';
 import { sendCommand } from './messages/send.ts';
 import { type Surroundings, writeLine } from './surroundings.ts';
@@ -24,6 +25,7 @@ export function program(surroundings: Surroundings): Command {
     .addCommand(chatCommand(surroundings))
     .addCommand(sendCommand(surroundings))
     .addCommand(listenCommand(surroundings))
+    .addCommand(loadCommand(surroundings))
     .addCommand(doctorCommand(surroundings))
     .addCommand(tokenCommand((token) => writeLine(output, token)))
     .addHelpText('after', HELP);
