@@ -231,7 +231,7 @@ test('doctor finds a healthy stack healthy, and a queue without a consumer', asy
   const healthy = await cli(['doctor'], '', addresses);
   expect(healthy).toMatchObject({ code: EXIT.done, errors: '' });
   for (const what of ['lives and is ready', 'takes WebSockets', 'lets doctor log in', 'has the same time'])
-    expect(healthy.output.split(what).length - 1, what).toBeGreaterThanOrEqual(stack.gateways.length);
+    expect(healthy.output.split(what).length - 1, what).toBeGreaterThanOrEqual(2);
   for (const what of [
     'tell clients the same limits',
     'is RabbitMQ',
