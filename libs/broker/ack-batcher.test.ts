@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AckBatcher, flushAcks, LINGER_MS } from './ack-batcher.ts';
 
-beforeEach(() => void vi.useFakeTimers());
+beforeEach(() => {
+  flushAcks(); // test files share the module: another one may have left its timer
+  vi.useFakeTimers();
+});
 afterEach(() => {
   vi.runAllTimers(); // the one timer of all
   vi.useRealTimers();
