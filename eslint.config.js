@@ -70,6 +70,8 @@ export default defineConfig(
     'libs/client/dist/',
     'tools/cli/dist/',
     'web/demo/dist/',
+    // Its packages are not here: npm run bundlers checks its types.
+    'examples/react/',
     '.sixfold*/',
     'coverage/',
   ]),
