@@ -41,6 +41,10 @@ const FATES: Case[] = [
   ],
 ];
 
+/** The next run of the sender's program hears `stored`. */
+const toldLater = (run: Recording) =>
+  run.note('a/1', { is: 'told', id: 'm1', to: 'b', state: 'stored', late: true, opened: 2 });
+
 const TRUTH: Case[] = [
   [
     'a client does not tell its application',
@@ -63,6 +67,22 @@ const TRUTH: Case[] = [
     ['G3 its sender was told stored, and it is delivered'],
   ],
   ['a state steps back', (run) => run.send().deliver().tell('stored'), [`${BACK} delivered, stored`]],
+  [
+    'a state steps back in a later run that sent nothing again',
+    (run) => toldLater(run.send().deliver()),
+    [`${BACK} delivered, stored`],
+  ],
+  [
+    'a program that was killed sends again, and that copy waits',
+    (run) =>
+      toldLater(
+        run
+          .send()
+          .deliver()
+          .packet('a/1', 'out', 'msg:R', { id: 'm1', to: ['b'] }),
+      ),
+    [],
+  ],
   [
     'a state follows rejected',
     (run) =>

@@ -16,8 +16,10 @@ export function stepsBack({ told, ttl, requested }: Message, devices: SyncedDevi
     const isLater = late && opened !== before.opened;
     const twice = ttl !== undefined && (requested.length > 1 || isLater) ? FINAL : DELIVERED;
     if (late && twice.includes(before.state) && twice.includes(state)) return false;
-    // The mailbox of a synced device has `stored` as well, and a client remembers what it told for as long as it runs.
-    if (isLater && devices.has(who)) return false;
+    // The mailbox of a synced device has `stored` as well, and a client remembers what it told for as long as it runs. One that
+    // was killed before its storage had the state sends again, and that copy may wait.
+    const isSentAgain = requested.filter((one) => one.who === who).length > 1;
+    if (isLater && (devices.has(who) || isSentAgain)) return false;
     return before.state === 'rejected' || (RANK[state] ?? 0) <= (RANK[before.state] ?? 0);
   };
   return [...byDevice(told)].flatMap(([who, all]) =>
