@@ -19,8 +19,8 @@ import { checkTakeover } from './takeover.ts';
 
 /** Errors that the protocol provides for while something is down. Others are bugs. */
 const HONEST_ERRORS = ['unavailable', 'rate_limited', 'window_full'];
-/** Faults that let tokens expire; `unauthorized` is honest then. */
-const EXPIRING = ['token-endpoint', 'clock-services'];
+/** Faults that let tokens expire, or their renewals come late; `unauthorized` is honest then. */
+const EXPIRING = ['token-endpoint', 'clock-services', 'freeze-', 'stall-'];
 const MAX_UNKNOWN = 10;
 
 export interface Evidence {

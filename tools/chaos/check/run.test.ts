@@ -60,6 +60,11 @@ const CASES: Case[] = [
     (run) => run.fault('token-endpoint-nonsense', 10).packet('a/1', 'in', 'error', { code: 'unauthorized' }),
     [],
   ],
+  [
+    'a token expires while its renewal waits for a frozen gateway',
+    (run) => run.fault('freeze-gateway', 10).packet('a/1', 'in', 'error', { code: 'unauthorized' }),
+    [],
+  ],
   ['a process ends', (run) => run.crashes.push('gateway-1 ended'), ['G6 gateway-1 ended']],
   ['something is not done', (run) => run.undone.push('3 in queues'), ['G1 at the end: 3 in queues']],
 ];
