@@ -391,6 +391,8 @@ describe('a session', () => {
     await settled();
     const inTime = sessions(user).sort((a, b) => a.at - b.at);
     expect(typesOf(inTime)).toEqual(['session.up', 'session.down', 'session.up']);
+    const [, down, up] = inTime.map(({ at }) => at);
+    expect((up ?? 0) - (down ?? 0)).toBe(1); // one moment for both, on a slow machine, too
     expect(new Set(inTime.map(({ event }) => event)).size).toBe(3);
   });
 

@@ -36,15 +36,15 @@ export const messageEvents = (type: string, source: string, reason?: string) => 
   FROM ${source}`;
 
 /** The database's clock, which all instances share: what follows another fact has a later time. */
-const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+export const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
 /**
  * The events of sessions in a query `s` (user_id, device, session, gateway), for `record`. A session that loses its
  * incarnation and is announced on the next one goes down and up again: these are other facts.
  *
- * @param before milliseconds before now
+ * @param at as SQL, milliseconds
  */
-export const sessionEvents = (type: string, from: string, before = 0) => `
+export const sessionEvents = (type: string, from: string, at = NOW) => `
   SELECT '${type}', ARRAY[s.session, s.gateway], jsonb_build_object(
-    'user', s.user_id, 'device', s.device, 'at', ${NOW} - ${before})
+    'user', s.user_id, 'device', s.device, 'at', ${at})
   FROM ${from}`;

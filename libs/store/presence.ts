@@ -1,5 +1,5 @@
 import type { Database } from './database.ts';
-import { deciding, sessionEvents } from './deciding-statement.ts';
+import { deciding, NOW, sessionEvents } from './deciding-statement.ts';
 import { TOKEN_IS_REVOKED } from './revocations.ts';
 
 /** Presence: which sessions of a user are connected to which gateways. A session counts while its gateway's lease holds. */
@@ -24,14 +24,16 @@ export interface SessionLocation extends Pick<Session, 'session' | 'gateway'> {
  * another incarnation is another one here, since the end of the earlier incarnation may have been told already.
  */
 const CHANGED = `
+  WITH moment AS MATERIALIZED (SELECT ${NOW} AS ms FROM (SELECT count(*) FROM written) AS all_written)
   ${sessionEvents(
     'session.up',
     `(SELECT w.* FROM written w LEFT JOIN held h USING (user_id, device) WHERE (h.session, h.gateway) IS DISTINCT FROM (w.session, w.gateway)) AS s`,
+    '(SELECT ms FROM moment)',
   )}
   UNION ALL ${sessionEvents(
     'session.down',
     `(SELECT h.* FROM held h JOIN written w USING (user_id, device) WHERE (h.session, h.gateway) <> (w.session, w.gateway)) AS s`,
-    1,
+    '(SELECT ms - 1 FROM moment)',
   )}`;
 
 /** All sessions of users who have several, or another synced device. */
