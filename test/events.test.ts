@@ -508,6 +508,19 @@ describe('routing or ack is killed before the broker has confirmed the events', 
     await log.next({ type: 'message.accepted', from });
   });
 
+  test('stored, of a message whose time is over at the next try', async () => {
+    const [from, to] = [someone('alice'), someone('bob')];
+    await using alice = await connectAs(stack, one, from);
+    await killedAfter('routing', async () => {
+      alice.send({ type: 'msg:R', id: 'm', to, body: 1, ttl: 1, thread: 'team' });
+      const { at } = await alice.next('msg:A', { id: 'm' });
+      await alice.next('ack:N', { id: 'm', state: 'stored' });
+      await until(() => Date.now() > at + 1_000, { what: 'its time to be over' });
+    });
+    expect(await log.next({ type: 'message.stored', from })).toMatchObject({ thread: 'team' });
+    await log.next({ type: 'message.rejected', from });
+  });
+
   test('accepted, of a message that is live', async () => {
     const [from, to] = [someone('alice'), someone('bob')];
     await using alice = await connectAs(stack, one, from);

@@ -12,9 +12,12 @@ export const isExpired = ({ expires }: Pick<StoredMessage, 'expires'>, now: numb
 /** Not what the sender knows to be delivered. */
 const REJECTED = `(SELECT r.* FROM news r WHERE ${IS_FACT}) AS rejected`;
 
+/** What was stored by an instance that was killed before it said so is stored, too. */
+const EVENTS = `${messageEvents('message.rejected', REJECTED, "'expired'")} UNION ALL ${messageEvents('message.stored', 'gone')}`;
+
 const REJECT = deciding(
   'messages-reject-expired',
-  ['message.rejected'],
+  ['message.rejected', 'message.stored'],
   6,
   (record) => `
     WITH input AS (
@@ -24,10 +27,11 @@ const REJECT = deciding(
       -- Of a copy that came before: its time ended sooner.
       DELETE FROM offline_messages m USING input i
       WHERE m.recipient = i.recipient AND m.sender = i.sender AND m.id = i.id AND m.expires IS NOT NULL
+      RETURNING m.sender, m.id, m.recipient, m.thread, floor(extract(epoch FROM m.stored_at) * 1000)::bigint AS at
     ), news AS (
       SELECT sender, id, recipient, thread, 'rejected' AS state, 'expired' AS reason, $4::bigint AS at, sent_at
       FROM input
-    ), ${tell('news')}${record(messageEvents('message.rejected', REJECTED, "'expired'"))}
+    ), ${tell('news')}${record(EVENTS)}
     SELECT count(*)::integer AS told FROM told`,
 );
 

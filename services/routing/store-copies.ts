@@ -171,6 +171,7 @@ async function store(mailbox: MailboxContext, work: readonly Work[], now: number
   for (const [n, one] of work.entries()) {
     const { copied, delivery, offline } = one;
     const outcome = outcomes[n] ?? 'kept';
+    const storedAt = first?.get(messageKey(copied))?.stored ?? now;
     trace('copies', copied.from, copied.id, { to: copied.to, outcome });
     const location = presence.get(copied.to);
     const present = location ? mailboxSessions(location) : [];
@@ -180,8 +181,11 @@ async function store(mailbox: MailboxContext, work: readonly Work[], now: number
     );
     if (outcome === 'no_devices' || (outcome !== 'kept' && offline?.expired === true)) {
       if (offline && outcome !== 'stored') unsynced.push(offline);
+      // An instance that was killed may have told its sender, and not the back ends.
+      else if (offline && events)
+        told.push({ message: copied, delivery, accepted: true, receipt: { state: 'stored', at: storedAt } });
     } else {
-      const receipt = receiptOf(one, outcome, first?.get(messageKey(copied))?.stored ?? now);
+      const receipt = receiptOf(one, outcome, storedAt);
       if (receipt) receipts.push(receipt);
       if (events && copied.sentTo === undefined)
         told.push({ message: copied, delivery, accepted: one.accepted, receipt: receipt?.receipt });
