@@ -12,6 +12,7 @@ const RUN: ChaosOptions<FaultName> = {
   seed: 6,
   pairs: 10,
   clientProcesses: 2,
+  browsers: 0,
   rate: 30,
   failing: 0.002,
   quota: 500,

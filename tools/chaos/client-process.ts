@@ -4,6 +4,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { childEnvironment } from '../stack/environment.ts';
 import { withLogFile } from '../stack/log-file.ts';
+import type { ClientHost } from './client-host.ts';
 import { Counter, type Counts } from './clients/counter.ts';
 import type { Command, Orders } from './clients/orders.ts';
 import { ProcessClock } from './clock/clock.ts';
@@ -20,7 +21,7 @@ export interface ClientProcessOptions {
 }
 
 /** A process full of clients, as the nemesis and the checker see it. Starts at once. */
-export class ClientProcess {
+export class ClientProcess implements ClientHost {
   readonly name: string;
   readonly clock: ProcessClock;
   /** Where its clients keep their storage, if we may mount a disk; else that is beside the history. */

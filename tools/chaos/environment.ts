@@ -3,12 +3,14 @@ import { until } from '../stack/until.ts';
 import { Environment } from '../testkit/environment.ts';
 import { SeededRandom } from '../testkit/seeded-random.ts';
 import { EVENT_TYPES } from '#libs/events/event.ts';
+import { BrowserClients } from './browsers/browser-clients.ts';
+import type { ClientHost } from './client-host.ts';
 import { ClientProcess } from './client-process.ts';
 import { ProcessClock } from './clock/clock.ts';
 import { EventEndpoint, WEBHOOK_KEY } from './event-endpoint.ts';
 import type { ChaosOptions } from './options.ts';
 import { TokenEndpoint } from './token-endpoint.ts';
-import { backEndsOf, type ChaosUser, receiversOf, usersOf } from './users.ts';
+import { backEndsOf, browserUsersOf, type ChaosUser, receiversOf, usersOf } from './users.ts';
 
 const SECRET = 'the secret of the chaos run, long enough for HS256';
 const LOGIN_MS = 180_000;
@@ -35,7 +37,10 @@ export interface ChaosEnvironment {
   /** Of a back end that wants events, if there is one. */
   readonly endpoint: EventEndpoint | undefined;
   readonly users: readonly ChaosUser[];
-  readonly clientProcesses: readonly ClientProcess[];
+  /** Processes and browsers with clients. */
+  readonly clientProcesses: readonly ClientHost[];
+  /** Those of them that are browsers. */
+  readonly browsers: readonly BrowserClients[];
   /** Most messages that a mailbox can hold. */
   readonly quota: number;
   /** Incarnations of gateways whose rows an operator deleted; their queues may still hold messages. */
@@ -64,8 +69,9 @@ export async function startEnvironment(dataDir: string, options: ChaosOptions): 
     },
   });
   const tokens = new TokenEndpoint(SECRET);
-  const users = [...usersOf(options.pairs, options.clientProcesses), ...backEndsOf(options.clientProcesses)];
-  const clientProcesses: ClientProcess[] = [];
+  const users = allUsers(options);
+  const clientProcesses: ClientHost[] = [];
+  const browsers: BrowserClients[] = [];
   const stop = async () => {
     await Promise.all(clientProcesses.map((process) => process.kill()));
     tokens.close();
@@ -76,15 +82,27 @@ export async function startEnvironment(dataDir: string, options: ChaosOptions): 
     await system.add({ webhook }); // before anybody publishes: its queue takes the events
     await system.add({ gateway: gateways, routing, ack });
     const urls = system.of('gateway').map(({ url }) => url);
-    clientProcesses.push(...startClients(dataDir, options, { users, urls, tokens: await tokens.listen() }));
+    const clients = { users, urls, tokens: await tokens.listen() };
+    clientProcesses.push(...startClients(dataDir, options, clients));
+    for (let n = 0; n < options.browsers; n++) {
+      browsers.push(await startBrowser(dataDir, options, clients, n));
+      clientProcesses.push(...browsers.slice(-1));
+    }
     const online = () => clientProcesses.every(({ counter }) => counter.arrived);
     await until(online, { what: 'the clients to log in', timeoutMs: LOGIN_MS, intervalMs: 100 });
   } catch (error) {
     await stop();
     throw error;
   }
-  return { system, clocks, tokens, endpoint, users, clientProcesses, quota, deleted: new Set(), stop };
+  const deleted = new Set<string>();
+  return { system, clocks, tokens, endpoint, users, clientProcesses, browsers, quota, deleted, stop };
 }
+
+const allUsers = ({ pairs, browsers, clientProcesses }: ChaosOptions): ChaosUser[] => [
+  ...usersOf(pairs, clientProcesses),
+  ...backEndsOf(clientProcesses),
+  ...browserUsersOf(browsers, clientProcesses),
+];
 
 interface Clients {
   users: readonly ChaosUser[];
@@ -92,14 +110,25 @@ interface Clients {
   tokens: string;
 }
 
-function startClients(dataDir: string, options: ChaosOptions, { users, urls, tokens }: Clients) {
-  const { root, seed, rate, failing } = options;
-  const everyMs = (users.filter(({ to }) => to !== undefined).length * 1_000) / rate;
-  const receivers = receiversOf(users);
+function startClients(dataDir: string, options: ChaosOptions, clients: Clients): ClientProcess[] {
   return Array.from({ length: options.clientProcesses }, (_, n) => {
-    const turned = [...urls.slice(n % urls.length), ...urls.slice(0, n % urls.length)];
-    const own = users.filter(({ process }) => process === n);
-    const orders = { seed: seed * 100 + n, users: own, receivers, urls: turned, tokens, everyMs, failing };
-    return new ClientProcess({ name: `clients-${n + 1}`, root, dataDir, orders });
+    const orders = ordersOf(options, clients, n);
+    return new ClientProcess({ name: `clients-${n + 1}`, root: options.root, dataDir, orders });
   });
+}
+
+function startBrowser(dataDir: string, options: ChaosOptions, clients: Clients, n: number) {
+  const orders = ordersOf(options, clients, options.clientProcesses + n);
+  return BrowserClients.start({
+    ...{ name: `browser-${n + 1}`, root: options.root, dataDir, orders },
+  });
+}
+
+/** What the client process or browser of this number has to do. */
+function ordersOf({ seed, rate, failing }: ChaosOptions, { users, urls, tokens }: Clients, n: number) {
+  const everyMs = (users.filter(({ to }) => to !== undefined).length * 1_000) / rate;
+  const turned = [...urls.slice(n % urls.length), ...urls.slice(0, n % urls.length)];
+  const own = users.filter(({ process }) => process === n);
+  const receivers = receiversOf(users);
+  return { seed: seed * 100 + n, users: own, receivers, urls: turned, tokens, everyMs, failing };
 }

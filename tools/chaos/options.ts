@@ -19,6 +19,8 @@ export interface ChaosOptions<Fault extends string = string> {
   webhook: number;
   /** Processes that the clients live in. */
   clientProcesses: number;
+  /** Real browsers with clients: Chromium. */
+  browsers: number;
   /** Three broker nodes instead of one. */
   cluster: boolean;
   /** PgBouncer between the services and the database. */

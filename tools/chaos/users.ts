@@ -94,6 +94,13 @@ export const usersOf = (pairs: number, processes: number): ChaosUser[] =>
     ];
   }).flat();
 
+/** The user of each browser, and the one on Node whom it writes with. Browsers come after the client processes. */
+export const browserUsersOf = (browsers: number, processes: number): ChaosUser[] =>
+  Array.from({ length: browsers }, (_, n) => [
+    { user: `w${n}`, ...plain('stays'), process: processes + n, to: `x${n}` },
+    { user: `x${n}`, ...plain('stays'), process: n % processes, to: `w${n}` },
+  ]).flat();
+
 /** In place of the device, for what a back end sends. */
 export const HTTP_DEVICE = 'http';
 

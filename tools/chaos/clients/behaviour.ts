@@ -5,12 +5,14 @@ import type { Behaviour, ChaosUser } from '../users.ts';
 import { type Draft, draftOf } from './drafts.ts';
 import type { Orders } from './orders.ts';
 import { HttpSender } from './http-sender.ts';
+import type { Platform } from './platform.ts';
 import { TestClient } from './test-client.ts';
 
 /** A user, and what its behaviour needs. */
 export interface Behaving {
   user: ChaosUser;
   orders: Orders;
+  platform: Platform;
   random: SeededRandom;
   record: (event: ClientEvent) => void;
   /** Fires when clients stop sending, and those that stay come online. */
@@ -130,9 +132,11 @@ async function sendOverHttp(self: Behaving, as: 'single' | 'batch'): Promise<voi
 }
 
 function enter(self: Behaving, name = self.user.user): TestClient {
-  const { user, orders, random, record, settle, entered } = self;
+  const { user, orders, platform, random, record, settle, entered } = self;
   const { device, sync = false } = user;
-  const client = new TestClient({ user: name, device, sync, orders, random, record, settle });
+  const client = new TestClient({
+    ...{ user: name, device, sync, orders, platform, random, record, settle },
+  });
   entered(client);
   return client;
 }

@@ -4,10 +4,10 @@ import { ServerClient } from '#libs/client/server/server-client.ts';
 import type { BatchResult, NewMessage } from '#libs/client/server/server-types.ts';
 import type { SeededRandom } from '../../testkit/seeded-random.ts';
 import type { ClientEvent } from '../history.ts';
-import { fetchServiceTokenFrom } from '../token-endpoint.ts';
 import { HTTP_DEVICE } from '../users.ts';
 import type { Draft } from './drafts.ts';
 import type { Orders } from './orders.ts';
+import { fetchServiceTokenFrom } from './tokens.ts';
 
 /** As in test-client.ts: the next run of the process continues above these numbers. */
 const PER_RUN = 1_000_000;

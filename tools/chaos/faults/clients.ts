@@ -7,7 +7,7 @@ const MOST_YEARS = 20;
 
 /** The clock of a device is years wrong. */
 export const clientClocks: Targets = ({ clientProcesses }) =>
-  clientProcesses.map(({ name, clock }) => shiftClock(name, clock, MOST_YEARS, YEAR_MS));
+  clientProcesses.flatMap(({ name, clock }) => (clock ? [shiftClock(name, clock, MOST_YEARS, YEAR_MS)] : []));
 
 /** The disk of the clients' storage is full. Client processes have disks of their own only if we may mount one. */
 export const fullDisks: Targets = ({ clientProcesses }) =>

@@ -5,6 +5,7 @@ import { cut, lose, stall } from './network.ts';
 import { deleteExchange, deleteQueue, deleteRow, unbindGateway, unbindReturned } from './operator.ts';
 import * as of from './processes.ts';
 import { slowCommits } from './slow-commits.ts';
+import { crashTabs, reloadTabs } from './tabs.ts';
 
 const { deploy, freeze, kill, killStarting, services } = of;
 
@@ -62,6 +63,8 @@ export const FAULTS = {
   'token-endpoint-hangs': [1, tokenEndpoint('hangs')],
   'token-endpoint-nonsense': [1, tokenEndpoint('talks nonsense')],
   'disk-clients': [1, fullDisks],
+  'tabs-reload': [1, reloadTabs],
+  'tabs-crash': [1, crashTabs],
 } satisfies Record<string, [weight: number, targets: Targets]>;
 
 export type FaultName = keyof typeof FAULTS;

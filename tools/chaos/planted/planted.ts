@@ -14,7 +14,16 @@ export const PLANTED: readonly PlantedGroup[] = [...DELIVERY, ...DEVICES, ...STA
 
 /** As little as shows a bug. */
 const SMALL = {
-  ...{ seconds: 12, pairs: 10, rate: 30, clientProcesses: 2, failing: 0.03, quota: 500, patienceMs: 6_000 },
+  ...{
+    seconds: 12,
+    pairs: 10,
+    rate: 30,
+    clientProcesses: 2,
+    browsers: 0,
+    failing: 0.03,
+    quota: 500,
+    patienceMs: 6_000,
+  },
   ...{ gateways: 1, routing: 2, ack: 1, webhook: 0, cluster: false, pooler: false, atOnce: 2 },
 };
 
