@@ -89,6 +89,9 @@ test('what a crash of the primary left behind, and its standby has not seen, is 
     );
   await using cut = await cutOff(second);
   await until(async () => (await count('pg_stat_replication')) === 0, { what: 'the standby to be cut off' });
+  const [moment] = await stack.sql('SELECT now()::text AS now');
+  const renewed = `gateways WHERE NOT removed AND last_seen > '${String(moment?.['now'])}'`;
+  await until(async () => (await count(renewed)) === 2, { what: 'leases to be renewed without the standby' });
   alice.msg('absent', 'm1');
   await untilCommitWaits('the message to be written, though not for its standby');
   await stack.postgres.kill('SIGKILL');

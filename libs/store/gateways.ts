@@ -13,12 +13,14 @@ const REGISTER = {
   text: `INSERT INTO gateways (gateway) VALUES ($1) ON CONFLICT (gateway) DO NOTHING`,
 };
 
+/** Does not wait for a standby: leases of the promoted one run out sooner, and its presence is empty anyway. */
 const RENEW = {
   name: 'gateways-renew',
   text: `
     UPDATE gateways SET
       lapses = lapses + CASE WHEN last_seen > now() - $2::integer * interval '1 millisecond' THEN 0 ELSE 1 END,
       last_seen = now()
+    FROM (SELECT set_config('synchronous_commit', 'local', true)) AS for_this_transaction
     WHERE gateway = $1 AND NOT removed
     RETURNING (SELECT name FROM presence) || '.' || lapses AS presence`,
 };
