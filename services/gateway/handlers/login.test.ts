@@ -80,6 +80,15 @@ describe('a login at a gateway without a lease', () => {
     expect(alice.types()).toEqual(['login:A']);
   });
 
+  test('is not announced if its client hung up while the gateway stood still: it may be connected elsewhere', async () => {
+    await start();
+    const { connection } = fixture.login('alice');
+    for (let n = 0; n < 20; n++) await Promise.resolve(); // its token is verified
+    Object.assign(connection, { open: false }); // read in the same turn
+    await pass();
+    expect(fixture.of('session-up')).toEqual([]);
+  });
+
   test('keeps the place of the moment when it came', async () => {
     const cameAt = Date.now();
     fixture.login('alice');

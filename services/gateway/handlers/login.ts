@@ -63,7 +63,10 @@ async function login(
   connection: ClientConnection,
   { token, device, sync = false }: LoginR,
 ): Promise<void> {
+  const since = gateway.nextSince();
   const identity = await verified(gateway, connection, token);
+  // After a standstill, the client may have hung up and be connected elsewhere: read that first.
+  await new Promise((resolve) => setImmediate(resolve));
   if (!identity || !connection.open) return;
   gateway.admission.authenticated(connection);
   const { session } = connection;
@@ -76,7 +79,7 @@ async function login(
     return;
   }
   connection.login.pendingSince = Date.now(); // what the token took is not the registration's time
-  const outcome = await openSession(gateway, connection, { identity, device, sync });
+  const outcome = await openSession(gateway, connection, { identity, device, sync, since });
   if (outcome === 'registered' || outcome === 'gone') return;
   if (outcome === 'full') {
     countRefusal('sessions_per_user');
@@ -141,11 +144,11 @@ function check(
 async function openSession(
   gateway: LoginContext,
   connection: ClientConnection,
-  { identity, device, sync }: { identity: Identity; device: string; sync: boolean },
+  { identity, device, sync, ...login }: { identity: Identity; device: string; sync: boolean; since: number },
 ): Promise<Registration | 'gone'> {
   const start = performance.now();
   const leftMs = () => start + gateway.config.LOGIN_TIMEOUT_MS - performance.now();
-  let since = gateway.nextSince();
+  let { since } = login;
   while (await gateway.incarnation.lease.waitUntilHeld(leftMs())) {
     if (!connection.open) return 'gone';
     const opened = gateway.openSession(identity, device, connection, since);
