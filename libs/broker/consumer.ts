@@ -18,9 +18,6 @@ export interface ConsumerOptions {
   onLost: (why: 'cancelled' | 'closed') => void;
 }
 
-/** Bytes of an AMQP message without entries, `[]`: a probe (queue-probe.ts). */
-const NO_ENTRIES = 2;
-
 /** A consumer on its own channel, so that it can be closed without touching the others. */
 export class Consumer implements DeliverySource {
   readonly queue: string;
@@ -28,7 +25,6 @@ export class Consumer implements DeliverySource {
   #started = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #received = 0;
-  #active = false;
   #finished = 0;
   readonly #idle = Promise.withResolvers<undefined>();
   #closed: Promise<void> | undefined;
@@ -65,7 +61,6 @@ export class Consumer implements DeliverySource {
       }
       if (consumer.#state !== 'open') return;
       consumer.#received++;
-      consumer.#active ||= message.content.length > NO_ENTRIES;
       options.receive(new Delivery(consumer, message), message.content);
     });
     return consumer;
@@ -80,9 +75,9 @@ export class Consumer implements DeliverySource {
     return this.#state === 'closed';
   }
 
-  /** It received entries: on a single-active-consumer queue, it is the active one. (Probes do not count.) */
-  get active(): boolean {
-    return this.#active;
+  /** Deliveries received so far. On a single-active-consumer queue, any delivery means that this consumer is active. */
+  get received(): number {
+    return this.#received;
   }
 
   /** Deliveries received and not finished, started or not. */

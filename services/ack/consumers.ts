@@ -1,22 +1,18 @@
 import type { ChannelModel } from 'amqplib';
 import type { AckEntry } from '#libs/broker/entries.ts';
 import type { DeliveryBatcher } from '#libs/broker/delivery-batcher.ts';
-import type { Consumer } from '#libs/broker/consumer.ts';
-import type { Publisher } from '#libs/broker/publisher.ts';
-import { openAnswered } from '#libs/broker/queue-probe.ts';
+import { Consumer } from '#libs/broker/consumer.ts';
 import { FINISH_WITHIN_MS, type SuspendableConsumers } from '#libs/broker/health-gate.ts';
 import { ACK_QUEUE } from '#libs/broker/topology.ts';
 
 /** The consumer of the ack service: confirmations, which the broker distributes among the instances. */
 export class Consumers implements SuspendableConsumers {
-  readonly #publisher: Publisher;
   readonly #reader: DeliveryBatcher<AckEntry>;
   readonly #prefetch: number;
   readonly #onLost: () => void;
   #consumer: Consumer | undefined;
 
-  constructor(publisher: Publisher, reader: DeliveryBatcher<AckEntry>, prefetch: number, onLost: () => void) {
-    this.#publisher = publisher;
+  constructor(reader: DeliveryBatcher<AckEntry>, prefetch: number, onLost: () => void) {
     this.#reader = reader;
     this.#prefetch = prefetch;
     this.#onLost = onLost;
@@ -29,7 +25,7 @@ export class Consumers implements SuspendableConsumers {
   readonly open = async (connection: ChannelModel): Promise<void> => {
     const { receive } = this.#reader;
     const options = { queue: ACK_QUEUE, prefetch: this.#prefetch, receive, onLost: this.#onLost };
-    this.#consumer = await openAnswered(this.#publisher, connection, options);
+    this.#consumer = await Consumer.open(connection, options);
   };
 
   readonly close = (): void => {

@@ -44,7 +44,7 @@ await run('ack', readAckConfig, async ({ config, log, lifecycle }) => {
     log,
   });
   const { resetConsuming: onLost } = broker;
-  const consumers = new Consumers(broker.publisher, reader, PREFETCH, onLost);
+  const consumers = new Consumers(reader, PREFETCH, onLost);
   const isHealthy = async () => broker.publishingConnected && isDatabaseHealthy(db);
   const healthGate = new HealthGate({ consumers, isHealthy, onLost, log });
   probes.require(

@@ -1,10 +1,8 @@
 import type { ChannelModel } from 'amqplib';
 import type { GatewayEntry, RouteEntry } from '#libs/broker/entries.ts';
 import type { DeliveryBatcher } from '#libs/broker/delivery-batcher.ts';
-import type { Consumer } from '#libs/broker/consumer.ts';
+import { Consumer } from '#libs/broker/consumer.ts';
 import { FINISH_WITHIN_MS, type SuspendableConsumers } from '#libs/broker/health-gate.ts';
-import type { Publisher } from '#libs/broker/publisher.ts';
-import { openAnswered } from '#libs/broker/queue-probe.ts';
 import { RETURNED_QUEUE } from '#libs/broker/topology.ts';
 import type { Erasures } from './erasures.ts';
 import type { Heirs } from './heirs.ts';
@@ -13,7 +11,6 @@ import type { MailboxWorker } from './mailbox-worker.ts';
 import type { Signals } from './signals.ts';
 
 export interface ConsumersParts {
-  publisher: Publisher;
   partitions: Partitions;
   heirs: Heirs;
   router: DeliveryBatcher<RouteEntry>;
@@ -35,10 +32,10 @@ export class Consumers implements SuspendableConsumers {
   }
 
   readonly open = async (connection: ChannelModel): Promise<void> => {
-    const { publisher, partitions, heirs, returned, prefetch, onLost } = this.#parts;
+    const { partitions, heirs, returned, prefetch, onLost } = this.#parts;
     heirs.open(connection);
     const { receive } = returned;
-    this.#returned = await openAnswered(publisher, connection, {
+    this.#returned = await Consumer.open(connection, {
       queue: RETURNED_QUEUE,
       prefetch,
       receive,

@@ -1,8 +1,8 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import type { DeliverySource } from '#libs/broker/delivery.ts';
+import { BrokerError } from '#libs/broker/errors.ts';
 import type { Publisher } from '#libs/broker/publisher.ts';
 import { Consumer, type Receive } from '#libs/broker/consumer.ts';
-import { type Answer, PROBE, putInto } from '#libs/broker/queue-probe.ts';
 import { GATEWAY_EXCHANGE, gatewayQueue } from '#libs/broker/topology.ts';
 import { pause } from '#libs/runtime/backoff.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
@@ -19,6 +19,9 @@ export interface HeirsOptions {
   log: Logger;
 }
 
+/** A queue without a leader confirms nothing; the next round retries. */
+const PUBLISH_TIMEOUT_MS = 3_000;
+const PROBE = Buffer.from('[]');
 /** Pause before an unresponsive queue is tried again, milliseconds; doubles each time. */
 const RETRY_AFTER_MS = { first: 500, longest: 60_000 };
 const TOMBSTONE = Buffer.from('[{"kind":"tombstone"}]');
@@ -146,7 +149,7 @@ export class Heirs {
   ): Promise<Consumer | undefined> {
     const { prefetch, receive, log } = this.#options;
     try {
-      // Probe first, as openIfAnswered does.
+      // Probe first: consuming from a queue without a leader ends the whole connection after a minute (RabbitMQ 3.10: 541).
       if ((await this.#publish(gateway, PROBE)) === 'taken')
         return await Consumer.open(connection, {
           queue: gatewayQueue(gateway),
@@ -162,18 +165,26 @@ export class Heirs {
   }
 
   /** Publishes into a gateway's queue. An unresponsive queue is skipped for a while. */
-  async #publish(gateway: string, content: Buffer): Promise<Answer> {
+  async #publish(gateway: string, content: Buffer): Promise<'taken' | 'missing' | 'silent'> {
     const { publisher, log } = this.#options;
     const before = this.#unresponsive.get(gateway);
     if (before && Date.now() < before.until) return 'silent';
-    const answer = await putInto(publisher, gatewayQueue(gateway), content);
-    if (answer === 'taken') this.#unresponsive.delete(gateway);
-    if (answer === 'silent') {
+    const queue = gatewayQueue(gateway);
+    try {
+      await publisher.publish('', queue, content, PUBLISH_TIMEOUT_MS);
+      this.#unresponsive.delete(gateway);
+      return 'taken';
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      if (error.code === 'unroutable') return 'missing';
+      if (error.code !== 'timeout') throw error;
       const ms = before ? Math.min(before.ms * 2, RETRY_AFTER_MS.longest) : RETRY_AFTER_MS.first;
       this.#unresponsive.set(gateway, { ms, until: Date.now() + ms });
       log.warn({ gateway, lookAgainMs: ms }, 'the queue of a gateway does not answer');
+      return 'silent';
+    } finally {
+      publisher.release('', queue);
     }
-    return answer;
   }
 
   async #putTombstone(gateway: string): Promise<void> {

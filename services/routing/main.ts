@@ -98,7 +98,7 @@ function consumersOf({ config, log, db, broker, sending, signals }: Parts) {
   const { publisher, resetConsuming: onLost } = broker;
   const { GATEWAY_LEASE_MS: leaseMs } = config;
   const prefetch = PREFETCH;
-  const shared = { publisher, prefetch, log };
+  const shared = { prefetch, log };
   const quotaCache = new QuotaCache(quotasOf(config));
   const deviceQuotaCache = new QuotaCache(quotasOf(config));
   const mailbox = { ...sending, db, leaseMs, quotaCache, deviceQuotaCache };
@@ -119,7 +119,7 @@ function consumersOf({ config, log, db, broker, sending, signals }: Parts) {
     handle: inherit.handle,
   });
   const { forgetAll } = presence;
-  const heirs = new Heirs({ ...shared, db, receive: returned.receive, onGatewayGone: forgetAll });
+  const heirs = new Heirs({ ...shared, db, publisher, receive: returned.receive, onGatewayGone: forgetAll });
   const context = { ...mailbox, mailboxWorker, erasures, presence };
   const limits = { maxSessions: config.MAX_SESSIONS_PER_USER, maxDevices: config.MAX_DEVICES };
   const { handle } = new Router(context, limits, heirs.subscribe);
@@ -132,7 +132,6 @@ function consumersOf({ config, log, db, broker, sending, signals }: Parts) {
     onGivenUp: [forgetAll, quotaCache.forget, deviceQuotaCache.forget],
   });
   const consumers = new Consumers({
-    publisher,
     partitions,
     heirs,
     router,

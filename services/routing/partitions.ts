@@ -1,16 +1,12 @@
 import type { ChannelModel } from 'amqplib';
 import type { Receive } from '#libs/broker/consumer.ts';
 import { Consumer } from '#libs/broker/consumer.ts';
-import type { Publisher } from '#libs/broker/publisher.ts';
-import { openIfAnswered } from '#libs/broker/queue-probe.ts';
 import { RETURNED_QUEUE, routeQueue } from '#libs/broker/topology.ts';
-import { pause } from '#libs/runtime/backoff.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { partitionsActive } from './metrics.ts';
 
 export interface PartitionsOptions {
   partitions: number;
-  publisher: Publisher;
   prefetch: number;
   receive: Receive;
   /** A consumer was lost: reset the connection. */
@@ -18,8 +14,6 @@ export interface PartitionsOptions {
   /** Another instance may now be active on these partitions: cached data of their users is outdated. */
   onGivenUp: readonly (() => void)[];
   log: Logger;
-  /** Pause before a queue that did not answer is tried again, milliseconds. */
-  tryAgainMs?: number;
 }
 
 /** How many partitions each of `instances` should have, at most. */
@@ -34,8 +28,6 @@ export class Partitions {
   readonly #options: PartitionsOptions;
   #connection: ChannelModel | undefined;
   #consumers: Consumer[] = [];
-  /** Aborted when the connection is gone, or the consumers are given up. */
-  #opened = new AbortController();
 
   constructor(options: PartitionsOptions) {
     this.#options = options;
@@ -43,24 +35,13 @@ export class Partitions {
 
   async open(connection: ChannelModel): Promise<void> {
     this.#connection = connection;
-    this.#consumers = [];
     this.#forget(); // work of the earlier connection may have filled caches meanwhile
     const queues = Array.from({ length: this.#options.partitions }, (_, p) => routeQueue(p));
-    const { signal } = (this.#opened = new AbortController());
-    const opened = await Promise.all(queues.map((queue) => this.#tryToSubscribe(connection, queue)));
-    if (signal.aborted) return;
-    this.#consumers.push(...opened.flatMap((consumer) => consumer ?? []));
-    for (const queue of queues.filter((_, n) => !opened[n]))
-      void this.#subscribeLater(connection, queue, signal).catch((error: unknown) => {
-        if (signal.aborted) return;
-        this.#options.log.warn({ err: error, queue }, 'cannot consume from a partition');
-        this.#options.onLost();
-      });
+    this.#consumers = await Promise.all(queues.map((queue) => this.#subscribe(connection, queue)));
   }
 
   /** The connection is gone, and the consumers with it. */
   lost(): void {
-    this.#opened.abort();
     this.#connection = undefined;
     this.#consumers = [];
     this.#forget();
@@ -81,7 +62,7 @@ export class Partitions {
   async balance(): Promise<void> {
     const connection = this.#connection;
     if (!connection) return;
-    const active = this.#consumers.filter((consumer) => consumer.active);
+    const active = this.#consumers.filter(({ received }) => received > 0);
     partitionsActive.set(active.length);
     const channel = await connection.createChannel();
     // Every instance has one consumer on this queue. (A quorum queue with a single active consumer counts only that.)
@@ -103,31 +84,8 @@ export class Partitions {
     for (const forget of this.#options.onGivenUp) forget();
   }
 
-  /** Tries again and again; meanwhile others may be active on it. @param closed fires when this is over */
-  async #subscribeLater(connection: ChannelModel, queue: string, closed: AbortSignal): Promise<void> {
-    const { log, tryAgainMs = 1_000 } = this.#options;
-    log.warn({ queue }, 'a partition does not answer');
-    for (;;) {
-      await pause(tryAgainMs, closed);
-      const consumer = await this.#tryToSubscribe(connection, queue);
-      if (!consumer) continue;
-      if (closed.aborted) return consumer.close();
-      this.#consumers.push(consumer);
-      log.info({ queue }, 'the partition answers');
-      return;
-    }
-  }
-
-  #tryToSubscribe(connection: ChannelModel, queue: string): Promise<Consumer | undefined> {
-    return openIfAnswered(this.#options.publisher, connection, this.#consumerOptions(queue));
-  }
-
   #subscribe(connection: ChannelModel, queue: string): Promise<Consumer> {
-    return Consumer.open(connection, this.#consumerOptions(queue));
-  }
-
-  #consumerOptions(queue: string) {
     const { prefetch, receive, onLost } = this.#options;
-    return { queue, prefetch, receive, onLost };
+    return Consumer.open(connection, { queue, prefetch, receive, onLost });
   }
 }
