@@ -191,9 +191,9 @@ async function store(mailbox: MailboxContext, work: readonly Work[], now: number
         told.push({ message: copied, delivery, accepted: one.accepted, receipt: receipt?.receipt });
     }
   }
+  if (events) publishOutcomes(events, told, first); // before the receipts: see store-offline.ts
   await storeOffline(mailbox, unsynced, now);
   await relayReceipts(mailbox, receipts, presence);
-  if (events) publishOutcomes(events, told, first);
   // Count last: a failure above repeats the whole batch.
   for (const { receipt } of receipts) routedTotal.inc({ outcome: receipt.state });
   for (const outcome of outcomes) {

@@ -139,8 +139,9 @@ async function tellOutcomes(
       thread: entry.thread,
     };
   });
-  await relayReceipts(mailbox, receipts, presence);
+  // Before the receipts: what a sender was told may not be so any more at the next try.
   if (events) publishOutcomes(events, outcomesOf(items, receipts), first);
+  await relayReceipts(mailbox, receipts, presence);
   // Count last: a failure above repeats the whole batch.
   for (const { quota } of refusals) mailboxFullTotal.inc({ quota });
   for (const { receipt } of receipts) routedTotal.inc({ outcome: receipt.state });
