@@ -102,7 +102,7 @@ test('send waits for delivered, also to several; listen prints messages, and mar
   expect(await bob.ended).toEqual([EXIT.done, null]);
 });
 
-test('lines of standard input go out in order; who is away gets them later; the exit code says stored', async () => {
+test('lines of standard input go out in order; an absent receiver gets them later; the exit code says stored', async () => {
   const bodies = Array.from({ length: 20 }, (_, n) => `line ${n}`);
   const input = `${bodies.join('\n')}\n`;
   const stored = await cli(['send', '--as', 'alice', '--to', 'dave', '--wait', 'stored'], input);

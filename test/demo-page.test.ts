@@ -57,7 +57,7 @@ test('the page and its files come with a strict policy, and run no inline script
   expect((await fetch(`${demo.http}/healthz`)).status).toBe(200);
 });
 
-test('a demo token logs in; one address gets so many, and no user id gets none', async () => {
+test('a demo token logs in; each address has a limit, and a request without a user id gets none', async () => {
   const counts = async () => {
     const metrics = await readMetrics(demo.http);
     const of = (outcome: string) => metrics.value('sixfold_demo_tokens_total', { outcome });

@@ -18,7 +18,7 @@ const EXIT_WITHIN_MS = DRAIN_TIMEOUT_MS + 30_000;
 let stack: Stack;
 let one: ServiceHandle;
 let two: ServiceHandle;
-/** End for good: a fresh one is cheaper than a restart. They would drain for so long that a busy machine does not matter. */
+/** They end and do not come back: a fresh gateway is cheaper than a restart. They drain long enough for a busy machine. */
 const LONG_DRAIN_MS = 60_000;
 let three: ServiceHandle;
 let four: ServiceHandle;

@@ -9,7 +9,7 @@ afterEach(() => vi.useRealTimers());
 /** Lets everything happen that takes no time. */
 const soon = () => vi.advanceTimersByTimeAsync(1);
 
-/** A receiver who is logged in. */
+/** A connected receiver. */
 async function receiver() {
   const fixture = new GatewayFixture();
   await fixture.connect();

@@ -49,7 +49,7 @@ export interface PageApi {
   send(to: string, ids: readonly string[], pauseMs?: number): void;
   /** States of the messages that have no final one. */
   outbox(): { id: string; state: OutgoingState }[];
-  /** Waits until the outbox has so many messages. @returns the time since start() was called, and what the page's heap holds */
+  /** Waits until the outbox has that number of messages. @returns the time since start() was called, and what the page's heap holds */
   started(outbox: number): Promise<{ ms: number; heapBytes?: number }>;
   reconnect(): void;
   /** Whether this tab has the connection. */

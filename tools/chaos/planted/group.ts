@@ -15,5 +15,5 @@ export interface PlantedGroup {
   bugs: (PlantedBug & { shows: RegExp | RegExp[] })[];
 }
 
-/** So that many leave for good right after their msg:A: everybody else sends again what got lost. */
+/** Many leave right after their msg:A and never return: everybody else sends lost messages again. */
 export const MANY = { pairs: 40, rate: 60 };
