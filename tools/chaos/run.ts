@@ -14,7 +14,7 @@ import { Nemesis } from './nemesis.ts';
 import type { FaultName } from './faults/faults.ts';
 import type { ChaosOptions } from './options.ts';
 import { reportOf, storiesOf } from './report.ts';
-import { type Rest, settle } from './settle.ts';
+import { type Rest, settle, settleEvents } from './settle.ts';
 import { NEVER_THERE, steadyUsers } from './users.ts';
 
 export interface ChaosResult extends Verdict {
@@ -68,10 +68,15 @@ async function runIn(
     const rest = await settle(environment, options.patienceMs, progress.say).catch((cause: unknown) => {
       throw new Error(['The servers are out of reach.', ...nemesis.failures].join('\n'), { cause });
     });
-    const events = environment.endpoint?.seen.slice();
-    progress.say('checking');
     const { clientProcesses, system } = environment;
     await Promise.all(clientProcesses.map((process) => process.end()));
+    if (rest.undone.length === 0) {
+      const after = await settleEvents(environment, options.patienceMs, progress.say);
+      rest.undone.push(...after.undone);
+      rest.leftovers = { ...rest.leftovers, sessions: after.leftovers.sessions };
+    }
+    const events = environment.endpoint?.seen.slice();
+    progress.say('checking');
     const crashes = [
       ...nemesis.failures,
       ...clientProcesses.flatMap((process) => process.crashes),

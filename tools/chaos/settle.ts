@@ -22,9 +22,38 @@ export async function settle(
   patienceMs: number,
   say: (text: string) => void,
 ): Promise<Rest> {
-  const began = Date.now();
   for (const process of environment.clientProcesses) process.settle();
   await environment.endpoint?.settle();
+  return untilQuiet(environment, { patienceMs, say, undoneIn });
+}
+
+/**
+ * Waits until the events of what the clients heard at the last moment have come: messages expire all the time, so this is
+ * after the clients have ended, and their sessions with them.
+ */
+export function settleEvents(
+  environment: ChaosEnvironment,
+  patienceMs: number,
+  say: (text: string) => void,
+): Promise<Rest> {
+  const undoneIn = (_: ChaosEnvironment, { events, inFlight, sessions }: Leftovers) =>
+    counted([
+      [events, 'events on their way'],
+      [inFlight, 'in queues or at gateways, behind clients that have ended'],
+      [sessions.size, 'sessions of clients that have ended'],
+    ]);
+  return untilQuiet(environment, { patienceMs, say, undoneIn });
+}
+
+interface Wait {
+  patienceMs: number;
+  say: (text: string) => void;
+  /** What has to be done yet. */
+  undoneIn: (environment: ChaosEnvironment, leftovers: Leftovers) => string[];
+}
+
+async function untilQuiet(environment: ChaosEnvironment, { patienceMs, say, undoneIn }: Wait): Promise<Rest> {
+  const began = Date.now();
   for (let quiet = 0; ;) {
     const leftovers = await findLeftovers(environment).catch((error: unknown) => error as Error);
     const failed = leftovers instanceof Error;
@@ -51,7 +80,7 @@ function undoneIn({ clientProcesses, users }: ChaosEnvironment, leftovers: Lefto
     clientProcesses.reduce((total, { counter }) => total + count(counter), 0);
   const forPresent = (names: Iterable<string>) =>
     [...names].filter((name) => isPresentAtEnd(users, name.split(' ')[0] ?? '')).length;
-  return [
+  return counted([
     [sum(({ settled }) => (settled ? 0 : 1)), 'client processes still busy'],
     [sum(({ offline }) => offline), 'clients not connected'],
     [sum(({ waiting }) => waiting), 'messages whose sender waits for word'],
@@ -62,5 +91,8 @@ function undoneIn({ clientProcesses, users }: ChaosEnvironment, leftovers: Lefto
     [copies.length, 'messages in mailboxes of synced devices'],
     [onDevices.length, 'receipts in mailboxes of synced devices'],
     [devices.untold, 'synced devices not told what they missed'],
-  ].flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]));
+  ]);
 }
+
+const counted = (counts: readonly (readonly [number, string])[]) =>
+  counts.flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]));
