@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { chatCommand } from './chat/command.ts';
+import { completionCommand } from './completion/command.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { CliError, EXIT, type ExitCode } from './exit.ts';
 import { loadCommand } from './load/command.ts';
@@ -28,6 +29,7 @@ export function program(surroundings: Surroundings): Command {
     .addCommand(loadCommand(surroundings))
     .addCommand(doctorCommand(surroundings))
     .addCommand(tokenCommand((token) => writeLine(output, token)))
+    .addCommand(completionCommand(surroundings))
     .addHelpText('after', HELP);
 }
 
