@@ -113,15 +113,16 @@ export class Context {
     const nodeOptions = [
       ...(profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${join(profiles, `${kind}-${n}`)}`]),
       ...(inspector !== undefined && isGateway ? [`--inspect=127.0.0.1:${inspector}`] : []),
+      ...(env?.['NODE_OPTIONS'] === undefined ? [] : [env['NODE_OPTIONS']]),
     ];
     // The windows of a benchmark are as wide as its load needs them.
     const window = String(Math.max(128, ...outstanding));
     return {
       QUEUE_SETTLE_MS: '0',
-      NODE_OPTIONS: nodeOptions.join(' ') || undefined,
       ...(inspector === undefined && { SEND_WINDOW: window, RECEIVE_WINDOW: window }),
       ...(inspector === undefined && isGateway && NO_LIMITS),
       ...env,
+      NODE_OPTIONS: nodeOptions.join(' ') || undefined,
     };
   }
 

@@ -10,6 +10,7 @@ import { checkMessage, type Violation } from './guarantees.ts';
 import { byDevice, isOverHttp, type Message } from './message.ts';
 import { checkOrder, checkOutboxes, checkTimes, countInversions } from './order.ts';
 import { checkReading } from './reading.ts';
+import { checkLeftSender } from './left-senders.ts';
 import { checkMissed, missedOf } from './missed.ts';
 import { recoveryOf } from './recovery.ts';
 import { checkRejection, expiriesOf, markUnheard } from './rejections.ts';
@@ -59,6 +60,7 @@ export function check(evidence: Evidence): Verdict {
       ...checkRejection(message, facts, leftovers, expiries),
       ...checkReading(message, leftovers),
       ...checkDeviceReceipts(message, facts, leftovers),
+      ...checkLeftSender(message, facts, leftovers, faults),
     ]),
     ...checkCopies(copies, facts, leftovers),
     ...checkMissed(copies, facts, leftovers),

@@ -7,10 +7,17 @@ import { DEVICES } from './devices.ts';
 import { FAILURES } from './failures.ts';
 import type { PlantedGroup } from './group.ts';
 import { DELIVERY } from './messages.ts';
+import { RECEIPTS } from './receipts.ts';
 import { STATES } from './states.ts';
 
 /** Bugs that a chaos run must find. */
-export const PLANTED: readonly PlantedGroup[] = [...DELIVERY, ...DEVICES, ...STATES, ...FAILURES];
+export const PLANTED: readonly PlantedGroup[] = [
+  ...DELIVERY,
+  ...DEVICES,
+  ...RECEIPTS,
+  ...STATES,
+  ...FAILURES,
+];
 
 /** As little as shows a bug. */
 const SMALL = {
