@@ -1,4 +1,4 @@
-# One image for all services; the command says which one: services/<gateway|routing|ack|webhook>/main.ts
+# One image for all services; the command says which one: services/<gateway|routing|ack|webhook|console>/main.ts
 # It adds 38 MB to the base image, 37 of them npm packages.
 
 FROM node:24-bookworm-slim AS dependencies
@@ -10,7 +10,7 @@ COPY tools/cli/package.json tools/cli/
 # Optional: the LevelDB store of clients, and pg on Cloudflare.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
-# The demo page, for gateways with DEMO=1: the image gets only what is built, 120 KB.
+# The demo page, for gateways with DEMO=1, and the console: the image gets only what is built, 200 KB.
 FROM node:24-bookworm-slim AS page
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -31,6 +31,7 @@ COPY package.json ./
 COPY libs libs
 COPY services services
 COPY --from=page /app/web/demo/dist web/demo/dist
+COPY --from=page /app/web/console/dist web/console/dist
 # docker compose exec gateway node tools/token.ts alice
 COPY tools tools
 USER node

@@ -4,7 +4,8 @@ import tseslint from 'typescript-eslint';
 
 /**
  * Dependency directions: protocol <- runtime <- broker, store <- relay; broker <- events <- relay; protocol <- client; all of them <- services <- test, tools.
- * Each layer lists what it must not import; services never import each other.
+ * Each layer lists what it must not import; services never import each other,
+ * but the console does what it does through admin.
  */
 const layers = [
   {
@@ -25,17 +26,39 @@ const layers = [
   },
   {
     files: ['services/gateway/**'],
-    not: ['store', 'events', 'relay', 'client', 'routing', 'ack', 'admin', 'webhook', 'tools', 'test'],
+    not: [
+      'store',
+      'events',
+      'relay',
+      'client',
+      'routing',
+      'ack',
+      'admin',
+      'webhook',
+      'console',
+      'tools',
+      'test',
+    ],
   },
-  { files: ['services/routing/**'], not: ['client', 'gateway', 'ack', 'admin', 'webhook', 'tools', 'test'] },
-  { files: ['services/ack/**'], not: ['client', 'gateway', 'routing', 'admin', 'webhook', 'tools', 'test'] },
+  {
+    files: ['services/routing/**'],
+    not: ['client', 'gateway', 'ack', 'admin', 'webhook', 'console', 'tools', 'test'],
+  },
+  {
+    files: ['services/ack/**'],
+    not: ['client', 'gateway', 'routing', 'admin', 'webhook', 'console', 'tools', 'test'],
+  },
   {
     files: ['services/admin/**'],
+    not: ['relay', 'client', 'gateway', 'routing', 'ack', 'webhook', 'console', 'tools', 'test'],
+  },
+  {
+    files: ['services/console/**'],
     not: ['relay', 'client', 'gateway', 'routing', 'ack', 'webhook', 'tools', 'test'],
   },
   {
     files: ['services/webhook/**'],
-    not: ['store', 'relay', 'client', 'gateway', 'routing', 'ack', 'admin', 'tools', 'test'],
+    not: ['store', 'relay', 'client', 'gateway', 'routing', 'ack', 'admin', 'console', 'tools', 'test'],
   },
   { files: ['tools/**'], not: ['test'] },
   {
@@ -60,6 +83,7 @@ const folder = {
   ack: '(services|\\.\\.)/ack',
   admin: '(services|\\.\\.)/admin',
   webhook: '(services|\\.\\.)/webhook',
+  console: '(services|\\.\\.)/console',
   tools: 'tools',
   test: 'test',
 };
@@ -69,7 +93,7 @@ export default defineConfig(
     'node_modules/',
     'libs/client/dist/',
     'tools/cli/dist/',
-    'web/demo/dist/',
+    'web/*/dist/',
     // Its packages are not here: npm run bundlers checks its types.
     'examples/react/',
     '.sixfold*/',

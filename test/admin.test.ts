@@ -67,6 +67,35 @@ test('mailbox: what waits for a user, and from whom', async () => {
   expect(Date.now() - (counts as { oldestMessage: number }).oldestMessage).toBeLessThan(60_000);
 });
 
+test('message: where copies wait, and receipts for its sender; no body', async () => {
+  await using dave = await connectAs(stack, stack.gateways[0], 'dave');
+  dave.msg('wanda', 'w1', 'nobody else’s business');
+  await dave.next('ack:N', { id: 'w1', state: 'stored' });
+  const found = await admin('message', 'dave', 'w1');
+  expect(found).toEqual({
+    ...{ from: 'dave', id: 'w1', receipts: [] },
+    copies: [{ to: 'wanda', device: null, storedAt: expect.any(Number) as number }],
+  });
+  expect(await admin('message', 'dave', 'w1', '--to', 'nobody')).toMatchObject({ copies: [] });
+  await using wanda = await connectAs(stack, stack.gateways[1], 'wanda');
+  const { messages } = await wanda.pull();
+  wanda.send({ type: 'offline:A', keys: messages.map(({ key }) => key) });
+  const confirmed = async () => ((await admin('message', 'dave', 'w1')) as { receipts: object[] }).receipts;
+  await until(async () => (await confirmed()).length > 0, { what: 'the receipt' });
+  expect(await admin('message', 'dave', 'w1')).toMatchObject({
+    copies: [],
+    receipts: [{ to: 'wanda', device: null, state: 'delivered', reason: null }],
+  });
+});
+
+test('partitions: every route queue, and that one instance takes it', async () => {
+  const { partitions } = (await admin('partitions')) as {
+    partitions: { queue: string; consumers: number }[];
+  };
+  expect(partitions.map(({ queue }) => queue)).toEqual(Array.from({ length: 8 }, (_, p) => routeQueue(p)));
+  for (const { consumers } of partitions) expect(consumers).toBe(1);
+});
+
 describe('sessions', () => {
   test('of a user: device, gateway, since; one of them is disconnected, and may come back', async () => {
     const [one, two] = stack.gateways;

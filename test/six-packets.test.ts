@@ -260,6 +260,7 @@ describe('metrics and probes', () => {
       routing: [...withDatabase, 'sixfold_routed_total', 'sixfold_offline_pulled_total'],
       ack: withDatabase,
       webhook: [],
+      console: [],
     };
     for (const service of [...stack.gateways, ...stack.routing, ...stack.ack]) {
       const names = (await stack.metrics(service)).names();

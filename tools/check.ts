@@ -5,7 +5,7 @@ import { REPOSITORY } from './stack/environment.ts';
 /** What must pass before a commit: name, and the program with its arguments. */
 const CHECKS = [
   ['types', 'typescript/bin/tsc', '--noEmit'],
-  ['types of the page', 'typescript/bin/tsc', '-p', 'web/demo'],
+  ['types of the pages', 'typescript/bin/tsc', '-p', 'web'],
   ['lint', 'eslint/bin/eslint.js', '.'],
   ['unused', 'knip/bin/knip.js', '--no-progress'],
   ['format', 'prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'],

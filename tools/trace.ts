@@ -3,7 +3,7 @@ import { existsSync, globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { table } from './table.ts';
-import { detailsOf, type Step, stepsOf } from './trace/steps.ts';
+import { detailsOf, type Step, stepsOf } from '../services/admin/trace/steps.ts';
 
 /** Prints what happened to one message, step by step, out of the logs of all services. */
 async function trace(from: string, id: string, files: string[], { data }: { data: string }): Promise<void> {

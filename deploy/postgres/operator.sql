@@ -16,7 +16,8 @@ $$;
 
 GRANT USAGE ON SCHEMA sixfold TO sixfold_operator;
 GRANT SELECT ON sixfold.sessions, sixfold.gateways, sixfold.user_revocations TO sixfold_operator;
-GRANT SELECT (recipient, sender, stored_at) ON sixfold.offline_messages TO sixfold_operator;
-GRANT SELECT (recipient, stored_at) ON sixfold.offline_receipts TO sixfold_operator;
+GRANT SELECT (recipient, sender, id, stored_at) ON sixfold.offline_messages TO sixfold_operator;
+GRANT SELECT (recipient, id, peer, state, reason, stored_at) ON sixfold.offline_receipts TO sixfold_operator;
 GRANT SELECT ON sixfold.devices TO sixfold_operator;
-GRANT SELECT (recipient, device) ON sixfold.device_copies, sixfold.device_receipts TO sixfold_operator;
+GRANT SELECT (recipient, device, sender, id, stored_at) ON sixfold.device_copies TO sixfold_operator;
+GRANT SELECT (recipient, device, id, peer, state, reason, stored_at) ON sixfold.device_receipts TO sixfold_operator;

@@ -82,7 +82,7 @@ export const common = {
     description:
       'Longest orderly stop. Gateway: after `bye`, the time that clients have to answer messages in flight; the rest goes ' +
       'to the mailbox, and the connection closes with 1012 (`draining`). Routing and ack: the time for the current batch; ' +
-      'the rest goes back to the broker. Webhook: the time for requests under way; likewise.',
+      'the rest goes back to the broker. Webhook: the time for requests under way; likewise. Console: the time for actions under way.',
   }),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'must be an address that begins with https:// or http://' })

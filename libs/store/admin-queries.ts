@@ -77,3 +77,52 @@ const ALIVE = {
 export async function listAlive(db: Database, leaseMs: number): Promise<string[]> {
   return (await db.query<{ gateway: string }>(ALIVE, [leaseMs])).map(({ gateway }) => gateway);
 }
+
+/** What the database knows of a message. Times in milliseconds since the epoch. */
+export interface KnownMessage {
+  /** Copies that wait to be fetched, the oldest first; `device` is null in the mailbox of a user without synced devices. */
+  copies: { to: string; device: string | null; storedAt: number }[];
+  /** Receipts about it that its sender has not fetched. */
+  receipts: { to: string; device: string | null; state: string; reason: string | null; storedAt: number }[];
+}
+
+/** Most copies and most receipts that are named. */
+const MOST_NAMED = 200;
+
+const epochMs = (column: string) => `(extract(epoch FROM ${column}) * 1000)::float8`;
+
+const COPIES = {
+  name: 'inspect-copies',
+  text: `
+    SELECT recipient AS to, NULL AS device, ${epochMs('stored_at')} AS "storedAt"
+    FROM offline_messages WHERE sender = $1 AND id = $2 AND ($3::text IS NULL OR recipient = $3)
+    UNION ALL
+    SELECT recipient, device, ${epochMs('stored_at')}
+    FROM device_copies WHERE sender = $1 AND id = $2 AND ($3::text IS NULL OR recipient = $3)
+    ORDER BY 3, 1, 2 LIMIT ${MOST_NAMED}`,
+};
+
+const RECEIPTS = {
+  name: 'inspect-receipts',
+  text: `
+    SELECT peer AS to, NULL AS device, state, reason, ${epochMs('stored_at')} AS "storedAt"
+    FROM offline_receipts WHERE recipient = $1 AND id = $2 AND ($3::text IS NULL OR peer = $3)
+    UNION ALL
+    SELECT peer, device, state, reason, ${epochMs('stored_at')}
+    FROM device_receipts WHERE recipient = $1 AND id = $2 AND ($3::text IS NULL OR peer = $3)
+    ORDER BY 5, 1, 2 LIMIT ${MOST_NAMED}`,
+};
+
+/**
+ * Finds the copies of a message and the receipts about it. Without `to` it reads an index as a whole, which takes seconds
+ * where millions of messages wait.
+ */
+export async function findMessage(
+  db: Database,
+  { from, id, to = null }: { from: string; id: string; to?: string | null | undefined },
+): Promise<KnownMessage> {
+  return {
+    copies: await db.query<KnownMessage['copies'][number]>(COPIES, [from, id, to]),
+    receipts: await db.query<KnownMessage['receipts'][number]>(RECEIPTS, [from, id, to]),
+  };
+}

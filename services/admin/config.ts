@@ -5,7 +5,7 @@ import { storeConfig } from '#libs/store/config.ts';
 const { AMQP_URL, AMQP_CA, AMQP_HEARTBEAT_S, GATEWAY_LEASE_MS, ROUTE_PARTITIONS } = brokerConfig;
 
 /** Settings of the services: addresses of broker and database, and the number of partitions. */
-const adminConfig = {
+export const adminConfig = {
   AMQP_URL,
   AMQP_CA,
   AMQP_HEARTBEAT_S,

@@ -1,6 +1,7 @@
 import type { Look, Outcome } from './dead/commands.ts';
-import type { KnownSession, MailboxCounts } from '#libs/store/admin-queries.ts';
+import type { KnownMessage, KnownSession, MailboxCounts } from '#libs/store/admin-queries.ts';
 import type { KnownDevice } from '#libs/store/devices.ts';
+import type { PartitionState } from './partitions.ts';
 import type { Slow } from './slow.ts';
 
 /** Texts of the commands for people; programs take `--json`. */
@@ -64,6 +65,27 @@ export function devicesText(devices: readonly KnownDevice[]): string {
     String(receipts),
   ]);
   return table(['device', 'since', 'last seen', 'messages', 'receipts'], rows);
+}
+
+export function messageText({ copies, receipts }: KnownMessage): string {
+  if (copies.length + receipts.length === 0)
+    return 'nothing of it waits: it was never accepted, is on its way, or is settled';
+  const rows = [
+    ...copies.map(({ to, device, storedAt }) => ['message', to, device ?? '-', '-', age(storedAt)]),
+    ...receipts.map(({ to, device, state, reason, storedAt }) => [
+      'receipt',
+      to,
+      device ?? '-',
+      reason === null ? state : `${state}, ${reason}`,
+      age(storedAt),
+    ]),
+  ];
+  return table(['waits', 'to', 'device', 'state', 'for'], rows);
+}
+
+export function partitionsText(partitions: readonly PartitionState[]): string {
+  const rows = partitions.map(({ queue, waiting, consumers }) => [queue, String(waiting), String(consumers)]);
+  return table(['queue', 'AMQP messages', 'consumers'], rows);
 }
 
 export function slowText({ sessions, total, unsettled, silent }: Slow): string {

@@ -1,19 +1,21 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { MAX_REPORTED } from '#libs/broker/slow-sessions-report.ts';
-import { DeviceId, UserId } from '#libs/protocol/names.ts';
+import { DeviceId, MessageId, UserId } from '#libs/protocol/names.ts';
 import { ConfigError } from '#libs/runtime/config.ts';
-import { countMailbox, listAlive, listSessions } from '#libs/store/admin-queries.ts';
-import { listDevices } from '#libs/store/devices.ts';
-import { withBroker } from './broker.ts';
 import { readAdminConfig } from './config.ts';
-import { withDatabase } from './database.ts';
-import { discard, look, type Outcome, requeue } from './dead/commands.ts';
-import { removeDevice } from './devices.ts';
+import type { Outcome } from './dead/commands.ts';
 import { AdminError } from './errors.ts';
-import { devicesText, lookText, mailboxText, outcomeText, sessionsText, slowText } from './output.ts';
-import { order, waitUntilErased, waitUntilRevoked } from './revoke.ts';
-import { disconnect } from './sessions.ts';
-import { askForSlow } from './slow.ts';
+import { Operator } from './operator.ts';
+import {
+  devicesText,
+  lookText,
+  mailboxText,
+  messageText,
+  outcomeText,
+  partitionsText,
+  sessionsText,
+  slowText,
+} from './output.ts';
 
 /** The program's surroundings. */
 export interface Surroundings {
@@ -24,7 +26,8 @@ export interface Surroundings {
 
 /** Arguments of a command. */
 interface Context {
-  config: () => ReturnType<typeof readAdminConfig>;
+  /** @throws ConfigError */
+  operator: () => Operator;
   /** Prints the answer: the value for programs, the text for people. */
   say: (value: object, text: string) => void;
 }
@@ -38,7 +41,7 @@ interface Context {
 export async function admin(args: readonly string[], { env, out, err }: Surroundings): Promise<number> {
   const json = args.includes('--json');
   const context: Context = {
-    config: () => readAdminConfig(env),
+    operator: () => new Operator(readAdminConfig(env)),
     say: (value, text) => out(json ? JSON.stringify(value) : text),
   };
   const program = new Command('admin')
@@ -53,6 +56,8 @@ export async function admin(args: readonly string[], { env, out, err }: Surround
   addDevices(program, context);
   addRevoke(program, context);
   addErase(program, context);
+  addMessage(program, context);
+  addPartitions(program, context);
   addSlow(program, context);
   addDead(program.command('dead').description('what no service could read: sixfold.dead'), context);
   try {
@@ -68,66 +73,57 @@ export async function admin(args: readonly string[], { env, out, err }: Surround
   }
 }
 
-function addUserCommands(program: Command, { config, say }: Context): void {
+function addUserCommands(program: Command, { operator, say }: Context): void {
   const ofUser = (command: string, description: string) =>
     program.command(command).description(description).argument('<user>', 'user id', name(UserId));
 
   ofUser('mailbox', 'count what waits for a user').action(async (user: string) => {
-    const counts = await withDatabase(config(), (db) => countMailbox(db, user));
+    const counts = await operator().mailbox(user);
     say({ user, ...counts }, mailboxText(user, counts));
   });
 
   ofUser('sessions', 'where a user is connected').action(async (user: string) => {
-    const { GATEWAY_LEASE_MS } = config();
-    const sessions = await withDatabase(config(), (db) => listSessions(db, user, GATEWAY_LEASE_MS));
+    const sessions = await operator().sessions(user);
     say({ user, sessions }, sessionsText(sessions));
   });
 
   ofUser('disconnect', 'end the sessions of a user; the clients may come back')
     .option('--device <device>', 'only the one on this device', name(DeviceId))
     .action(async (user: string, { device }: { device?: string }) => {
-      const which = { user, device, leaseMs: config().GATEWAY_LEASE_MS };
-      const gone = await withDatabase(config(), (db) =>
-        withBroker(config(), (broker) => disconnect(db, broker, which)),
-      );
+      const gone = await operator().disconnect(user, device);
       say({ user, ...gone }, `disconnected\n${sessionsText(gone.sessions)}`);
     });
 }
 
-function addDevices(program: Command, { config, say }: Context): void {
+function addDevices(program: Command, { operator, say }: Context): void {
   const ofUser = (command: string, description: string) =>
     program.command(command).description(description).argument('<user>', 'user id', name(UserId));
 
   ofUser('devices', 'the synced devices of a user, and what waits for them').action(async (user: string) => {
-    const devices = await withDatabase(config(), (db) => listDevices(db, user));
+    const devices = await operator().devices(user);
     say({ user, devices }, devicesText(devices));
   });
 
   ofUser('remove-device', 'remove a synced device with its mailbox; a connected client is logged out')
     .argument('<device>', 'device id', name(DeviceId))
     .action(async (user: string, device: string) => {
-      const which = { user, device, partitions: config().ROUTE_PARTITIONS };
-      const removed = await withDatabase(config(), (db) =>
-        withBroker(config(), (broker) => removeDevice(db, broker, which)),
-      );
+      const removed = await operator().removeDevice(user, device);
       say({ user, removed }, `removed\n${devicesText([removed])}`);
     });
 }
 
-function addRevoke(program: Command, { config, say }: Context): void {
+function addRevoke(program: Command, { operator, say }: Context): void {
   program
     .command('revoke')
     .description('end the sessions of a user, and refuse the tokens issued before now')
     .argument('<user>', 'user id', name(UserId))
     .action(async (user: string) => {
-      const { ROUTE_PARTITIONS, GATEWAY_LEASE_MS: leaseMs } = config();
-      const at = await withBroker(config(), (broker) => order(broker, 'revoke', user, ROUTE_PARTITIONS));
-      await withDatabase(config(), (db) => waitUntilRevoked(db, { user, at, leaseMs }));
+      const at = await operator().revoke(user);
       say({ user, at }, `revoked: tokens of ${user} from before ${new Date(at).toISOString()} are refused`);
     });
 }
 
-function addErase(program: Command, { config, say }: Context): void {
+function addErase(program: Command, { operator, say }: Context): void {
   program
     .command('erase')
     .description(
@@ -135,30 +131,49 @@ function addErase(program: Command, { config, say }: Context): void {
     )
     .argument('<user>', 'user id', name(UserId))
     .action(async (user: string) => {
-      const { ROUTE_PARTITIONS } = config();
-      const at = await withBroker(config(), (broker) => order(broker, 'erase', user, ROUTE_PARTITIONS));
-      await withDatabase(config(), (db) => waitUntilErased(db, { user, at }));
+      const at = await operator().erase(user);
       say({ user, at }, `erased: nothing of ${user} from before ${new Date(at).toISOString()} is left`);
     });
 }
 
-function addSlow(program: Command, { config, say }: Context): void {
+function addMessage(program: Command, { operator, say }: Context): void {
+  program
+    .command('message')
+    .description('where copies of a message wait, and receipts about it')
+    .argument('<from>', 'user id of its sender', name(UserId))
+    .argument('<id>', 'message id', name(MessageId))
+    .option('--to <user>', 'only this receiver: faster where millions of messages wait', name(UserId))
+    .action(async (from: string, id: string, { to }: { to?: string }) => {
+      const found = await operator().message(from, id, to);
+      say({ from, id, ...found }, messageText(found));
+    });
+}
+
+function addPartitions(program: Command, { operator, say }: Context): void {
+  program
+    .command('partitions')
+    .description('the route queues: what waits in each, and how many consumers it has')
+    .action(async () => {
+      const partitions = await operator().partitions();
+      say({ partitions }, partitionsText(partitions));
+    });
+}
+
+function addSlow(program: Command, { operator, say }: Context): void {
   program
     .command('slow')
     .description('which sessions have not settled what they were sent, by the number of messages')
     .option('--most <n>', 'sessions to show', whole(1, MAX_REPORTED), 20)
     .option('--wait <ms>', 'how long gateways may take to answer', whole(1, 60_000), 3_000)
     .action(async ({ most, wait: waitMs }: { most: number; wait: number }) => {
-      const { GATEWAY_LEASE_MS } = config();
-      const gateways = await withDatabase(config(), (db) => listAlive(db, GATEWAY_LEASE_MS));
-      const slow = await withBroker(config(), (broker) => askForSlow(broker, { gateways, most, waitMs }));
+      const slow = await operator().slow({ most, waitMs });
       say(slow, slowText(slow));
       if (slow.silent.length > 0)
         throw new AdminError('no_answer', `no answer from ${slow.silent.join(', ')}`);
     });
 }
 
-function addDead(dead: Command, { config, say }: Context): void {
+function addDead(dead: Command, { operator, say }: Context): void {
   const settled = (verb: string, outcome: Outcome) => {
     say({ [verb]: outcome.done, failed: outcome.failed }, outcomeText(verb, outcome));
     if (outcome.failed.length > 0)
@@ -169,7 +184,7 @@ function addDead(dead: Command, { config, say }: Context): void {
     .description('show what lies there, without bodies')
     .option('--most <n>', 'AMQP messages to look at', whole(1, 100_000), 1_000)
     .action(async ({ most }: { most: number }) => {
-      const found = await withBroker(config(), (broker) => look(broker, most));
+      const found = await operator().lookAtDead(most);
       say(found, lookText(found));
     });
   dead
@@ -179,14 +194,14 @@ function addDead(dead: Command, { config, say }: Context): void {
     .option('--all', 'all that can be')
     .action(async (letters: string[], { all = false }: { all?: boolean }) => {
       if (all === letters.length > 0) throw new AdminError('bad_usage', 'name letters, or say --all');
-      settled('requeued', await withBroker(config(), (broker) => requeue(broker, all ? 'all' : letters)));
+      settled('requeued', await operator().requeueDead(all ? 'all' : letters));
     });
   dead
     .command('discard')
     .description('throw letters away for good')
     .argument('<letters...>', 'names, as `dead list` shows them')
     .action(async (letters: string[]) => {
-      settled('discarded', await withBroker(config(), (broker) => discard(broker, letters)));
+      settled('discarded', await operator().discardDead(letters));
     });
 }
 

@@ -65,7 +65,8 @@ export const remindersTotal = new Counter({
 
 export const partitionsActive = new Gauge({
   name: 'sixfold_partitions_active',
-  help: 'Route partitions that this instance has received work from since it last subscribed',
+  help: 'Whether this instance has received work from a route partition since it last subscribed: 1, or absent',
+  labelNames: ['partition'],
 });
 
 export const presenceLookups = new Counter({

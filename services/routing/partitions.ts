@@ -44,6 +44,7 @@ export class Partitions {
   lost(): void {
     this.#connection = undefined;
     this.#consumers = [];
+    this.#report();
     this.#forget();
   }
 
@@ -63,7 +64,7 @@ export class Partitions {
     const connection = this.#connection;
     if (!connection) return;
     const active = this.#consumers.filter(({ received }) => received > 0);
-    partitionsActive.set(active.length);
+    this.#report();
     const channel = await connection.createChannel();
     // Every instance has one consumer on this queue. (A quorum queue with a single active consumer counts only that.)
     const { consumerCount } = await channel.checkQueue(RETURNED_QUEUE);
@@ -77,7 +78,15 @@ export class Partitions {
       const next = await this.#subscribe(connection, consumer.queue);
       if (!this.#consumers.includes(consumer)) return next.close();
       this.#consumers = this.#consumers.map((one) => (one === consumer ? next : one));
+      this.#report();
     }
+  }
+
+  /** Says in the metrics which partitions are this instance's. */
+  #report(): void {
+    partitionsActive.reset();
+    for (const [partition, { received }] of this.#consumers.entries())
+      if (received > 0) partitionsActive.set({ partition }, 1);
   }
 
   #forget(): void {

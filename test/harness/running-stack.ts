@@ -135,6 +135,12 @@ export class Stack implements AsyncDisposable {
     return this.#environment.addOne('webhook', env);
   }
 
+  /** A console, ready; it sees the services that run now. @param env with its CONSOLE_TOKEN */
+  addConsole(env: NodeJS.ProcessEnv): Promise<ServiceHandle> {
+    const parts = this.#environment.services.map(({ name, http }) => `${name}=${http}`);
+    return this.#environment.addOne('console', { METRICS_URLS: parts.join(','), ...env });
+  }
+
   /** Rows of one SQL statement in the stack's database. */
   async sql(text: string, params: unknown[] = []): Promise<Record<string, unknown>[]> {
     return (await this.#pool.query<Record<string, unknown>>(text, params)).rows;

@@ -5,6 +5,7 @@ import { common } from '#libs/runtime/config.ts';
 import { storeConfig } from '#libs/store/config.ts';
 import { ackConfig } from '../../services/ack/config.ts';
 import { gatewayConfig } from '../../services/gateway/config.ts';
+import { consoleConfig, consoleSettings } from '../../services/console/config.ts';
 import { demoConfig } from '../../services/gateway/demo/config.ts';
 import { admissionConfig } from '../../services/gateway/admission/config.ts';
 import { accessConfig } from '../../services/gateway/settings/access.ts';
@@ -34,6 +35,7 @@ const SERVICES: Record<string, z.ZodRawShape> = {
   routing: routingConfig,
   ack: ackConfig,
   webhook: webhookConfig,
+  console: consoleConfig,
 };
 
 /** The tables of docs/CONFIGURATION.md, by the names in their markers. */
@@ -48,6 +50,7 @@ const TABLES: Record<string, z.ZodRawShape> = {
   process: processConfig,
   demo: demoConfig,
   webhook: webhookSettings,
+  console: consoleSettings,
 };
 
 /** Every setting of every service. */

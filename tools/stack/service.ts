@@ -6,7 +6,7 @@ import { childEnvironment, REPOSITORY } from './environment.ts';
 import type { ManagedProcess } from './managed-process.ts';
 
 /** Names of the services, and of their folders. */
-export type ServiceKind = 'gateway' | 'routing' | 'ack' | 'webhook';
+export type ServiceKind = 'gateway' | 'routing' | 'ack' | 'webhook' | 'console';
 
 /** One process of a service. */
 export interface ServiceOptions {
@@ -29,7 +29,12 @@ const DRAIN_TIMEOUT_MS = 10_000;
 /** A service process: Node itself runs its `main.ts`, so the pid is the service's own. */
 export function service(options: ServiceOptions): ManagedProcess & { http: string } {
   const { kind, name, port, dataDir, logFile, servicesDir = join(REPOSITORY, 'services') } = options;
-  const env = childEnvironment(dataDir, { HOST: '127.0.0.1', ...options.env, PORT: String(port) });
+  const env = childEnvironment(dataDir, {
+    HOST: '127.0.0.1',
+    ...options.env,
+    PORT: String(port),
+    CONSOLE_PORT: String(port),
+  });
   const http = `${kind === 'gateway' && env['TLS_CERT'] ? 'https' : 'http'}://127.0.0.1:${port}`;
   const drainMs = Number(env['DRAIN_TIMEOUT_MS'] ?? DRAIN_TIMEOUT_MS);
   return {

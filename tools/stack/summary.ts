@@ -25,7 +25,9 @@ export function summary(stack: StackFile, options: LocalOptions, detached: boole
   const data = dataArgument(options.dataDir);
   const hints = [
     ...demoHint(stack),
+    ['Operate it: the console', `npm run console${data ? ` -- ${data}` : ''}`],
     ...tokenHint(data),
+    ...curlHint(stack, data),
     ...webhookHint(stack, options.dataDir),
     ['See all six packets', `npm run tour${data ? ` -- ${data}` : ''}`],
     ['State', `npm run status${data ? ` -- ${data}` : ''}`],
@@ -47,6 +49,17 @@ function tokenHint(data: string): string[][] {
   if (usesPublicKey()) return [['Token', 'from your own issuer']];
   const secret = secretFromEnvironment() ? 'AUTH_SECRET=… ' : '';
   return [['Make a token', `${secret}npm run --silent token -- alice${data ? ` ${data}` : ''}`]];
+}
+
+/** One message, over HTTP. */
+function curlHint({ processes }: StackFile, data: string): string[][] {
+  const http = processes.find(({ name }) => name.startsWith('gateway'))?.http;
+  if (http?.startsWith('http:') !== true || usesPublicKey()) return [];
+  const secret = secretFromEnvironment() ? 'AUTH_SECRET=… ' : '';
+  const token = `$(${secret}npm run --silent token -- alice${data ? ` ${data}` : ''})`;
+  const body = `{"id":"m1","to":"bob","body":"hello"}`;
+  const headers = `-H "Authorization: Bearer ${token}" -H 'Content-Type: application/json'`;
+  return [['Send a message', `curl ${http}/v1/messages ${headers} -d '${body}'`]];
 }
 
 function webhookHint({ processes }: StackFile, dataDir: string): string[][] {

@@ -37,7 +37,13 @@ export class Environment implements AsyncDisposable {
   readonly services: ServiceHandle[] = [];
   readonly #options: EnvironmentOptions;
   readonly #parts: Parts;
-  readonly #started: Record<ServiceKind, number> = { gateway: 0, routing: 0, ack: 0, webhook: 0 };
+  readonly #started: Record<ServiceKind, number> = {
+    gateway: 0,
+    routing: 0,
+    ack: 0,
+    webhook: 0,
+    console: 0,
+  };
 
   private constructor(options: EnvironmentOptions, parts: Parts) {
     this.#options = options;
@@ -86,6 +92,7 @@ export class Environment implements AsyncDisposable {
       routing: database,
       ack: database,
       webhook: { DATABASE_URL: undefined },
+      console: database,
     };
     const options = {
       kind,

@@ -1,4 +1,5 @@
-import type { GetMessage } from 'amqplib';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ChannelModel, GetMessage } from 'amqplib';
 import { DEAD_QUEUE } from '#libs/broker/topology.ts';
 import type { CommandBroker } from '../broker.ts';
 import { type Letter, lettersOf, written } from './letters.ts';
@@ -8,6 +9,10 @@ import { type Letter, lettersOf, written } from './letters.ts';
  * returned this often is published anew.
  */
 const LEFT_TOO_OFTEN = 8;
+
+/** Longest wait for returned letters, and the pause between looks, milliseconds. */
+const BACK_WITHIN_MS = 2_000;
+const LOOK_EVERY_MS = 20;
 
 /** The decision about a letter. */
 export type Fate = 'stays' | 'leaves';
@@ -32,6 +37,7 @@ export async function goThrough(
       throw new Error(`${DEAD_QUEUE} was deleted`);
   };
   // Letters that arrive meanwhile are for the next run: else it might never end.
+  let left = 0;
   for (let n = 0; n < Math.min(most, messageCount); n++) {
     const message = await channel.get(DEAD_QUEUE);
     if (message === false) break;
@@ -41,9 +47,21 @@ export async function goThrough(
     if (staying.length === letters.length && !leftTooOften(message)) continue; // unacknowledged: it stays where it is
     if (staying.length > 0) await again(staying);
     channel.ack(message);
+    if (staying.length === 0) left++;
   }
   await channel.close(); // returns the letters that stay, in their order
+  await untilBack(connection, messageCount - left);
   return messageCount > most;
+}
+
+/** The broker returns them a moment later; a next look would miss them. */
+async function untilBack(connection: ChannelModel, expected: number): Promise<void> {
+  const channel = await connection.createChannel();
+  channel.on('error', () => undefined); // pending calls fail with it
+  const deadline = Date.now() + BACK_WITHIN_MS; // others may take letters, too
+  while ((await channel.checkQueue(DEAD_QUEUE)).messageCount < expected && Date.now() < deadline)
+    await delay(LOOK_EVERY_MS);
+  await channel.close();
 }
 
 function leftTooOften({ properties: { headers = {} } }: GetMessage): boolean {

@@ -1,6 +1,7 @@
 import express, { type RequestHandler, Router } from 'express';
 import { join } from 'node:path';
 import { UserId } from '#libs/protocol/names.ts';
+import { noStore, pageFiles } from '#libs/runtime/page.ts';
 import { ClientAddresses } from '../admission/addresses.ts';
 import { LoginRate } from '../admission/login-rate.ts';
 import type { GatewayConfig } from '../config.ts';
@@ -11,10 +12,6 @@ import { demoToken } from './tokens.ts';
 
 /** What `npm run build:page` makes. */
 const BUILT_PAGE = join(import.meta.dirname, '../../../web/demo/dist');
-
-const HASHED_FILES_S = 31_536_000;
-
-const NOT_BUILT = 'The page is not built yet. `npm start` builds it; or: npm run build:page\n';
 
 /**
  * The demo page (`DEMO=1`): its files, its settings, and short-lived tokens for those who may have them. What is not its
@@ -29,12 +26,7 @@ export function demoPage(config: GatewayConfig, folder = BUILT_PAGE): Router {
     response.json(settingsOf(config));
   });
   router.post('/demo/tokens', limited(config, addresses), express.json({ limit: '1kb' }), giveToken(config));
-  router.get(['/', '/icon.svg'], headers, express.static(folder));
-  const forever = { immutable: true, maxAge: HASHED_FILES_S * 1_000 };
-  router.use('/assets', headers, express.static(join(folder, 'assets'), forever));
-  router.get('/', headers, (_request, response) => {
-    response.status(503).type('text').send(NOT_BUILT);
-  });
+  router.use(pageFiles(folder, headers));
   return router;
 }
 
@@ -65,11 +57,6 @@ function limited({ DEMO_TOKENS_PER_MIN }: GatewayConfig, addresses: ClientAddres
       .json({ code: 'rate_limited', message: 'too many demo tokens: see DEMO_TOKENS_PER_MIN' });
   };
 }
-
-const noStore: RequestHandler = (_request, response, next) => {
-  response.set('Cache-Control', 'no-store');
-  next();
-};
 
 /** What the page must know. */
 const settingsOf = (config: GatewayConfig) => ({

@@ -1,4 +1,5 @@
 import { type BlockList, isIP } from 'node:net';
+import { isLoopbackHost } from '#libs/runtime/loopback.ts';
 import type { Asked, ClientAddresses } from '../admission/addresses.ts';
 
 export interface DemoPeers {
@@ -7,11 +8,9 @@ export interface DemoPeers {
   loopbackOnly: boolean;
 }
 
-const LOOPBACK_HOST = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/i;
-
 /** May this client have demo tokens? */
 export function isDemoPeer(request: Asked, addresses: ClientAddresses, peers: DemoPeers): boolean {
-  if (peers.loopbackOnly && !LOOPBACK_HOST.test(request.headers.host ?? '')) return false;
+  if (peers.loopbackOnly && !isLoopbackHost(request.headers.host)) return false;
   const address = addresses.client(request).replace(/^::ffff:(?=\d+\.)/i, '');
   const family = isIP(address);
   return family !== 0 && peers.networks.check(address, family === 4 ? 'ipv4' : 'ipv6');

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { table } from '../../table.ts';
-import { detailsOf, stepsOf } from '../../trace/steps.ts';
+import { detailsOf, stepsOf } from '../../../services/admin/trace/steps.ts';
 import type { ClientEvent, FaultEvent } from '../history.ts';
 import { type Message, userOf } from './message.ts';
 

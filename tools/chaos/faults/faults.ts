@@ -10,7 +10,13 @@ import { crashTabs, reloadTabs } from './tabs.ts';
 const { deploy, freeze, kill, killStarting, services } = of;
 
 /** Largest clock error, seconds. A gateway whose error exceeds the life of a token rightly refuses every login. */
-const CLOCK_S: Record<ServiceKind, number> = { gateway: 10, routing: 86_400, ack: 86_400, webhook: 60 };
+const CLOCK_S: Record<ServiceKind, number> = {
+  gateway: 10,
+  routing: 86_400,
+  ack: 86_400,
+  webhook: 60,
+  console: 0,
+};
 
 const serviceClocks: Targets = ({ system, clocks }) =>
   system.services.map(({ name, kind }) => of.shiftClock(name, clocks.get(name), CLOCK_S[kind], 1_000));

@@ -1,4 +1,5 @@
 import { render } from 'preact';
+import '../../shared/style/base.css';
 import './style/base.css';
 import './style/people.css';
 import './style/chat.css';
