@@ -348,6 +348,19 @@ test('a message is sent again, live, after its first copy came back and found th
   expect(messages).toHaveLength(3);
 });
 
+test('a message that is `stored` is sent again and confirmed live: its sender waits no more, so `delivered` comes through its mailbox', async () => {
+  await using alice = await connectAs(stack, one, 'alice-41');
+  await away('bob-41', 'phone');
+  alice.msg('bob-41', 'x');
+  await alice.next('ack:N', { id: 'x', state: 'stored' });
+  await using desk = await connectAs(stack, two, 'bob-41', { device: 'desk' });
+  alice.msg('bob-41', 'x');
+  await desk.next('msg:N', { id: 'x' });
+  ack(desk, 'alice-41', 'x');
+  await alice.next('offline:N', isHint);
+  expect(await statesOf(alice, 'x')).toEqual(['stored', 'delivered']);
+});
+
 test('a live copy that an instance of routing wrote down and never sent does not keep the sender from `stored`', async () => {
   await using alice = await connectAs(stack, one, 'alice-17');
   await away('bob-17', 'phone');

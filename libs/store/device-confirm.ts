@@ -101,7 +101,7 @@ const CONFIRM_LIVE = {
     ), header AS (${left('input')}
     ), confirmed AS (
       UPDATE device_messages m SET delivered = true, ${IDLE} FROM header h WHERE ${SAME} AND NOT h.delivered
-      RETURNING m.sender, m.id, m.recipient, m.at AS sent_at, m.live <@ m.back AS stored
+      RETURNING m.sender, m.id, m.recipient, m.at AS sent_at, m.waited OR m.live <@ m.back AS stored
     ), news AS (
       SELECT sender, id, recipient, 'delivered' AS state, NULL AS reason, i.at, sent_at
       FROM confirmed JOIN input i USING (sender, id, recipient) WHERE stored

@@ -103,6 +103,7 @@ const STORE = {
           WHEN cardinality(excluded.back) = 0
             THEN ARRAY(SELECT unnest(device_messages.back) EXCEPT SELECT unnest(excluded.live))
           ELSE ARRAY(SELECT DISTINCT unnest(device_messages.back || excluded.back)) END,
+        waited = device_messages.waited OR device_messages.body IS NOT NULL AND device_messages.live <@ device_messages.back,
         delivered = device_messages.delivered OR excluded.delivered,
         -- A copy that was there may have been the last one, and be confirmed by now.
         revision = device_messages.revision + 1,

@@ -62,6 +62,29 @@ const MESSAGES: Case[] = [
   ],
   ['stored is invented', (run) => heard(run).hear('stored'), ['events message.stored, and it never waited']],
   [
+    'a message was stored since its receiver did not answer in time',
+    (run) =>
+      run
+        .send()
+        .arrive()
+        .pause(1_000)
+        .confirm()
+        .tell('delivered')
+        .hear('accepted')
+        .hear('stored')
+        .hear('delivered'),
+    [],
+  ],
+  [
+    'a message was stored since its receiver had not answered an earlier one',
+    (run) => {
+      run.send('a/1', 'm0').arrive('b/1', { id: 'm0' }).pause(1_000);
+      heard(run).hear('stored').confirm('b/1', 'm0').tell('delivered', 'a/1', { id: 'm0' });
+      run.hear('accepted', { id: 'm0' }).hear('delivered', { id: 'm0' });
+    },
+    [],
+  ],
+  [
     'a message is invented',
     (run) => heard(run).hear('accepted', { id: 'm2' }),
     ['events an event of a message that nobody sent: a m2 b'],

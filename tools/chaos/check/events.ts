@@ -35,6 +35,7 @@ export function checkEvents(
   );
   const names = new Set(messages.map(({ from, id, to }) => [from, id, to].join(' ')));
   const unknown = [...byMessage].filter(([name]) => !names.has(name));
+  const byReceiver = Map.groupBy(messages, ({ to }) => to);
   return [
     ...messages.flatMap((message) => {
       const { from, id, to } = message;
@@ -42,7 +43,12 @@ export function checkEvents(
       return violationsOf(message, [
         ...lostRules(message, leftovers, heard),
         ...truthRules(message, leftovers, heard),
-        ...storedRules(message, leftovers, faults, heard),
+        ...storedRules(
+          message,
+          leftovers,
+          heard,
+          (from, to) => isCalm(faults, from, to) && arePrompt(byReceiver.get(message.to) ?? [], from, to),
+        ),
       ]);
     }),
     ...unknown.map(([name]): Violation => {
@@ -99,12 +105,30 @@ function truthRules(message: Message, leftovers: Leftovers, heard: Heard): Rule[
   ];
 }
 
-/** A message waited if it came out of a mailbox, or is in one; beside faults much goes there that its receiver confirms live. */
+/** A receiver that confirms so soon is never given up by its gateway, milliseconds. */
+const PROMPT_MS = 500;
+/** Longer than any wait for a confirmation: what a receiver leaves unanswered sends back what follows, too. */
+const WAIT_MS = 10_000;
+
+/** Whether each device confirmed at once what came to it. @param messages to one receiver */
+const arePrompt = (messages: readonly Message[], from: number, to: number): boolean =>
+  messages
+    .filter(({ sentAt }) => sentAt > from - WAIT_MS && sentAt <= to)
+    .every(
+      ({ sentAt, arrived, confirmed }) =>
+        arrived.length > 0 &&
+        arrived.every(({ who }) => confirmed.some((one) => one.who === who && one.t < sentAt + PROMPT_MS)),
+    );
+
+/**
+ * A message waited if it came out of a mailbox, or is in one; beside faults, and where a device is slow, much goes there that
+ * its receiver confirms live.
+ */
 function storedRules(
   message: Message,
   leftovers: Leftovers,
-  faults: readonly FaultEvent[],
   heard: Heard,
+  isSmooth: (from: number, to: number) => boolean,
 ): Rule[] {
   const { requested, arrived, confirmed, sentAt } = message;
   const [confirmation] = confirmed;
@@ -113,8 +137,8 @@ function storedRules(
     arrived.some(({ via }) => via === 'mailbox') ||
     statesOf(message, leftovers).some((state) => state === 'stored' || state === 'rejected') ||
     fateOf(message, leftovers) === 'in the mailbox';
-  const calm = isCalm(faults, sentAt, confirmation.t);
-  return [['events', calm && !waited, 'message.stored, and it never waited']];
+  const invented = !waited && isSmooth(sentAt, confirmation.t);
+  return [['events', invented, 'message.stored, and it never waited']];
 }
 
 /** The same fact has the same `event`, and another one has another. */
