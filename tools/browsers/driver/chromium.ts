@@ -1,4 +1,4 @@
-import { asJson, type BrowserKind, type Driver, type Tab } from './driver.ts';
+import { asJson, type BrowserKind, type Driver, type Modifier, type Tab } from './driver.ts';
 import { Rpc } from './rpc.ts';
 
 /** What it would do by itself, and tests do not want: use the network, report crashes, ask questions. */
@@ -60,6 +60,20 @@ async function openTab(rpc: Rpc, url: string): Promise<Tab> {
       return rpc.order('Emulation.setDeviceMetricsOverride', params, session);
     },
     close: () => rpc.order('Target.closeTarget', { targetId }),
+    async press(key, modifier) {
+      for (const type of ['keyDown', 'keyUp'])
+        await rpc.order('Input.dispatchKeyEvent', { type, ...keyOf(key, modifier) }, session);
+    },
+    async screenshot() {
+      const { data } = await rpc.call<{ data: string }>('Page.captureScreenshot', {}, session);
+      return Buffer.from(data, 'base64');
+    },
+    prefer: (value) =>
+      rpc.order(
+        'Emulation.setEmulatedMedia',
+        { features: [{ name: 'prefers-color-scheme', value }] },
+        session,
+      ),
     async crash() {
       await rpc.order('Inspector.enable', {}, session);
       const crashed = rpc.event('Inspector.targetCrashed', session.sessionId);
@@ -69,4 +83,22 @@ async function openTab(rpc: Rpc, url: string): Promise<Tab> {
     freeze: (frozen) =>
       rpc.order('Page.setWebLifecycleState', { state: frozen ? 'frozen' : 'active' }, session),
   };
+}
+
+/** Virtual key codes of Windows, which the DevTools Protocol wants, and what the key writes. */
+const NAMED: Record<string, { windowsVirtualKeyCode: number; text?: string }> = {
+  Tab: { windowsVirtualKeyCode: 9 },
+  Enter: { windowsVirtualKeyCode: 13, text: '\r' },
+  Escape: { windowsVirtualKeyCode: 27 },
+  ArrowUp: { windowsVirtualKeyCode: 38 },
+  ArrowDown: { windowsVirtualKeyCode: 40 },
+};
+const MODIFIERS: Record<Modifier, number> = { Alt: 1, Shift: 8 };
+
+function keyOf(key: string, modifier?: Modifier): object {
+  const modifiers = modifier === undefined ? 0 : MODIFIERS[modifier];
+  const named = NAMED[key];
+  if (named) return { key, code: key, modifiers, ...named };
+  const code = /^\d$/.test(key) ? `Digit${key}` : `Key${key.toUpperCase()}`;
+  return { key, code, modifiers, ...(modifier !== 'Alt' && { text: key }) };
 }

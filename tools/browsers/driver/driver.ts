@@ -1,3 +1,5 @@
+export type Modifier = 'Shift' | 'Alt';
+
 /** A tab of a browser. */
 export interface Tab {
   /** Runs an expression in the page and awaits its promise. @returns its value, which passes as JSON */
@@ -9,6 +11,12 @@ export interface Tab {
   crash(): Promise<void>;
   /** Sets the size of the window's inside, CSS pixels. */
   resize(width: number, height: number): Promise<void>;
+  /** Presses and releases a key of the keyboard: a character, or Tab, Enter, Escape, ArrowUp, ArrowDown. */
+  press(key: string, modifier?: Modifier): Promise<void>;
+  /** What the window shows, as PNG. */
+  screenshot(): Promise<Buffer>;
+  /** What the user's system prefers. */
+  prefer(scheme: 'light' | 'dark'): Promise<void>;
   /** Freezes the page, as the browser does with tabs in the background, or ends that. Absent where it cannot be asked for. */
   freeze?(frozen: boolean): Promise<void>;
 }

@@ -66,6 +66,20 @@ async function openTab(rpc: Rpc, url: string): Promise<Tab> {
     reload: () => rpc.order('browsingContext.reload', { context, wait: 'none' }),
     resize: (width, height) =>
       rpc.order('browsingContext.setViewport', { context, viewport: { width, height } }),
+    async press(key, modifier) {
+      await rpc.order('browsingContext.activate', { context }); // keys go to the tab in front
+      const actions = strokes(KEYS[key] ?? key, modifier && KEYS[modifier]);
+      await rpc.order('input.performActions', { context, actions: [{ type: 'key', id: 'keys', actions }] });
+    },
+    async screenshot() {
+      const { data } = await rpc.call<{ data: string }>('browsingContext.captureScreenshot', { context });
+      return Buffer.from(data, 'base64');
+    },
+    async prefer(scheme) {
+      const value = scheme === 'dark' ? 0 : 1;
+      const preference = `'layout.css.prefers-color-scheme.content-override', ${value}`;
+      await evaluate(rpc, await ownWindow(rpc), `Services.prefs.setIntPref(${preference}), ''`);
+    },
     close: () => rpc.order('browsingContext.close', { context }),
     async crash() {
       await evaluate(rpc, context, `location.hash = '${context}'`);
@@ -76,13 +90,33 @@ async function openTab(rpc: Rpc, url: string): Promise<Tab> {
   };
 }
 
-/** The process of the tab whose address ends so; 0 if there is none. Firefox tells in its own window, not in the page. */
-async function processOf(rpc: Rpc, end: string): Promise<number> {
+/** Keys without a character have one of their own in WebDriver. */
+const KEYS: Record<string, string | undefined> = {
+  ...{ Tab: '\uE004', Enter: '\uE007', Shift: '\uE008', Alt: '\uE00A', Escape: '\uE00C' },
+  ...{ ArrowUp: '\uE013', ArrowDown: '\uE015' },
+};
+
+function strokes(value: string, modifier: string | undefined): object[] {
+  const stroke = [
+    { type: 'keyDown', value },
+    { type: 'keyUp', value },
+  ];
+  if (modifier === undefined) return stroke;
+  return [{ type: 'keyDown', value: modifier }, ...stroke, { type: 'keyUp', value: modifier }];
+}
+
+/** The window of the browser itself, whose scripts may ask and set everything. */
+async function ownWindow(rpc: Rpc): Promise<string> {
   const scope = { 'moz:scope': 'chrome', maxDepth: 0 };
   const { contexts } = await rpc.call<{ contexts: { context: string }[] }>('browsingContext.getTree', scope);
+  return contexts[0]?.context ?? '';
+}
+
+/** The process of the tab whose address ends so; 0 if there is none. Firefox tells in its own window, not in the page. */
+async function processOf(rpc: Rpc, end: string): Promise<number> {
   const tab = `gBrowser.browsers.find(({ currentURI }) => currentURI.spec.endsWith('${end}'))`;
   const pid = `String(${tab}?.browsingContext.currentWindowGlobal.osPid ?? 0)`;
-  return Number(await evaluate(rpc, contexts[0]?.context ?? '', pid));
+  return Number(await evaluate(rpc, await ownWindow(rpc), pid));
 }
 
 /** @returns the value of an expression that is a string, or a promise of one */
