@@ -4,7 +4,7 @@ import { build } from 'vite';
 
 /** Builds pages into web/PAGE/dist, where the services find them: those that are named, else all. */
 
-const PAGES = ['demo'];
+const PAGES = ['demo', 'console'];
 const client = join(import.meta.dirname, '../libs/client');
 
 const named = process.argv.slice(2);
