@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { partitionOf, routeQueue } from '#libs/broker/topology.ts';
+import { routeQueue } from '#libs/broker/topology.ts';
 import type { LoginA } from '#libs/protocol/server-packets.ts';
 import { TcpProxy } from '../tools/testkit/tcp-proxy.ts';
 import { emptyMailbox } from './harness/mailbox.ts';
@@ -10,11 +10,14 @@ import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 
 /**
- * A routing instance that hangs with a batch in hand, is given up, and goes on later, when its successor has long dealt
- * with that batch and with what came behind it. Nothing that it still does may undo what happened meanwhile.
+ * A routing instance hangs while it handles a batch, loses its connection, and resumes after its successor has handled
+ * that batch and later ones. Nothing that it still does may undo what happened meanwhile.
  */
 
-const PARTITIONS = 8;
+/** No lease is renewed during the tests: a batch of routing then holds only what the test sent. */
+const NO_RENEWALS = { GATEWAY_LEASE_MS: '600000' };
+/** One, so that the instances do not share partitions out: the first consumer of the queue stays the active one. */
+const ROUTE = routeQueue(0);
 
 let stack: Stack;
 let one: ServiceHandle;
@@ -24,7 +27,7 @@ let toBroker: TcpProxy;
 let toDatabase: TcpProxy;
 
 beforeAll(async () => {
-  stack = await startStack({ gateways: 0, routing: 0 });
+  stack = await startStack({ gateways: 0, routing: 0, env: { ...NO_RENEWALS, ROUTE_PARTITIONS: '1' } });
   toBroker = await TcpProxy.listen(Number(new URL(stack.amqpUrl).port));
   toDatabase = await TcpProxy.listen(Number(new URL(stack.databaseUrl).port));
   await stack.addRouting({
@@ -55,27 +58,59 @@ const sessionOf = (client: RawClient) => client.all('login:A')[0]?.session;
 const live = async (handle: ServiceHandle) =>
   (await stack.metrics(handle)).value('sixfold_batch_entries_sum', { stage: 'live' });
 
-/** Entries that an instance took in hand. */
-const taken = async (handle: ServiceHandle) =>
+/** Entries that an instance began to handle. */
+const begun = async (handle: ServiceHandle) =>
   (await stack.metrics(handle)).value('sixfold_batch_entries_sum', { stage: 'routing' });
 
+/** Sessions that the gateways have, and those in presence: they differ while a login or a logout is under way. */
+async function sessionCounts(): Promise<[gateways: number, presence: number]> {
+  const counts = [one, two].map(async (gateway) => (await stack.metrics(gateway)).value('sixfold_sessions'));
+  const [first = 0, second = 0] = await Promise.all(counts);
+  return [first + second, (await stack.sql('SELECT FROM sessions')).length];
+}
+
+/** Makes the first routing instance the active consumer of the route queue. It handles nothing, and the other waits behind it. */
+async function activateFirst(first: ServiceHandle, other: ServiceHandle): Promise<void> {
+  await other.stop();
+  await until(
+    async () => {
+      const { messageCount, consumerCount } = await withChannel(stack, (channel) =>
+        channel.checkQueue(ROUTE),
+      );
+      const unfinished = (await stack.metrics(first)).value('sixfold_unacked_deliveries');
+      const [connected, present] = await sessionCounts();
+      const isIdle = messageCount === 0 && unfinished === 0 && connected === present;
+      return consumerCount === 1 && isIdle; // the only instance that runs
+    },
+    { what: 'the first routing instance to consume, and to have nothing to do' },
+  );
+  await other.restart();
+}
+
+/** The first routing instance begins to handle what `cause` sends, and waits for its database. */
+async function hang<T>(cause: () => T): Promise<Awaited<T>> {
+  const [first, other] = stack.routing as [ServiceHandle, ServiceHandle];
+  await activateFirst(first, other);
+  const before = await begun(first);
+  toDatabase.stall();
+  const caused = await cause();
+  await until(async () => (await begun(first)) > before, { what: 'the first instance to begin the batch' });
+  return caused;
+}
+
 /**
- * The first routing instance takes what `cause` sends in hand and gets no further, and the broker gives it to the
- * other one. Resumed, it goes on with where it was, and resolves when what that led to is published.
+ * The same, and the broker then gives the batch to the other instance. After `resume` the first one continues; it
+ * resolves when the result is published.
  */
 async function overtake(cause: () => unknown) {
-  const [zombie, other] = stack.routing as [ServiceHandle, ServiceHandle];
-  await other.restart(); // behind the first one on every partition
-  const before = await taken(zombie);
-  toDatabase.stall();
-  await cause();
-  await until(async () => (await taken(zombie)) > before, { what: 'the batch to be in hand' });
-  const sent = await live(zombie);
+  await hang(cause);
+  const [first] = stack.routing as [ServiceHandle];
+  const sent = await live(first);
   toBroker.reset();
   return {
     resume: async () => {
       toDatabase.resume();
-      await until(async () => (await live(zombie)) > sent, { what: 'the zombie to go on' });
+      await until(async () => (await live(first)) > sent, { what: 'the first instance to continue' });
     },
   };
 }
@@ -125,7 +160,7 @@ test('nor does one that is delivered again, by itself', async () => {
   };
   await withChannel(stack, async (channel) => {
     const content = JSON.stringify([{ ...login, again: false }]);
-    channel.sendToQueue(routeQueue(partitionOf('ben', PARTITIONS)), Buffer.from(content));
+    channel.sendToQueue(ROUTE, Buffer.from(content));
     await channel.waitForConfirms();
   });
   await worksLive('ben', newer, 'after-again'); // through the same queue, behind it
@@ -144,14 +179,14 @@ test('a login through a gateway whose clock is behind takes the place all the sa
 test('a login that its client has given up does not displace the one that came after it', async () => {
   await using newer = await connectAs(stack, two, 'eve');
   await stack.sql("UPDATE sessions SET since = since + 3600000 WHERE user_id = 'eve'");
-  const [zombie, other] = stack.routing as [ServiceHandle, ServiceHandle];
-  await other.restart();
-  const before = await taken(zombie);
-  toDatabase.stall();
-  await using givenUp = await connectRaw(one.url, { token: await stack.token('eve') });
-  const sent = Date.now();
-  givenUp.send({ type: 'login:R', token: await stack.token('eve') });
-  await until(async () => (await taken(zombie)) > before, { what: 'the login to be in hand' });
+  let sent = Infinity;
+  await using givenUp = await hang(async () => {
+    const token = await stack.token('eve');
+    const client = await connectRaw(one.url, { token });
+    sent = Date.now();
+    client.send({ type: 'login:R', token });
+    return client;
+  });
   await until(() => Date.now() - sent > 1_200, { what: 'it to be no login at the same moment' });
   toDatabase.resume();
   await givenUp.next('error', { code: 'unavailable' });
