@@ -20,6 +20,8 @@ interface Shown {
   states: string[];
 }
 
+const sendButton = (who: string) => `document.querySelector('#write-${who}').form.querySelector('.send')`;
+
 /** The page in a tab, by what is on the screen. */
 class Page {
   readonly #tab: Tab;
@@ -48,17 +50,29 @@ class Page {
     );
   }
 
-  /** Writes as a person would: into the field, and Enter. */
-  async send(who: string, text: string): Promise<void> {
+  /** Writes a text into the field of a person, and waits until it can be sent. */
+  async write(who: string, text: string): Promise<void> {
     await this.evaluate(`(() => {
       const field = document.querySelector('#write-${who}');
       field.focus();
       field.value = ${JSON.stringify(text)};
       field.dispatchEvent(new InputEvent('input', { bubbles: true }));
     })()`);
-    const button = `document.querySelector('#write-${who}').form.querySelector('.send')`;
-    await this.#until(`!${button}.disabled`, 'the button to send');
-    await this.evaluate(`${button}.click()`);
+    await this.#until(`!${sendButton(who)}.disabled`, 'the button to send');
+  }
+
+  async send(who: string, text: string): Promise<void> {
+    await this.write(who, text);
+    await this.evaluate(`${sendButton(who)}.click()`);
+  }
+
+  /** Writes a name into the field for another receiver of the first person, and Enter. */
+  async addReceiver(name: string): Promise<void> {
+    await this.evaluate(`(() => {
+      const field = document.querySelector('.add');
+      field.value = ${JSON.stringify(name)};
+      field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+    })()`);
   }
 
   /** Presses a switch of a person's faults. */
@@ -75,13 +89,16 @@ class Page {
     }))`)) as Shown[];
   }
 
-  /** Waits until the last of these messages has this state at its sender. */
+  /** Waits until the sender of this message sees these states, one for each receiver. */
   async untilState(who: string, text: string, ...states: string[]): Promise<void> {
+    const wanted = states.join();
     const reached = async () => {
-      const shown = (await this.messages(who)).find((message) => message.text === text);
-      return shown?.states.join() === states.join();
+      const message = (await this.messages(who)).find((one) => one.text === text);
+      const shown = message ? message.states.join() : 'not there';
+      if (shown !== wanted) throw new Error(`it is ${shown}`);
+      return true;
     };
-    await until(reached, { what: `“${text}” of ${who} to be ${states.join()}`, timeoutMs: PATIENCE_MS });
+    await until(reached, { what: `“${text}” of ${who} to be ${wanted}`, timeoutMs: PATIENCE_MS });
   }
 
   /** How often a person sees a text, once it is there. */
@@ -178,14 +195,31 @@ describe.each(BROWSER_NAMES)('%s', (name) => {
     await other.untilOnline();
     const names = await other.evaluate(`[...document.querySelectorAll('.name')].map(({ value }) => value)`);
     expect(names).toEqual(['carol', 'dave']);
-    await other.evaluate(`(() => {
-      const field = document.querySelector('.add');
-      field.value = 'alice';
-      field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
-    })()`);
+    await other.addReceiver('alice');
     await other.send('p1', 'hello, both');
     await other.untilState('p1', 'hello, both', 'delivered', 'delivered');
     expect(await page.copies('p1', 'hello, both')).toBe(1);
+  });
+
+  test('what a person chooses counts at once, before the page shows it', async () => {
+    await page.write('p1', 'just chosen');
+    // In one task, in which the page draws nothing. Nobody is zoe.
+    await page.evaluate(`(() => {
+      const card = document.querySelector('.card[data-hue=p1]');
+      const press = (label) =>
+        [...card.querySelectorAll('button')].find(({ textContent }) => textContent.trim() === label).click();
+      press('bob');
+      for (const name of ['zoe', 'bob']) {
+        card.querySelector('.add').value = name;
+        card.querySelector('.add').dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+      }
+      card.querySelector('.send').click();
+      press('ack:R');
+      press('msg:N');
+    })()`);
+    await page.untilState('p1', 'just chosen', 'stored', 'delivered');
+    const pressed = `[...document.querySelectorAll('[data-hue=p1] .drop [aria-pressed=true]')].length`;
+    expect(await page.evaluate(pressed)).toBe(2);
   });
 
   test('on a phone it has its whole width, and nothing beyond: people and packets', async () => {

@@ -17,7 +17,10 @@ export const MAX_PEOPLE = 4;
 /** The device that every person has first: each tab is another one. */
 const firstDevice = (room: number) => (room === 1 ? 'page' : `tab-${room}`);
 
-/** Everything that the user of the page can do. */
+/**
+ * Everything that the user of the page can do. The page shows a person as of the last frame: what an action depends on is
+ * read here, from the person as it is now.
+ */
 export class Demo {
   readonly store: Store;
   readonly control: Control | undefined;
@@ -34,6 +37,10 @@ export class Demo {
 
   get #people(): readonly Person[] {
     return this.store.world.people;
+  }
+
+  #person(who: string): Person | undefined {
+    return this.#people.find((person) => person.who === who);
   }
 
   /** The people of the last visit, or the first two. */
@@ -93,13 +100,15 @@ export class Demo {
     await this.#restart(who);
   }
 
-  choose({ who }: Person, to: readonly string[]): void {
-    this.#change(who, { to });
+  /** @param change computes the receivers of the next message from those of now */
+  choose({ who }: Person, change: (to: readonly string[]) => readonly string[]): void {
+    this.#change(who, { to: change(this.#person(who)?.to ?? []) });
     this.#save();
   }
 
-  send({ who, user, to }: Person, text: string): void {
+  send({ who }: Person, text: string): void {
     const connection = this.#connections.get(who);
+    const { user = '', to = [] } = this.#person(who) ?? {};
     if (!connection || to.length === 0) return;
     const id = connection.send(to, text);
     this.#tell({ type: 'wrote', who, entry: sentEntry(user, id, to, text, Date.now()) });
@@ -110,17 +119,20 @@ export class Demo {
   }
 
   /** The person looks at what came. */
-  look({ who, entries }: Person): void {
-    const news = unseen(entries);
+  look({ who }: Person): void {
+    const news = unseen(this.#person(who)?.entries ?? []);
     if (news.length === 0) return;
     this.#tell({ type: 'seen', who, keys: news.map(({ key }) => key) });
     this.#connections.get(who)?.markRead(news);
   }
 
-  setFaults({ who, user }: Person, faults: Faults, wasOffline: boolean): void {
+  /** @param change computes the faults from those of now */
+  setFaults({ who, user }: Person, change: (faults: Faults) => Faults): void {
+    const before = this.#person(who)?.faults ?? NO_FAULTS;
+    const faults = change(before);
     this.#change(who, { faults });
     const connection = this.#connections.get(who);
-    if (faults.offline === wasOffline) return;
+    if (faults.offline === before.offline) return;
     const text = faults.offline ? `${user} lost the network.` : `${user} has a network again.`;
     this.#tell({ type: 'said', text, tone: faults.offline ? 'warn' : 'plain', at: Date.now() });
     if (faults.offline) connection?.cut();
@@ -158,11 +170,11 @@ export class Demo {
   }
 
   #connect(who: string): void {
-    const person = this.#people.find((each) => each.who === who);
+    const person = this.#person(who);
     if (!person) return;
     const around = {
       gateways: this.store.world.gateways,
-      person: (name: string) => this.#people.find((each) => each.who === name),
+      person: (name: string) => this.#person(name),
       isSynced: () => this.#people.filter(({ user }) => user === person.user).length > 1,
       tell: this.#tell,
     };
@@ -193,7 +205,7 @@ export class Demo {
   readonly #tell = (event: Happening): void => {
     this.store.tell(event);
     if (!['wrote', 'received', 'advanced', 'seen'].includes(event.type) || !('who' in event)) return;
-    const person = this.#people.find(({ who }) => who === event.who);
+    const person = this.#person(event.who);
     if (person) writeHistory(`${person.user}@${person.device}`, person.entries);
   };
 

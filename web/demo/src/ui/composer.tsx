@@ -56,10 +56,7 @@ function Receivers({ demo, world, person, number }: Props) {
     (name) => name !== person.user,
   );
   const toggle = (name: string) =>
-    demo.choose(
-      person,
-      person.to.includes(name) ? person.to.filter((to) => to !== name) : [...person.to, name],
-    );
+    demo.choose(person, (to) => (to.includes(name) ? to.filter((each) => each !== name) : [...to, name]));
   return (
     <div class="to" role="group" aria-label={`Receivers of ${person.user}`}>
       <span class="to-label" aria-hidden="true">
@@ -87,7 +84,7 @@ function AddReceiver({ demo, person }: Pick<Props, 'demo' | 'person'>) {
   const add = (input: HTMLInputElement) => {
     const name = input.value.trim();
     if (name === '' || name === person.user || !input.checkValidity()) return;
-    demo.choose(person, [...new Set([...person.to, name])]);
+    demo.choose(person, (to) => [...new Set([...to, name])]);
     input.value = '';
   };
   return (

@@ -8,15 +8,13 @@ const DELAYS = [0, 300, 1_000, 3_000];
 /** What is wrong with this person's network. */
 export function FaultBar({ demo, person }: { demo: Demo; person: Person }) {
   const { faults, user } = person;
-  const set = (change: Partial<Person['faults']>) =>
-    demo.setFaults(person, { ...faults, ...change }, faults.offline);
   return (
     <div class="faults" role="group" aria-label={`Faults of ${user}`}>
       <button
         type="button"
         class="fault"
         aria-pressed={faults.offline}
-        onClick={() => set({ offline: !faults.offline })}
+        onClick={() => demo.setFaults(person, (now) => ({ ...now, offline: !now.offline }))}
       >
         <NoNetwork /> Offline
       </button>
@@ -24,7 +22,10 @@ export function FaultBar({ demo, person }: { demo: Demo; person: Person }) {
         <span class="sr">Delay for {user}</span>
         <select
           value={String(faults.delayMs)}
-          onChange={({ currentTarget }) => set({ delayMs: Number(currentTarget.value) })}
+          onChange={({ currentTarget }) => {
+            const delayMs = Number(currentTarget.value);
+            demo.setFaults(person, (now) => ({ ...now, delayMs }));
+          }}
         >
           {DELAYS.map((ms) => (
             <option key={ms} value={String(ms)}>
@@ -43,7 +44,7 @@ export function FaultBar({ demo, person }: { demo: Demo; person: Person }) {
             type="button"
             class="fault"
             aria-pressed={faults.drop.includes(type)}
-            onClick={() => demo.setFaults(person, toggleDrop(faults, type), faults.offline)}
+            onClick={() => demo.setFaults(person, (now) => toggleDrop(now, type))}
           >
             {type}
           </button>

@@ -24,10 +24,7 @@ export function PersonCard({ demo, world, person, number, isShown }: Props) {
   useEffect(() => {
     if (news > 0 && document.hasFocus() && card.current?.contains(document.activeElement)) demo.look(person);
   }, [news, demo, person]);
-  const look = () => {
-    const now = demo.store.world.people.find(({ who }) => who === person.who);
-    if (now) demo.look(now);
-  };
+  const look = () => demo.look(person);
   return (
     <section
       ref={card}
