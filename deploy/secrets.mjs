@@ -42,12 +42,14 @@ secret('RECEIPT_SECRET_PREVIOUS', 'gateway/receipt-secret-previous'); // a rando
 secret('WEBHOOK_SECRET', 'webhook/webhook-secret', whsec);
 secret('POSTGRES_PASSWORD', 'postgres/password');
 secret('GRAFANA_PASSWORD', 'grafana/password');
+secret('CONSOLE_TOKEN', 'console/console-token');
 secret('SIXFOLD_ERLANG_COOKIE', 'rabbitmq/cookie');
 const ofBroker = encodeURIComponent(secret('SIXFOLD_BROKER_PASSWORD', 'rabbitmq/password'));
 const ofDatabase = encodeURIComponent(secret('SIXFOLD_DATABASE_PASSWORD', 'postgres/services-password'));
 
 const nodes = (env.BROKER_NODES ?? 'rabbitmq').split(' ');
 const broker = nodes.map((node) => `amqp://sixfold:${ofBroker}@${node}:5672/sixfold`).join(',');
-for (const service of ['gateway', 'workers', 'webhook']) write(`${service}/amqp-url`, broker);
-write('workers/database-url', `postgres://sixfold_services:${ofDatabase}@postgres:5432/sixfold`);
+for (const service of ['gateway', 'workers', 'webhook', 'console']) write(`${service}/amqp-url`, broker);
+for (const service of ['workers', 'console'])
+  write(`${service}/database-url`, `postgres://sixfold_services:${ofDatabase}@postgres:5432/sixfold`);
 console.log('the secrets are there');

@@ -25,7 +25,7 @@ interface Service {
 
 const FILES = ['docker-compose.yml', 'docker-compose.cluster.yml'];
 const { services } = read('docker-compose.yml') as { services: Record<string, Service> };
-const ours = ['gateway', 'routing', 'ack', 'webhook'];
+const ours = ['gateway', 'routing', 'ack', 'webhook', 'console'];
 const MAKER = 'secrets';
 const others = Object.entries(services).filter(([name]) => name !== MAKER);
 
@@ -56,6 +56,7 @@ test('who reads secrets waits for them, and sees no others', () => {
     { name: 'routing', volume: 'secrets-workers:/run/sixfold:ro' },
     { name: 'ack', volume: 'secrets-workers:/run/sixfold:ro' },
     { name: 'webhook', volume: 'secrets-webhook:/run/sixfold:ro' },
+    { name: 'console', volume: 'secrets-console:/run/sixfold:ro' },
     { name: 'rabbitmq', volume: 'secrets-rabbitmq:/run/sixfold:ro' },
     { name: 'postgres', volume: 'secrets-postgres:/run/sixfold:ro' },
     { name: 'grafana', volume: 'secrets-grafana:/run/sixfold:ro' },
@@ -102,10 +103,11 @@ test('the build gets every file that the Dockerfile copies', () => {
   expect(copied.filter((path) => !isIn(path))).toEqual([]);
 });
 
-test('only the load balancer, Prometheus and Grafana are reached from outside, the latter two from this machine', () => {
+test('only the load balancer is reached from outside; Prometheus, Grafana and console from this machine', () => {
   const published = Object.entries(services).filter(([, { ports }]) => ports);
-  expect(published.map(([name]) => name).sort()).toEqual(['balancer', 'grafana', 'prometheus']);
-  for (const name of ['grafana', 'prometheus']) expect(services[name]?.ports?.[0]).toMatch(/^127\.0\.0\.1:/);
+  expect(published.map(([name]) => name).sort()).toEqual(['balancer', 'console', 'grafana', 'prometheus']);
+  for (const name of ['console', 'grafana', 'prometheus'])
+    expect(services[name]?.ports?.[0]).toMatch(/^127\.0\.0\.1:/);
 });
 
 describe.each(others)('%s', (name, service) => {

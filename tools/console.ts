@@ -39,7 +39,7 @@ async function start({ data }: { data: string }): Promise<void> {
   await import('../services/console/main.ts');
   if (process.exitCode === undefined)
     console.log(
-      `\nThe console: http://127.0.0.1:${port}/#token=${token}&as=${userInfo().username}\nStop it with Ctrl-C.\n`,
+      `\nThe console: http://127.0.0.1:${port}/#token=${token}&as=${encodeURIComponent(userInfo().username)}\nStop it with Ctrl-C.\n`,
     );
 }
 

@@ -27,6 +27,9 @@ test('all are made once, and none is said', () => {
   const said = make();
   const made = all();
   expect(Object.keys(made).sort()).toEqual([
+    'console/amqp-url',
+    'console/console-token',
+    'console/database-url',
     'gateway/amqp-url',
     'gateway/auth-secret',
     'gateway/receipt-secret',

@@ -69,7 +69,7 @@ describe('a mistake is found', () => {
   });
 });
 
-const optional = ['secret.example.yaml', 'webhook.yaml'];
+const optional = ['secret.example.yaml', 'webhook.yaml', 'console.yaml'];
 
 test('the kustomization has every file that everybody needs', () => {
   const [{ resources: listed }] = read(KUSTOMIZATION) as [{ resources: string[] }];
@@ -112,7 +112,9 @@ describe.each(ofKind('Deployment') as Deployment[])('$metadata.name', ({ metadat
     expect(spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(Number(drain) / 1000 + 5);
   });
 
-  test.each(['Service', 'PodDisruptionBudget'])('a %s is for it', (kind) => {
+  // Nobody connects to the console, and one is enough.
+  const beside = name === 'console' ? [] : ['Service', 'PodDisruptionBudget'];
+  test.each(beside)('a %s is for it', (kind) => {
     const selectors = (ofKind(kind) as Selecting[]).map(
       ({ spec: { selector } }) => selector.matchLabels ?? selector,
     );

@@ -99,6 +99,7 @@ function useRoute(): Route {
   }, []);
   useEffect(() => {
     document.title = `${TITLES[route.view]} – Sixfold console`;
+    document.querySelector('.nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     if (shown.current !== route.view) document.querySelector<HTMLElement>('h1')?.focus();
     shown.current = route.view;
   }, [route.view]);

@@ -3,9 +3,6 @@ import { bytes, milliseconds, rate, whole } from '../model/format.ts';
 import { type Latency, type Point, total } from '../model/rates.ts';
 import { Sparkline } from './sparkline.tsx';
 
-/** Points that a sparkline has room for: five minutes. */
-const ROOM = 150;
-
 interface TileProps {
   label: string;
   /** The value of now. */
@@ -22,7 +19,7 @@ const Tile = ({ label, figure, note = ' ', level, values }: TileProps) => (
     <dd>
       <span class="figure">{figure}</span>
       <span class="tile-note">{note}</span>
-      <Sparkline values={values} most={ROOM} />
+      <Sparkline values={values} />
     </dd>
   </div>
 );
@@ -59,7 +56,7 @@ export function Rates({ overview: { parts }, points }: { overview: Overview; poi
       <Tile
         label="Errors to clients"
         {...perSecond('errors')}
-        note={dead > 0 ? `${whole(dead)} dead letters since start` : 'no dead letters since start'}
+        note={dead > 0 ? `${whole(dead)} dead letters` : 'no dead letters'}
         level={dead > 0 ? 'warn' : undefined}
       />
     </dl>
