@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { BROWSER_NAMES } from '../browsers/browser.ts';
 import { until } from '../stack/until.ts';
 import { Environment } from '../testkit/environment.ts';
 import { SeededRandom } from '../testkit/seeded-random.ts';
@@ -119,8 +120,9 @@ function startClients(dataDir: string, options: ChaosOptions, clients: Clients):
 
 function startBrowser(dataDir: string, options: ChaosOptions, clients: Clients, n: number) {
   const orders = ordersOf(options, clients, options.clientProcesses + n);
+  const kind = BROWSER_NAMES[n % BROWSER_NAMES.length] ?? 'chromium';
   return BrowserClients.start({
-    ...{ name: `browser-${n + 1}`, root: options.root, dataDir, orders },
+    ...{ name: `browser-${n + 1}`, kind, root: options.root, dataDir, orders },
   });
 }
 

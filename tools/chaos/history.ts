@@ -1,7 +1,10 @@
 import { openSync, readFileSync, writeSync } from 'node:fs';
 import type { Packet } from '../testkit/tapped-socket.ts';
 
-/** What happened at a client, in order. `who` is `user/device`, `t` milliseconds since the epoch. */
+/**
+ * What happened at a client, in order. `who` is `user/device`, `t` milliseconds since the epoch. A user with several tabs has
+ * one device, and an application in each tab, which has a name of its own where it sends and is told: `user/device.tab`.
+ */
 export type ClientEvent = { t: number; who: string } & (
   | { is: 'in' | 'out'; connection: number; packet: Packet }
   /** The connection closed. */

@@ -19,7 +19,7 @@ export interface ChaosOptions<Fault extends string = string> {
   webhook: number;
   /** Processes that the clients live in. */
   clientProcesses: number;
-  /** Real browsers with clients: Chromium. */
+  /** Real browsers with clients, Chromium and Firefox in turn. */
   browsers: number;
   /** Three broker nodes instead of one. */
   cluster: boolean;

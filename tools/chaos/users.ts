@@ -4,6 +4,8 @@ export interface ChaosUser {
   device: string;
   /** It is a synced device. */
   sync?: true;
+  /** It has several tabs, which share one connection. */
+  tabs?: true;
   /** Number of its client process. */
   process: number;
   /** Whom it writes to, if it writes. */
@@ -94,11 +96,16 @@ export const usersOf = (pairs: number, processes: number): ChaosUser[] =>
     ];
   }).flat();
 
-/** The user of each browser, and the one on Node whom it writes with. Browsers come after the client processes. */
+/**
+ * The users of each browser, one with a single tab and one with several, and those on Node whom they write with. Browsers come
+ * after the client processes.
+ */
 export const browserUsersOf = (browsers: number, processes: number): ChaosUser[] =>
   Array.from({ length: browsers }, (_, n) => [
     { user: `w${n}`, ...plain('stays'), process: processes + n, to: `x${n}` },
     { user: `x${n}`, ...plain('stays'), process: n % processes, to: `w${n}` },
+    { user: `t${n}`, ...plain('stays'), tabs: true as const, process: processes + n, to: `y${n}` },
+    { user: `y${n}`, ...plain('stays'), process: n % processes, to: `t${n}` },
   ]).flat();
 
 /** In place of the device, for what a back end sends. */

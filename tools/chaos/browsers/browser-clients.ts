@@ -1,20 +1,25 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Browser } from '../../browsers/browser.ts';
-import type { Tab } from '../../browsers/driver/driver.ts';
+import { Browser, type BrowserName } from '../../browsers/browser.ts';
 import { sendSignal } from '../../stack/processes.ts';
 import { until } from '../../stack/until.ts';
 import type { ClientHost } from '../client-host.ts';
-import { Counter, type Counts } from '../clients/counter.ts';
+import type { Counter, Counts } from '../clients/counter.ts';
 import type { Command, Orders } from '../clients/orders.ts';
 import { type ClientEvent, historyWriter, readHistory } from '../history.ts';
-import { ClientSite } from './client-site.ts';
+import { ClientPage } from './client-page.ts';
+import { type Answer, ClientSite } from './client-site.ts';
+import { PageRuns } from './page-runs.ts';
+
+/** Tabs that each browser has open when all is well. */
+const PAGES = 3;
 
 const END_MS = 60_000;
 
 export interface BrowserClientsOptions {
   /** `browser-1`, … */
   name: string;
+  kind: BrowserName;
   /** Root of the work tree whose client library it uses. */
   root: string;
   dataDir: string;
@@ -22,66 +27,56 @@ export interface BrowserClientsOptions {
 }
 
 /**
- * Chromium with a tab full of clients, which keep their state in IndexedDB. Each load of the page is a run. Firefox cannot take
- * part: it runs other events of the page while a synchronous request writes one down, so that messages change their order.
+ * A browser with tabs full of clients, which keep their state in IndexedDB. Each load of a page is a run. The first tab has all
+ * users, the others only those who have several tabs.
  */
 export class BrowserClients implements ClientHost {
   readonly name: string;
   readonly crashes: string[] = [];
   readonly #options: BrowserClientsOptions;
   readonly #historyFile: string;
-  readonly #write: (event: ClientEvent) => void;
-  readonly #counters: Counter[] = [];
+  readonly #runs: PageRuns;
   #command: Command | undefined;
-  #ended = false;
-  #parts!: { site: ClientSite; browser: Browser; tab: Tab };
+  #parts!: { site: ClientSite; browser: Browser; pages: readonly ClientPage[] };
 
   private constructor(options: BrowserClientsOptions, dir: string) {
     this.#options = options;
     this.name = options.name;
     this.#historyFile = join(dir, 'history.jsonl');
-    this.#write = historyWriter(this.#historyFile);
+    this.#runs = new PageRuns(PAGES, historyWriter(this.#historyFile));
   }
 
-  /** Starts the browser, and opens the page. */
+  /** Starts the browser, and opens the pages. */
   static async start(options: BrowserClientsOptions): Promise<BrowserClients> {
     const dir = join(options.dataDir, options.name);
     mkdirSync(dir);
     const clients = new BrowserClients(options, dir);
     const site = await ClientSite.start(options.root, clients.#answers());
-    const browser = await Browser.start('chromium', dir);
-    clients.#parts = { site, browser, tab: await browser.open(site.url) };
+    const browser = await Browser.start(options.kind, dir);
+    const page = (_: unknown, n: number) =>
+      new ClientPage(browser, `${site.url}?page=${n}`, () => clients.#runs.over(n));
+    clients.#parts = { site, browser, pages: Array.from({ length: PAGES }, page) };
+    await clients.#open();
     return clients;
+  }
+
+  /** Its tabs. */
+  get pages(): readonly ClientPage[] {
+    return this.#parts.pages;
   }
 
   async restart(): Promise<void> {
     await this.#parts.browser.restart();
-    await this.open();
+    await this.#open();
   }
 
   kill(): Promise<void> {
+    this.#runs.over();
     return this.#parts.browser.kill();
   }
 
   signal(signal: NodeJS.Signals): void {
     sendSignal(-this.#parts.browser.pid, signal);
-  }
-
-  /** Loads the page again, without a word to its clients. */
-  reload(): Promise<void> {
-    return this.#parts.tab.reload();
-  }
-
-  /** Ends the process of the tab. */
-  async crash(): Promise<void> {
-    await this.#parts.tab.crash();
-    await this.#parts.tab.close();
-  }
-
-  /** Opens the page in a new tab. */
-  async open(): Promise<void> {
-    const { browser, site } = this.#parts;
-    this.#parts.tab = await browser.open(site.url);
   }
 
   settle(): void {
@@ -90,7 +85,8 @@ export class BrowserClients implements ClientHost {
 
   async end(): Promise<void> {
     this.#command = 'end';
-    await until(() => this.#ended, { what: `${this.name} to end its clients`, timeoutMs: END_MS }).catch(
+    const ended = () => this.#runs.allEnded;
+    await until(ended, { what: `${this.name} to end its clients`, timeoutMs: END_MS }).catch(
       (error: unknown) => this.crashes.push(String(error)),
     );
     await this.kill();
@@ -98,42 +94,47 @@ export class BrowserClients implements ClientHost {
   }
 
   get counter(): Counter {
-    return this.#counters.at(-1) ?? new Counter();
+    return this.#runs.counter;
   }
 
   total(count: keyof Counts): number {
-    return this.#counters.reduce((sum, counter) => sum + counter[count], 0);
+    return this.#runs.total(count);
   }
 
   history(): ClientEvent[] {
     return existsSync(this.#historyFile) ? readHistory(this.#historyFile) : [];
   }
 
-  /** What the page asks for. */
-  #answers() {
+  async #open(): Promise<void> {
+    for (const page of this.pages) await page.open();
+  }
+
+  /** What the pages ask for. */
+  #answers(): Record<string, Answer> {
     const { orders } = this.#options;
     return {
-      '/orders': () => {
-        const run = this.#counters.push(new Counter());
-        const own: Orders = { ...orders, tokens: '/token', run, dir: '', storageDir: '' };
-        return JSON.stringify(own);
+      '/orders': (_, query) => {
+        const page = Number(query.get('page'));
+        const users = orders.users.filter(({ tabs }) => page === 0 || tabs);
+        const own = { tokens: '/token', run: this.#runs.begin(page), dir: '', storageDir: '' };
+        return JSON.stringify({ ...orders, users, seed: orders.seed + page, ...own } satisfies Orders);
       },
-      '/history': (body: string) => {
-        this.#write(JSON.parse(body) as ClientEvent);
+      '/history': (body, query) => {
+        const events = JSON.parse(body) as ClientEvent[];
+        this.#runs.write(Number(query.get('run')), Number(query.get('sheet')), events);
         return '';
       },
-      '/counter': (body: string, query: string) => {
-        const run = Number(new URLSearchParams(query).get('run'));
-        this.#counters[run - 1] = JSON.parse(body) as Counter;
+      '/counter': (body, query) => {
+        this.#runs.count(Number(query.get('run')), JSON.parse(body) as Counter);
         return this.#command ?? '';
       },
-      '/token': async (_: string, query: string) => {
-        const response = await fetch(`${orders.tokens}${query}`);
+      '/token': async (_, query) => {
+        const response = await fetch(`${orders.tokens}?${query}`);
         if (!response.ok) throw new Error(`the token endpoint answers ${response.status}`);
         return response.text();
       },
-      '/ended': () => {
-        this.#ended = true;
+      '/ended': (_, query) => {
+        this.#runs.ended(Number(query.get('run')));
         return '';
       },
     };

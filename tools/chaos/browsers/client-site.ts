@@ -8,8 +8,8 @@ const HOST = '127.0.0.1';
 const HTML = '<!doctype html><meta charset="utf-8"><script type="module" src="/page.js"></script>';
 const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self' ws://127.0.0.1:*";
 
-/** Answers a request: its body, and the part of its address after `?`. */
-export type Answer = (body: string, query: string) => Promise<string> | string;
+/** Answers a request: its body, and what its address says after `?`. */
+export type Answer = (body: string, query: URLSearchParams) => Promise<string> | string;
 
 /** A web site on the loopback address, with the page of a browser full of clients. */
 export class ClientSite {
@@ -28,6 +28,7 @@ export class ClientSite {
     const script = await buildPage(root);
     const all: Record<string, Answer> = { '/': () => HTML, '/page.js': () => script, ...answers };
     const server = createServer((request, response) => void respond(all, request, response));
+    server.keepAliveTimeout = 0; // a browser that stands still keeps its connections
     server.listen(0, HOST);
     await once(server, 'listening');
     return new ClientSite(server);
@@ -47,10 +48,10 @@ async function respond(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { pathname, search } = new URL(request.url ?? '/', `http://${HOST}`);
+  const { pathname, searchParams } = new URL(request.url ?? '/', `http://${HOST}`);
   const answer = answers[pathname];
   try {
-    const content = await answer?.(await text(request), search);
+    const content = await answer?.(await text(request), searchParams);
     response.writeHead(answer ? 200 : 404, {
       'content-type': typeOf(pathname),
       'content-security-policy': POLICY,

@@ -39,7 +39,9 @@ export function checkOrder({ messages }: Facts, faults: readonly FaultEvent[]) {
     if (!request || again.length > 0) return [];
     return [...byDevice(message.arrived).values()].flatMap(([arrival, ...more]) => {
       if (!arrival || more.length > 0 || arrival.via !== 'live') return [];
-      const stream = [request.who, request.connection, arrival.who, arrival.connection].join(' ');
+      // Each of several tabs has an order of its own.
+      const { by } = message.sending;
+      const stream = [by, request.who, request.connection, arrival.who, arrival.connection].join(' ');
       return [{ message, arrival, stream }];
     });
   });

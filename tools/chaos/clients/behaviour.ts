@@ -133,9 +133,9 @@ async function sendOverHttp(self: Behaving, as: 'single' | 'batch'): Promise<voi
 
 function enter(self: Behaving, name = self.user.user): TestClient {
   const { user, orders, platform, random, record, settle, entered } = self;
-  const { device, sync = false } = user;
+  const { device, sync = false, tabs = false } = user;
   const client = new TestClient({
-    ...{ user: name, device, sync, orders, platform, random, record, settle },
+    ...{ user: name, device, sync, tabs, orders, platform, random, record, settle },
   });
   entered(client);
   return client;

@@ -5,7 +5,8 @@ import type { Platform } from './platform.ts';
 
 /** Clients on Node, with their storages in a folder. */
 export const nodePlatform = (folder: string): Platform => ({
-  storage: (name) => new LevelStorage(join(folder, name)),
+  storage: (name) => Object.assign(new LevelStorage(join(folder, name)), { name }),
+  written: () => Promise.resolve(), // at once
   socket: (tap) =>
     tappedSocket({
       opened: (socket) => {

@@ -1,4 +1,5 @@
-import type { SocketConstructor, Storage } from '#libs/client/index.ts';
+import type { SocketConstructor } from '#libs/client/index.ts';
+import type { TabsOptions } from '#libs/client/tabs/tabs.ts';
 import type { Packet } from '../../testkit/tapped-socket.ts';
 
 /** A connection of a client. */
@@ -19,7 +20,12 @@ export interface SocketTap {
 /** What clients run on: Node, or a browser's page. */
 export interface Platform {
   /** A storage that outlives the program, by its name. */
-  storage(name: string): Storage;
+  storage(name: string): TabsOptions['storage'];
   /** A class of WebSocket that shows everything to `tap`. */
   socket(tap: SocketTap): SocketConstructor;
+  /**
+   * Resolves when all that happened so far is on record. What a client or its application does (a packet, a write, the end
+   * of a handler) waits for it: one that goes, however suddenly, has done nothing that is not.
+   */
+  written(): Promise<void>;
 }

@@ -1,11 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type Client,
-  connect,
-  type IncomingMessage,
-  MemoryStorage,
-  type Tuning,
-} from '#libs/client/index.ts';
+import { type Client, connect, MemoryStorage, type Tuning } from '#libs/client/index.ts';
+import { connectTabs, type TabClient, type TabMessage } from '#libs/client/tabs/tabs.ts';
 import type { SeededRandom } from '../../testkit/seeded-random.ts';
 import type { ClientEvent } from '../history.ts';
 import { type Draft, SHORT_TTL } from './drafts.ts';
@@ -42,6 +37,8 @@ export interface TestClientOptions {
   user: string;
   device: string;
   sync: boolean;
+  /** It shares its connection with the user's other tabs. */
+  tabs: boolean;
   orders: Orders;
   platform: Platform;
   random: SeededRandom;
@@ -57,7 +54,7 @@ export class TestClient {
   #connections = 0;
   #opened = 0;
   #sent = 0;
-  #client: Client | undefined;
+  #client: Client | TabClient | undefined;
   #told = new ToldStates();
 
   constructor(options: TestClientOptions) {
@@ -75,14 +72,17 @@ export class TestClient {
   }
 
   /** Connects, with what the last run or the last stay left in storage. */
-  open(kept: 'durable' | 'in memory'): Client {
-    const { user, device, sync, orders, platform } = this.#options;
+  open(kept: 'durable' | 'in memory'): Client | TabClient {
+    const { user, device, sync, tabs, orders, platform } = this.#options;
     const { urls, tokens } = orders;
-    const storage = kept === 'durable' ? platform.storage(`${user}-${device}`) : new MemoryStorage();
-    const client = connect({
-      ...{ urls, storage, device, sync, tuning: TUNING, WebSocket: this.#recordedSocket() },
+    const options = {
+      ...{ urls, device, sync, tuning: TUNING, WebSocket: this.#recordedSocket() },
       token: () => fetchTokenFrom(tokens, user),
-    });
+    };
+    const durable = () => platform.storage(`${user}-${device}`);
+    const client = tabs
+      ? connectTabs({ ...options, storage: durable() })
+      : connect({ ...options, storage: kept === 'durable' ? durable() : new MemoryStorage() });
     this.#client = client;
     this.#opened++;
     this.#told = new ToldStates();
@@ -92,7 +92,8 @@ export class TestClient {
 
   /** Sends one message. @returns when the server has accepted it, or the client has let go of it */
   async send({ to, ...options }: Draft): Promise<void> {
-    if (!this.#client) throw new Error(`${this.#options.user} is not there`);
+    const client = this.#client;
+    if (!client) throw new Error(`${this.#options.user} is not there`);
     const seq = this.#options.orders.run * PER_RUN + ++this.#sent;
     const id = `m${seq}-${this.#options.device}`;
     const receivers = typeof to === 'string' ? [to] : to;
@@ -103,9 +104,10 @@ export class TestClient {
       ...(read && { read }),
     });
     this.#told.sent(id);
+    await this.#options.platform.written();
     try {
       // A full disk, or a closed client, makes send() throw: the client never took the message.
-      await this.#client.send(to, { to: receivers, id, thread }, { id, seq, ...options }).accepted();
+      await client.send(to, { to: receivers, id, thread }, { id, seq, ...options }).accepted();
     } catch {
       return; // closed before that
     }
@@ -123,17 +125,14 @@ export class TestClient {
     this.#note({ is: 'left' });
   }
 
-  #record(client: Client): void {
+  #record(client: Client | TabClient): void {
     let restored = false;
     const opened = this.#options.orders.run * PER_RUN + this.#opened;
     client.onError(() => undefined); // refusals of the server are in the packets
     client.onMessage((message) => this.#handed(message));
     client.onMissed(({ count }) => this.#note({ is: 'missed', count }));
     client.onStatus((status) => {
-      if (status.state === 'online' && !restored) {
-        restored = true;
-        this.#note({ is: 'restored', ids: client.outbox().map(({ id }) => id) });
-      }
+      if (status.state === 'online' && !restored) restored = this.#restore(client);
       if (status.state === 'closed' && status.reason === 'storage')
         setTimeout(() => client.reconnect(), REOPEN_MS);
     });
@@ -143,21 +142,26 @@ export class TestClient {
     client.onReceipt(({ id, to, state }) => this.#note({ is: 'told', id, to, state, late: true, opened }));
   }
 
-  async #handed(message: IncomingMessage) {
-    const { user, random, orders, settle } = this.#options;
-    const { from, id, body, thread = '', again, own, to = user } = message;
+  /** @returns whether this client has the outbox: of several tabs, one has it, and others may not know all of it yet */
+  #restore(client: Client | TabClient): boolean {
+    if ('leads' in client && !client.leads) return false;
+    // A tab hears of the session first, and then of the outbox.
+    queueMicrotask(() => this.#note({ is: 'restored', ids: client.outbox().map(({ id }) => id) }));
+    return true;
+  }
+
+  async #handed(message: TabMessage) {
+    const { user, random, orders, settle, platform } = this.#options;
+    const { from, id, body, thread = '', again, own, to = user, mirrored } = message;
+    if (mirrored) return; // the handler of the leader has it
     if (random.chance(orders.failing)) throw new Error('the application fails: the server keeps the message');
     const said = body as { to?: string[]; id?: unknown; thread?: unknown };
     // What another device sent says whom to; sent again, it names only those who are missing.
     const named = [to].flat().every((receiver) => said.to?.includes(receiver) === true);
     const intact = named && said.id === id && said.thread === thread;
-    try {
-      const handed = { is: 'handed', from, id, to: user, intact, again: again ?? false } as const;
-      this.#note({ ...handed, ...(own && { own }) });
-    } catch {
-      // A page that goes does not know whether it was written down: the handler has neither ended nor failed.
-      return new Promise<void>(() => undefined);
-    }
+    const handed = { is: 'handed', from, id, to: user, intact, again: again ?? false } as const;
+    this.#note({ ...handed, ...(own && { own }) });
+    await platform.written();
     void read(message, random, (item) => this.#markRead(item), settle);
     if (random.chance(BUSY.chance)) await delay(random.integer(0, BUSY.ms));
   }
@@ -190,9 +194,10 @@ export class TestClient {
   }
 
   #note(happening: Happening): void {
-    const { user, device, record } = this.#options;
+    const { user, device, tabs, orders, record } = this.#options;
+    const ofTab = tabs && (happening.is === 'sent' || happening.is === 'told');
     // By the right clock, whatever the nemesis does to the wall clock of this process.
     const t = Math.round(performance.timeOrigin + performance.now());
-    record({ t, who: `${user}/${device}`, ...happening });
+    record({ t, who: `${user}/${device}${ofTab ? `.${orders.run}` : ''}`, ...happening });
   }
 }

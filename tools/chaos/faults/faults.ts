@@ -5,7 +5,7 @@ import { cut, lose, stall } from './network.ts';
 import { deleteExchange, deleteQueue, deleteRow, unbindGateway, unbindReturned } from './operator.ts';
 import * as of from './processes.ts';
 import { slowCommits } from './slow-commits.ts';
-import { crashTabs, reloadTabs } from './tabs.ts';
+import { closeTabs, crashTabs, freezeTabs, reloadTabs } from './tabs.ts';
 
 const { deploy, freeze, kill, killStarting, services } = of;
 
@@ -70,7 +70,9 @@ export const FAULTS = {
   'token-endpoint-nonsense': [1, tokenEndpoint('talks nonsense')],
   'disk-clients': [1, fullDisks],
   'tabs-reload': [1, reloadTabs],
+  'tabs-close': [1, closeTabs],
   'tabs-crash': [1, crashTabs],
+  'tabs-freeze': [1, freezeTabs],
 } satisfies Record<string, [weight: number, targets: Targets]>;
 
 export type FaultName = keyof typeof FAULTS;

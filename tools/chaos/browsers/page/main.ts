@@ -2,18 +2,24 @@
 import type { Counter } from '../../clients/counter.ts';
 import type { Command, Orders } from '../../clients/orders.ts';
 import { runClients } from '../../clients/run-clients.ts';
-import type { ClientEvent } from '../../history.ts';
+import { Journal } from './journal.ts';
 import { pagePlatform } from './page-platform.ts';
 
 /** The page of a browser full of clients: as clients/main.ts, with HTTP in place of files and the channel to the parent. */
 async function main(): Promise<void> {
-  const orders = (await (await fetch('/orders', { method: 'POST' })).json()) as Orders;
-  const clients = runClients(orders, pagePlatform, { history: [], write, report });
+  const post = (path: string, body?: string) => fetch(path, { method: 'POST', body: body ?? null });
+  const orders = (await (await post(`/orders${location.search}`)).json()) as Orders;
+  const { run } = orders;
+  const journal = new Journal(run);
+  const clients = runClients(orders, pagePlatform(journal), {
+    history: [],
+    write: (event) => journal.write(event),
+    report,
+  });
   let ending = false;
 
   function report(counter: Counter): void {
-    const body = JSON.stringify(counter);
-    fetch(`/counter?run=${orders.run}`, { method: 'POST', body })
+    post(`/counter?run=${run}`, JSON.stringify(counter))
       .then((response) => response.text())
       .then(obey, () => undefined); // the page goes
   }
@@ -22,19 +28,11 @@ async function main(): Promise<void> {
     if (command === ('settle' satisfies Command)) clients.settle();
     if (command !== ('end' satisfies Command) || ending) return;
     ending = true;
-    void clients.end().then(() => fetch('/ended', { method: 'POST' }));
+    void clients
+      .end()
+      .then(() => journal.written())
+      .then(() => post(`/ended?run=${run}`));
   }
-}
-
-/**
- * Synchronous: what happened is written down before anything comes of it, and a page that is killed loses none.
- * @throws Error when the page goes
- */
-function write(event: ClientEvent): void {
-  const request = new XMLHttpRequest();
-  request.open('POST', '/history', false);
-  request.send(JSON.stringify(event));
-  if (request.status !== 200) throw new Error('the page goes');
 }
 
 void main();
