@@ -70,7 +70,7 @@ await withSeed(command, 'decides what happens and when')
   .option('--pooler', 'PgBouncer between the services and the database', false)
   .option(
     '--planted',
-    'instead: looks whether chaos finds bugs planted in a copy of the code (about 12 minutes)',
+    'instead: looks whether chaos finds bugs planted in a copy of the code (about 13 minutes)',
     false,
   )
   .addHelpText('after', `\nFaults: ${FAULT_NAMES.join(', ')}`)

@@ -19,7 +19,7 @@ export interface PlantedBug {
  */
 export function plant(bugs: readonly PlantedBug[], parent: string): string {
   const root = mkdtempSync(join(parent, 'planted-'));
-  for (const part of ['libs', 'services', 'tools', 'package.json'])
+  for (const part of ['libs', 'services', 'tools', 'examples', 'package.json', 'tsconfig.json'])
     cpSync(join(REPOSITORY, part), join(root, part), { recursive: true });
   symlinkSync(join(REPOSITORY, 'node_modules'), join(root, 'node_modules'));
   for (const { file, find, replace } of bugs) {

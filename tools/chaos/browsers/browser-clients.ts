@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Browser, type BrowserName } from '../../browsers/browser.ts';
 import { sendSignal } from '../../stack/processes.ts';
 import { until } from '../../stack/until.ts';
 import type { ClientHost } from '../client-host.ts';
-import type { Counter, Counts } from '../clients/counter.ts';
+import { type Counter, type Counts, REPORT_MS } from '../clients/counter.ts';
 import type { Command, Orders } from '../clients/orders.ts';
 import { type ClientEvent, historyWriter, readHistory } from '../history.ts';
 import { ClientPage } from './client-page.ts';
@@ -124,6 +125,7 @@ export class BrowserClients implements ClientHost {
         this.#runs.write(Number(query.get('run')), Number(query.get('sheet')), events);
         return '';
       },
+      '/beat': () => delay(REPORT_MS, ''),
       '/counter': (body, query) => {
         this.#runs.count(Number(query.get('run')), JSON.parse(body) as Counter);
         return this.#command ?? '';

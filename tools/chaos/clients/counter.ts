@@ -1,5 +1,8 @@
 import type { ClientEvent } from '../history.ts';
 
+/** Between two reports of a counter, milliseconds. */
+export const REPORT_MS = 250;
+
 export interface Counts {
   sent: number;
   /** Messages, however often each was sent. */

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { historyWriter, readHistory } from '../history.ts';
+import { REPORT_MS } from './counter.ts';
 import { nodePlatform } from './node-platform.ts';
 import type { Command, Orders } from './orders.ts';
 import { runClients } from './run-clients.ts';
@@ -14,6 +15,10 @@ const clients = runClients(orders, nodePlatform(orders.storageDir), {
   history: readHistory(historyFile),
   write,
   report: (counter) => void process.send?.(counter),
+  beats: (beat) => {
+    const timer = setInterval(beat, REPORT_MS);
+    return () => clearInterval(timer);
+  },
 });
 
 process.on('message', (command: Command) => {

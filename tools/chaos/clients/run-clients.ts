@@ -8,8 +8,6 @@ import type { Orders } from './orders.ts';
 import type { Platform } from './platform.ts';
 import type { TestClient } from './test-client.ts';
 
-const REPORT_MS = 250;
-
 /** Where the clients write, and whom they report to. */
 interface Channel {
   /** What earlier runs wrote down. */
@@ -17,6 +15,8 @@ interface Channel {
   /** Writes an event down, before it returns. */
   write: (event: ClientEvent) => void;
   report: (counter: Counter) => void;
+  /** Calls `beat` every `REPORT_MS`. @returns ends it */
+  beats: (beat: () => void) => () => void;
 }
 
 /** Clients that run. */
@@ -28,7 +28,11 @@ interface Running {
 }
 
 /** Lets the users of these orders behave. */
-export function runClients(orders: Orders, platform: Platform, { history, write, report }: Channel): Running {
+export function runClients(
+  orders: Orders,
+  platform: Platform,
+  { history, write, report, beats }: Channel,
+): Running {
   const counter = new Counter();
   const settle = new AbortController();
   /** The latest client of each user. */
@@ -49,14 +53,14 @@ export function runClients(orders: Orders, platform: Platform, { history, write,
 
   /** Users who were connected at some moment. */
   const arrived = new Set<ChaosUser>();
-  const reporting = setInterval(() => {
+  const endReports = beats(() => {
     const staying = [...clients].filter(([user]) => staysToTheEnd(user));
     for (const [user, client] of staying) if (client.online) arrived.add(user);
     counter.waiting = staying.reduce((sum, [, client]) => sum + client.waiting, 0);
     counter.offline = staying.filter(([, client]) => !client.online).length;
     counter.arrived = staying.every(([user]) => arrived.has(user));
     report(counter);
-  }, REPORT_MS);
+  });
 
   return {
     settle: () => settle.abort(),
@@ -64,7 +68,7 @@ export function runClients(orders: Orders, platform: Platform, { history, write,
       settle.abort();
       await settled;
       await Promise.all([...clients.values()].map((client) => client.close('orderly')));
-      clearInterval(reporting);
+      endReports();
     },
   };
 }

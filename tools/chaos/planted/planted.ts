@@ -3,6 +3,7 @@ import type { Progress } from '../../progress.ts';
 import type { FaultName } from '../faults/faults.ts';
 import type { ChaosOptions } from '../options.ts';
 import { type ChaosResult, runChaos } from '../run.ts';
+import { BROWSERS } from './browsers.ts';
 import { DEVICES } from './devices.ts';
 import { FAILURES } from './failures.ts';
 import type { PlantedGroup } from './group.ts';
@@ -17,6 +18,7 @@ export const PLANTED: readonly PlantedGroup[] = [
   ...RECEIPTS,
   ...STATES,
   ...FAILURES,
+  ...BROWSERS,
 ];
 
 /** As little as shows a bug. */

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import type { Counter } from '../../clients/counter.ts';
+import { type Counter, REPORT_MS } from '../../clients/counter.ts';
 import type { Command, Orders } from '../../clients/orders.ts';
 import { runClients } from '../../clients/run-clients.ts';
 import { Journal } from './journal.ts';
@@ -14,9 +14,21 @@ async function main(): Promise<void> {
   const clients = runClients(orders, pagePlatform(journal), {
     history: [],
     write: (event) => journal.write(event),
-    report,
+    ...{ report, beats },
   });
   let ending = false;
+
+  /** The site has the clock: the browser throttles the timers of a page in the background, to one a minute in the end. */
+  function beats(beat: () => void): () => void {
+    const over = new AbortController();
+    void (async () => {
+      while (!over.signal.aborted) {
+        await post('/beat').catch(() => new Promise((resolve) => setTimeout(resolve, REPORT_MS)));
+        beat();
+      }
+    })();
+    return () => over.abort();
+  }
 
   function report(counter: Counter): void {
     post(`/counter?run=${run}`, JSON.stringify(counter))
