@@ -299,6 +299,23 @@ describe('storage that fails', () => {
     expect(calls).toBe(1);
   });
 
+  test('after the handler, and then others are written: the next run hands the message on, marked', async () => {
+    const storage = new WatchedStorage();
+    const first = await receiving(({ id }) => {
+      if (id === 'm1') storage.broken = new Error('disk full');
+    }, storage);
+    await first.connection.send(msgN('m1'));
+    storage.broken = undefined;
+    await first.connection.send(msgN('m2'));
+    first.connection.take('ack:R');
+    const handed: IncomingMessage[] = [];
+    const second = setup({ storage: storage.clone() });
+    second.client.onMessage((message) => handed.push(message));
+    const connection = await comeOnline(second);
+    await connection.send(msgN('m1'));
+    expect(handed).toMatchObject([{ id: 'm1', again: true }]);
+  });
+
   test('when asked for what was seen: not delivered, not confirmed', async () => {
     const handed: string[] = [];
     const { connection, errors, storage } = await receiving(({ id }) => handed.push(id));
