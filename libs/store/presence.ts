@@ -2,7 +2,12 @@ import type { Database } from './database.ts';
 import { deciding, NOW, sessionEvents } from './deciding-statement.ts';
 import { TOKEN_IS_REVOKED } from './revocations.ts';
 
-/** Presence: which sessions of a user are connected to which gateways. A session counts while its gateway's lease holds. */
+/**
+ * Presence: which sessions of a user are connected to which gateways. A session counts while its gateway's lease holds.
+ *
+ * Statements name the users of a batch with ANY beside each join: PostgreSQL plans a prepared statement while the table is
+ * small, and would read all of it from then on.
+ */
 
 export interface Session {
   user: string;
@@ -55,12 +60,12 @@ const REGISTER = deciding(
       SELECT g.session FROM given g JOIN user_revocations r USING (user_id)
       WHERE ${TOKEN_IS_REVOKED} OR (g.again AND g.since <= r.at)
     ), input AS (
-      SELECT user_id, device, session, gateway, since FROM given
-      WHERE session NOT IN (SELECT session FROM revoked)
+      SELECT user_id, device, session, gateway, since FROM given WHERE session NOT IN (SELECT session FROM revoked)
     ), counted AS (
       SELECT user_id, count(*) AS sessions FROM sessions WHERE user_id = ANY ($1::text[]) GROUP BY user_id
     ), held AS (
-      SELECT s.* FROM sessions s JOIN input USING (user_id, device) ORDER BY user_id, device FOR UPDATE OF s
+      SELECT s.* FROM sessions s JOIN input USING (user_id, device)
+      WHERE s.user_id = ANY ($1::text[]) ORDER BY user_id, device FOR UPDATE OF s
     ), fresh AS (
       -- On devices that have no session yet; nth: how many sessions the user has with this one.
       SELECT user_id, device,
@@ -80,7 +85,7 @@ const REGISTER = deciding(
       SELECT * FROM written
       UNION ALL
       SELECT s.user_id, s.device, s.session, s.gateway FROM sessions s
-      WHERE s.user_id IN (SELECT user_id FROM written)
+      WHERE s.user_id = ANY ($1::text[]) AND s.user_id IN (SELECT user_id FROM written)
         AND NOT EXISTS (SELECT FROM written w WHERE w.user_id = s.user_id AND w.device = s.device)
     )${record(CHANGED)}
     SELECT h.session, h.gateway, NULL::bigint AS since, false AS full, false AS revoked, NULL AS "sharedBy"
@@ -172,7 +177,7 @@ const REMOVE = deciding(
   (record) => `
     WITH gone AS (
       DELETE FROM sessions s USING unnest($1::text[], $2::text[]) AS i (user_id, session)
-      WHERE s.user_id = i.user_id AND s.session = i.session
+      WHERE s.user_id = ANY ($1::text[]) AND s.user_id = i.user_id AND s.session = i.session
       RETURNING s.*
     )${record(sessionEvents('session.down', 'gone s'))}
     SELECT FROM gone LIMIT 0`,

@@ -6,12 +6,15 @@ const COMPARE = {
   text: `
     SELECT i.session, true AS missing FROM unnest($2::text[], $3::text[]) AS i (user_id, session)
     WHERE NOT EXISTS (
-      SELECT FROM sessions s WHERE s.user_id = i.user_id AND s.session = i.session AND s.gateway = $1
+      SELECT FROM sessions s
+      WHERE s.user_id = ANY ($2::text[]) AND s.user_id = i.user_id AND s.session = i.session AND s.gateway = $1
     )
     UNION ALL
     SELECT s.session, false FROM unnest($4::text[], $5::text[]) AS i (user_id, session) JOIN sessions s USING (user_id, session)
-    WHERE EXISTS (SELECT FROM sessions o WHERE o.user_id = s.user_id AND o.device <> s.device)
-       OR EXISTS (SELECT FROM devices d WHERE d.user_id = s.user_id AND d.device <> s.device)`,
+    WHERE s.user_id = ANY ($4::text[]) AND (
+      EXISTS (SELECT FROM sessions o WHERE o.user_id = s.user_id AND o.device <> s.device)
+      OR EXISTS (SELECT FROM devices d WHERE d.user_id = s.user_id AND d.device <> s.device)
+    )`,
 };
 
 /**

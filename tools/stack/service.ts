@@ -26,12 +26,19 @@ export interface ServiceOptions {
 /** Longest time a service takes to finish what is under way, unless the environment says otherwise. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
+/**
+ * Young objects in 16 MiB, as in the Dockerfile. V8 would take 64 when many clients log in at once, and give them back after
+ * minutes. Options that are given come behind it, and win.
+ */
+const YOUNG = '--max-semi-space-size=8';
+
 /** A service process: Node itself runs its `main.ts`, so the pid is the service's own. */
 export function service(options: ServiceOptions): ManagedProcess & { http: string } {
   const { kind, name, port, dataDir, logFile, servicesDir = join(REPOSITORY, 'services') } = options;
   const env = childEnvironment(dataDir, {
     HOST: '127.0.0.1',
     ...options.env,
+    NODE_OPTIONS: `${YOUNG} ${options.env['NODE_OPTIONS'] ?? ''}`,
     PORT: String(port),
     CONSOLE_PORT: String(port),
   });
