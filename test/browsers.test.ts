@@ -5,8 +5,10 @@ import { PageHandle } from '../tools/browsers/page-handle.ts';
 import { RemoteStorage } from '../tools/browsers/remote-storage.ts';
 import { testLoading } from './browsers/loading.ts';
 import { testNetwork } from './browsers/network.ts';
+import { testOffline } from './browsers/offline.ts';
 import { testOutbox } from './browsers/outbox.ts';
 import { testKill, testReload } from './browsers/reload.ts';
+import { testStorageErrors } from './browsers/storage-errors.ts';
 import { testServiceWorker } from './browsers/service-worker.ts';
 import { testTabs } from './browsers/tabs.ts';
 import { someone, World } from './browsers/world.ts';
@@ -51,11 +53,16 @@ describe.each(BROWSER_NAMES)('%s', (name) => {
     };
   });
 
+  const testBackOnline = testOffline(here);
+  // While one connection fails again and again, Firefox lets the others to the same address wait.
+  if (name === 'firefox') testBackOnline();
   testLoading(here);
   testNetwork(here);
   testReload(here);
   testOutbox(here);
+  testStorageErrors(here);
   testTabs(here);
   testServiceWorker(here);
+  if (name !== 'firefox') testBackOnline();
   testKill(here); // at the end: other tests' tabs go with it
 });

@@ -9,12 +9,17 @@ import { REPOSITORY } from './stack/environment.ts';
 interface Options {
   times: number;
   browser?: BrowserName;
+  planted: boolean;
 }
 
-async function browsers({ times, browser }: Options): Promise<void> {
+async function browsers({ times, browser, planted }: Options): Promise<void> {
+  const only = browser === undefined ? [] : ['-t', `^${browser}`];
+  const what = planted
+    ? { file: 'test/browsers-planted.test.ts', size: 'planted' }
+    : { file: 'test/browsers.test.ts', size: 'full' };
   for (let run = 1; run <= times; run++) {
     const began = Date.now();
-    const code = await runTests(browser === undefined ? [] : ['-t', `^${browser}`]);
+    const code = await runTests(what, only);
     const seconds = Math.round((Date.now() - began) / 1000);
     console.log(`run ${run} of ${times}: ${code === 0 ? 'passed' : 'failed'} in ${seconds} s`);
     if (code === 0) continue;
@@ -23,19 +28,14 @@ async function browsers({ times, browser }: Options): Promise<void> {
   }
 }
 
-/** Runs the tests of test/browsers.test.ts at their full size. @returns the exit code */
-async function runTests(args: string[]): Promise<number | null> {
+/** Runs the tests of a file at that size. @returns the exit code */
+async function runTests(
+  { file, size }: { file: string; size: string },
+  args: string[],
+): Promise<number | null> {
   const vitest = join(REPOSITORY, 'node_modules/vitest/vitest.mjs');
-  const all = [
-    vitest,
-    'run',
-    '--project',
-    'system',
-    'test/browsers.test.ts',
-    '--testTimeout=900000',
-    ...args,
-  ];
-  const env = { ...process.env, SIXFOLD_BROWSERS: 'full' };
+  const all = [vitest, 'run', '--project', 'system', file, '--testTimeout=900000', ...args];
+  const env = { ...process.env, SIXFOLD_BROWSERS: size };
   const child = spawn(process.execPath, all, { cwd: REPOSITORY, stdio: 'inherit', env });
   const [code] = (await once(child, 'exit')) as [number | null];
   return code;
@@ -47,5 +47,10 @@ await new Command('npm run browsers --')
   )
   .option('--times <n>', 'how often, until it fails', integer(1, 1_000), 1)
   .addOption(new Option('--browser <name>', 'only this one').choices(BROWSER_NAMES))
+  .option(
+    '--planted',
+    'instead: whether the scenarios fail when there is a bug in the client (about 5 minutes for each browser)',
+    false,
+  )
   .action(browsers)
   .parseAsync();

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { PageHandle } from '../../tools/browsers/page-handle.ts';
+import { RemoteStorage } from '../../tools/browsers/remote-storage.ts';
 import { SeededRandom } from '../../tools/testkit/seeded-random.ts';
-import { until } from '../harness/wait.ts';
 import { SCALE } from './scale.ts';
 import { ids, type Peer, someone, type World } from './world.ts';
 
@@ -29,15 +29,14 @@ class Interrupted {
     this.#world = world;
   }
 
-  /** @param interrupt ends the page, and opens it again */
-  async run(times: number, interrupt: (page: PageHandle) => Promise<PageHandle>): Promise<void> {
+  async run(times: number, interrupt: Interrupt): Promise<void> {
     const peer = await this.#world.peer(this.#bob);
     let page = await this.#world.page();
     await this.#world.connect(page, this.#alice, 'indexeddb');
     for (let n = 0; n < times; n++) {
       await this.#talk(page, peer, n);
       await delay(this.#random.integer(0, LONGEST_MS));
-      page = await interrupt(page);
+      page = await interrupt(this.#world, page);
       await this.#world.connect(page, this.#alice, 'indexeddb');
     }
     await this.#talk(page, peer, times); // with nothing in its way
@@ -57,10 +56,7 @@ class Interrupted {
     const w = this.#world;
     const seed = `seed ${this.#seed}`;
     await w.untilDelivered(this.#there.slice(-SCALE.perReload));
-    await until(async () => (await page.call('outbox')).length === 0, {
-      what: `the outbox to be empty, ${seed}`,
-      timeoutMs: 120_000,
-    });
+    await w.until(async () => (await page.call('outbox')).length === 0, `the outbox to be empty, ${seed}`);
     const accepted = w.told(this.#there).flatMap(({ id, state }) => (state === 'sending' ? [] : [id]));
     expect(accepted.length, seed).toBeGreaterThanOrEqual(SCALE.perReload);
     await Promise.all([w.untilHandled(this.#bob, this.#back), peer.untilGot(accepted)]);
@@ -69,21 +65,59 @@ class Interrupted {
   }
 }
 
+/** Ends a page, and opens it again. */
+type Interrupt = (world: World, page: PageHandle) => Promise<PageHandle>;
+
+export const reload: Interrupt = async (_, page) => {
+  await page.reload();
+  return page;
+};
+
+/** The whole browser, which starts again with the same profile. */
+export const kill: Interrupt = async (w) => {
+  await w.browser.restart();
+  return w.page();
+};
+
+export const reloadInMidSend = (w: World): Promise<void> => new Interrupted(w).run(SCALE.reloads, reload);
+
+/** What a page was told is sent is in the storage of the next page, as long as nobody says what became of it. */
+export async function keepWhatWasSent(w: World, interrupt: Interrupt): Promise<void> {
+  const [alice, bob] = [someone('alice'), someone('bob')];
+  const page = await w.client(alice, 'indexeddb');
+  const peer = await w.peer(bob);
+  const there = ids(`${alice}-`, SCALE.perReload);
+  let next: PageHandle;
+  const sent = () => w.told(there).flatMap(({ id, state }) => (state === 'sent' ? [id] : []));
+  for (const routing of w.stack.routing) routing.signal('SIGSTOP');
+  try {
+    await page.call('send', bob, there);
+    await w.all(there, sent, 'messages to be sent');
+    next = await interrupt(w, page);
+    const storage = await RemoteStorage.make(next, 'indexeddb', alice);
+    const { outbox } = await storage.load();
+    await storage.close();
+    expect(outbox.map(({ id }) => id)).toEqual(there);
+  } finally {
+    for (const routing of w.stack.routing) routing.signal('SIGCONT');
+  }
+  await w.connect(next, alice, 'indexeddb');
+  await w.untilDelivered(there);
+  expect(peer.got).toEqual(there);
+}
+
 export function testReload(world: () => World): void {
-  test(`a page that is loaded again ${SCALE.reloads} times in mid-send loses and doubles nothing`, async () => {
-    await new Interrupted(world()).run(SCALE.reloads, async (page) => {
-      await page.reload();
-      return page;
-    });
-  });
+  test(`a page that is loaded again ${SCALE.reloads} times in mid-send loses and doubles nothing`, () =>
+    reloadInMidSend(world()));
+
+  test('what a page was told is sent is in its storage after a reload', () =>
+    keepWhatWasSent(world(), reload));
 }
 
 export function testKill(world: () => World): void {
-  test(`a browser that is killed (${SCALE.kills} times) and started again loses and doubles nothing`, async () => {
-    const w = world();
-    await new Interrupted(w).run(SCALE.kills, async () => {
-      await w.browser.restart();
-      return w.page();
-    });
-  });
+  test(`a browser that is killed (${SCALE.kills} times) and started again loses and doubles nothing`, () =>
+    new Interrupted(world()).run(SCALE.kills, kill));
+
+  test('what a page was told is sent is in its storage after a kill of the browser', () =>
+    keepWhatWasSent(world(), kill));
 }

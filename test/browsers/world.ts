@@ -14,7 +14,7 @@ import { until } from '../harness/wait.ts';
 /** A fault of seconds must not turn into a pause of half a minute. */
 const TUNING = { reconnect: { baseMs: 100, maxMs: 1_000 }, retransmit: { baseMs: 5_000, maxMs: 10_000 } };
 
-/** Everything arrives in the end; a busy machine may take its time. */
+/** Everything arrives in the end; a busy machine may take its time, milliseconds. */
 const PATIENCE_MS = 120_000;
 
 type Handled = Extract<Report, { kind: 'handled' }>;
@@ -25,6 +25,13 @@ let users = 0;
 /** A name that no other test has. */
 export const someone = (name: string): string => `${name}-${++users}`;
 
+interface WorldOptions {
+  /** Root of the work tree whose client the pages have. */
+  root?: string;
+  /** How long what must happen may take, milliseconds. */
+  patienceMs?: number;
+}
+
 /** A real browser, a site with the pages of tests, and a stack that the pages reach through a proxy. */
 export class World {
   readonly browser: Browser;
@@ -32,29 +39,46 @@ export class World {
   readonly stack: Stack;
   /** Between the pages and the gateway. */
   readonly network: TcpProxy;
+  readonly #patienceMs: number;
 
-  private constructor(browser: Browser, site: Site, stack: Stack, network: TcpProxy) {
+  private constructor(
+    { browser, site, stack, network }: Pick<World, 'browser' | 'site' | 'stack' | 'network'>,
+    patienceMs: number,
+  ) {
     this.browser = browser;
     this.site = site;
     this.stack = stack;
     this.network = network;
+    this.#patienceMs = patienceMs;
   }
 
-  static async start(name: BrowserName): Promise<World> {
+  static async start(
+    name: BrowserName,
+    { root, patienceMs = PATIENCE_MS }: WorldOptions = {},
+  ): Promise<World> {
     // Below the run's folder, so that the end of the run covers it too.
     const folder = await mkdtemp(join(inject('infrastructure').dataDir, 'browser-'));
+    const site = await Site.start(folder, root);
     const browser = await Browser.start(name, folder, ({ logFile }) => watchLog(name, logFile));
-    const site = await Site.start(folder);
     const stack = await startStack({ gateways: 1, env: { ALLOWED_ORIGINS: site.origin } });
-    const [gateway] = stack.gateways;
-    if (!gateway) throw new Error('the stack has a gateway');
-    return new World(browser, site, stack, await TcpProxy.listen(gateway.port));
+    const network = await proxyOf(stack);
+    return new World({ browser, site, stack, network }, patienceMs);
   }
 
   async stop(): Promise<void> {
     await this.browser.kill();
     await this.stack.stop();
     await Promise.all([this.network.close(), this.site.close()]);
+  }
+
+  /** Waits for a condition. @throws Error naming `what` */
+  until<T>(condition: () => T | Promise<T>, what: string): Promise<T> {
+    return until(condition, { what, timeoutMs: this.#patienceMs });
+  }
+
+  /** Waits until a page's client has a session. */
+  async online(page: PageHandle): Promise<void> {
+    await this.until(async () => (await page.call('status')).state === 'online', 'the page to be online');
   }
 
   /** Opens a page, which is closed when the test is over. */
@@ -65,15 +89,19 @@ export class World {
   }
 
   /** Options of a client in a page. */
-  async options(user: string, storage: PageStorage, tab = 'one'): Promise<StartOptions> {
-    const url = `ws://127.0.0.1:${this.network.port}/ws`;
+  async options(
+    user: string,
+    storage: PageStorage,
+    { tab = 'one', network = this.network } = {},
+  ): Promise<StartOptions> {
+    const url = `ws://127.0.0.1:${network.port}/ws`;
     return { url, token: await this.stack.token(user), tab, storage, database: user, tuning: TUNING };
   }
 
   /** Makes a client in a page, and waits until it has a session. */
   async connect(page: PageHandle, user: string, storage: PageStorage): Promise<void> {
     await page.call('start', await this.options(user, storage));
-    await page.online();
+    await this.online(page);
   }
 
   /** Opens a page with a client that has a session. */
@@ -86,6 +114,7 @@ export class World {
   /** A user who has nothing to do with the browser, and is online. */
   async peer(user: string): Promise<Peer> {
     const peer = new Peer(
+      this,
       connect({ url: this.stack.gateways[0]?.url ?? '', token: await this.stack.token(user) }),
     );
     onTestFinished(() => peer.client.close({ flushMs: 0 }));
@@ -105,13 +134,24 @@ export class World {
 
   /** Waits until pages have handled all these messages. @throws Error naming those that are missing */
   async untilHandled(from: string, ids: readonly string[]): Promise<void> {
-    await all(ids, () => this.handled(from).map(({ id }) => id), `messages of ${from} to be handled`);
+    await this.all(ids, () => this.handled(from).map(({ id }) => id), `messages of ${from} to be handled`);
   }
 
   /** Waits until pages were told that these messages are delivered. */
   async untilDelivered(ids: readonly string[]): Promise<void> {
     const delivered = () => this.told(ids).flatMap(({ id, state }) => (state === 'delivered' ? [id] : []));
-    await all(ids, delivered, 'messages to be delivered');
+    await this.all(ids, delivered, 'messages to be delivered');
+  }
+
+  /** Waits until all of `wanted` are there. @throws Error naming those that are missing */
+  async all(wanted: readonly string[], present: () => string[], what: string): Promise<void> {
+    const missing = () => {
+      const here = new Set(present());
+      return wanted.filter((id) => !here.has(id));
+    };
+    await this.until(() => missing().length === 0, what).catch((cause: unknown) => {
+      throw new Error(`${missing().length} ${what}: ${missing().slice(0, 10).join(' ')}`, { cause });
+    });
   }
 
   /** Messages that a page handled a second time, though nothing said that they may be. */
@@ -130,8 +170,10 @@ export class Peer {
   readonly client: Client;
   /** Ids, in order. */
   readonly got: string[] = [];
+  readonly #world: World;
 
-  constructor(client: Client) {
+  constructor(world: World, client: Client) {
+    this.#world = world;
     this.client = client;
     client.onError(() => undefined); // of a gateway that is gone for a while
     client.onMessage(({ id }) => this.got.push(id));
@@ -142,7 +184,7 @@ export class Peer {
   }
 
   async untilGot(ids: readonly string[]): Promise<void> {
-    await all(ids, () => this.got, 'messages to reach the peer');
+    await this.#world.all(ids, () => this.got, 'messages to reach the peer');
   }
 }
 
@@ -150,12 +192,8 @@ export class Peer {
 export const ids = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 
-async function all(wanted: readonly string[], present: () => string[], what: string): Promise<void> {
-  const missing = () => {
-    const here = new Set(present());
-    return wanted.filter((id) => !here.has(id));
-  };
-  await until(() => missing().length === 0, { what, timeoutMs: PATIENCE_MS }).catch((cause: unknown) => {
-    throw new Error(`${missing().length} ${what}: ${missing().slice(0, 10).join(' ')}`, { cause });
-  });
+/** A network between pages and the gateway. */
+export async function proxyOf({ gateways: [gateway] }: Stack): Promise<TcpProxy> {
+  if (!gateway) throw new Error('the stack has a gateway');
+  return TcpProxy.listen(gateway.port);
 }

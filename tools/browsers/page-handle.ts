@@ -30,13 +30,6 @@ export class PageHandle {
     return (await this.tab.evaluate(`sixfold.${name}(${list})`)) as Awaited<ReturnType<PageApi[M]>>;
   }
 
-  /** Waits until the client of the page has a session. */
-  async online(): Promise<void> {
-    await until(async () => (await this.call('status')).state === 'online', {
-      what: 'the page to be online',
-    });
-  }
-
   /** Loads the page again, without a word to its client, and waits until its program runs. */
   async reload(): Promise<void> {
     const before = await this.#instance();

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { lockStorage } from './storage-lock.ts';
 
-/** Node has Web Locks and BroadcastChannel, too. Browsers: test/browser-storage.test.ts. */
+/** Node has Web Locks and BroadcastChannel, too. Browsers: test/browsers/storage-errors.ts. */
 
 const MISSING = { locks: undefined };
 

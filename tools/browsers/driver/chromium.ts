@@ -80,6 +80,10 @@ async function openTab(rpc: Rpc, url: string): Promise<Tab> {
       rpc.call('Page.crash', {}, session).catch(() => undefined); // the page cannot answer any more
       await crashed;
     },
+    async memory() {
+      await rpc.order('HeapProfiler.collectGarbage', {}, session);
+      return (await rpc.call<{ usedSize: number }>('Runtime.getHeapUsage', {}, session)).usedSize;
+    },
     freeze: (frozen) =>
       rpc.order('Page.setWebLifecycleState', { state: frozen ? 'frozen' : 'active' }, session),
   };

@@ -17,6 +17,8 @@ export interface Tab {
   screenshot(): Promise<Buffer>;
   /** What the user's system prefers. */
   prefer(scheme: 'light' | 'dark'): Promise<void>;
+  /** What the page holds, bytes: its heap, or its process where the browser tells no more. Only differences mean something. */
+  memory(): Promise<number>;
   /** Freezes the page, as the browser does with tabs in the background, or ends that. Absent where it cannot be asked for. */
   freeze?(frozen: boolean): Promise<void>;
 }

@@ -82,10 +82,15 @@ async function openTab(rpc: Rpc, url: string): Promise<Tab> {
     },
     close: () => rpc.order('browsingContext.close', { context }),
     async crash() {
-      await evaluate(rpc, context, `location.hash = '${context}'`);
-      const pid = await until(() => processOf(rpc, `#${context}`), { what: 'the process of the tab' });
+      const pid = await processOf(rpc, context);
       sendSignal(pid, 'SIGKILL');
       await untilGone([pid], 10_000);
+    },
+    async memory() {
+      const pid = await processOf(rpc, context);
+      const own = `children.find((one) => one.pid === ${pid})`;
+      const memory = `ChromeUtils.requestProcInfo().then(({ children }) => String(${own}?.memory ?? 0))`;
+      return Number(await evaluate(rpc, await ownWindow(rpc), memory));
     },
   };
 }
@@ -112,11 +117,13 @@ async function ownWindow(rpc: Rpc): Promise<string> {
   return contexts[0]?.context ?? '';
 }
 
-/** The process of the tab whose address ends so; 0 if there is none. Firefox tells in its own window, not in the page. */
-async function processOf(rpc: Rpc, end: string): Promise<number> {
-  const tab = `gBrowser.browsers.find(({ currentURI }) => currentURI.spec.endsWith('${end}'))`;
+/** The process of a tab: the one whose address gets a mark. */
+async function processOf(rpc: Rpc, context: string): Promise<number> {
+  await evaluate(rpc, context, `location.hash = '${context}'`);
+  const tab = `gBrowser.browsers.find(({ currentURI }) => currentURI.spec.endsWith('#${context}'))`;
   const pid = `String(${tab}?.browsingContext.currentWindowGlobal.osPid ?? 0)`;
-  return Number(await evaluate(rpc, await ownWindow(rpc), pid));
+  const ask = async () => Number(await evaluate(rpc, await ownWindow(rpc), pid));
+  return until(ask, { what: 'the process of the tab' });
 }
 
 /** @returns the value of an expression that is a string, or a promise of one */

@@ -1,3 +1,4 @@
+import type { StorageReason } from '#libs/client/indexeddb/indexeddb.ts';
 import type { OutgoingState, Status, Storage } from '#libs/client/index.ts';
 
 /** Where a page keeps the client's state. */
@@ -33,7 +34,8 @@ export type Report = { readonly tab: string } & (
   | { readonly kind: 'mirrored'; readonly from: string; readonly id: string }
   /** The message has this state, for the first time in this page. */
   | { readonly kind: 'told'; readonly id: string; readonly state: OutgoingState }
-  | { readonly kind: 'error'; readonly code: string; readonly message: string }
+  /** `reason`: of a StorageError. */
+  | { readonly kind: 'error'; readonly code: string; readonly message: string; readonly reason?: string }
 );
 
 /** Methods of a storage, to be called from a test. */
@@ -49,8 +51,8 @@ export interface PageApi {
   send(to: string, ids: readonly string[], pauseMs?: number): void;
   /** States of the messages that have no final one. */
   outbox(): { id: string; state: OutgoingState }[];
-  /** Waits until the outbox has that number of messages. @returns the time since start() was called, and what the page's heap holds */
-  started(outbox: number): Promise<{ ms: number; heapBytes?: number }>;
+  /** Waits until the outbox has that number of messages. @returns the time since start() was called, milliseconds */
+  started(outbox: number): Promise<number>;
   reconnect(): void;
   /** Whether this tab has the connection. */
   leads(): boolean;
@@ -66,4 +68,6 @@ export interface PageApi {
   /** Puts as many messages into a storage's outbox as an application may leave there, and closes it. */
   fillOutbox(database: string, to: string, count: number): Promise<void>;
   storage(n: number, method: StorageMethod, args: readonly unknown[]): unknown;
+  /** Opens a database as this library would do, or with another version of it. @returns why that fails, or that it is open */
+  openDatabase(name: string, version?: number): Promise<StorageReason | 'open'>;
 }

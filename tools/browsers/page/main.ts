@@ -1,4 +1,5 @@
-import { IndexedDbStorage } from '#libs/client/indexeddb/indexeddb.ts';
+import { openDatabase } from '#libs/client/indexeddb/database.ts';
+import { IndexedDbStorage, StorageError, type StorageReason } from '#libs/client/indexeddb/indexeddb.ts';
 import { type Client, connect, MemoryStorage, type OutgoingState, type Storage } from '#libs/client/index.ts';
 import { connectTabs, type TabClient, type TabMessage } from '#libs/client/tabs/tabs.ts';
 import type { PageApi, PageStorage, StartOptions } from './api.ts';
@@ -36,7 +37,10 @@ function start({ tab, storage, database, tabs = false, ...options }: StartOption
     if (told.get(id) !== state) void report({ tab, kind: 'told', id, state });
     told.set(id, state);
   });
-  client.onError(({ code, message }) => void report({ tab, kind: 'error', code, message }));
+  client.onError(({ code, message, cause }) => {
+    const reason = cause instanceof StorageError ? { reason: cause.reason } : {};
+    void report({ tab, kind: 'error', code, message, ...reason });
+  });
   // A message is handled when the site has the report, whatever happens to the page then. A request fails only where the page
   // is about to go: whether the site got it is unknown, and so the handler never ends.
   client.onMessage(({ from, id, again, mirrored }: TabMessage) => {
@@ -53,12 +57,9 @@ async function send(to: string, ids: readonly string[], pauseMs: number): Promis
   }
 }
 
-async function started(outbox: number): Promise<{ ms: number; heapBytes?: number }> {
+async function started(outbox: number): Promise<number> {
   while (running().outbox().length < outbox) await new Promise((resolve) => setTimeout(resolve, 1));
-  const ms = performance.now() - startedAt;
-  // Only Chromium tells.
-  const { memory } = performance as { memory?: { usedJSHeapSize: number } };
-  return { ms, ...(memory && { heapBytes: memory.usedJSHeapSize }) };
+  return performance.now() - startedAt;
 }
 
 const BATCH = 1000;
@@ -77,6 +78,18 @@ async function fillOutbox(database: string, to: string, count: number): Promise<
     );
   }
   await storage.close();
+}
+
+async function open(name: string, version?: number): Promise<StorageReason | 'open'> {
+  const options = { lost: () => undefined, ...(version !== undefined && { version }) };
+  return openDatabase(name, options).then(
+    (database) => {
+      database.close();
+      return 'open' as const;
+    },
+    // Its class is that of another copy of the library, where this one is not bundled.
+    (cause: unknown) => (cause as StorageError).reason,
+  );
 }
 
 function moveClock(ms: number): void {
@@ -106,6 +119,7 @@ const api: PageApi = {
   leads: () => 'leads' in running() && (running() as TabClient).leads,
   reconnect: () => running().reconnect(),
   close: () => running().close(),
+  openDatabase: open,
   openStorage: (kind, name) => storages.push(STORAGES[kind](name)) - 1,
   storage: (n, method, args) => {
     const storage = storages[n];

@@ -29,27 +29,32 @@ export const importMap = (): { imports: Record<string, string> } => ({
 /** The library under IndexedDbStorage: one module. */
 export const IDB = join(REPOSITORY, 'node_modules/idb/build/index.js');
 
-/** Compiles the client as `npm pack` does. */
-export async function compileClient(folder: string): Promise<void> {
+/** Compiles the client of a work tree as `npm pack` does. */
+export async function compileClient(root: string, folder: string): Promise<void> {
   const compiler = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
-  const project = join(REPOSITORY, 'libs/client/tsconfig.build.json');
+  const project = join(root, 'libs/client/tsconfig.build.json');
   const args = [compiler, '-p', project, '--outDir', folder, '--declaration', 'false'];
   await promisify(execFile)(process.execPath, args, { timeout: COMPILER_TIMEOUT_MS });
 }
 
 /** A program for pages as one file: with the client in it, or (`bundled: false`) with imports of the package. */
-export async function buildPage(name: string, { bundled }: { bundled: boolean }): Promise<string> {
+export async function buildPage(
+  root: string,
+  name: string,
+  { bundled }: { bundled: boolean },
+): Promise<string> {
   const packageOf = (source: string) =>
     Object.keys(ENTRIES).find((entry) => ENTRIES[entry]?.source === source);
   const bundle = await rolldown({
-    input: join(REPOSITORY, 'tools/browsers/page', name),
+    input: join(root, 'tools/browsers/page', name),
+    cwd: root,
     platform: 'browser',
     plugins: [
       {
         name: 'package',
         resolveId: (source) => {
           // What examples import is the package; what is here imports its sources.
-          const own = ENTRIES[source]?.source.replace('#libs/', `${REPOSITORY}/libs/`);
+          const own = ENTRIES[source]?.source.replace('#libs/', `${root}/libs/`);
           const id = bundled ? own : packageOf(source);
           return id === undefined ? undefined : { id, external: !bundled };
         },

@@ -4,6 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join, normalize } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { REPOSITORY } from '../../stack/environment.ts';
 import type { Report } from '../page/api.ts';
 import { buildPage, compileClient, IDB, importMap } from './build.ts';
 
@@ -22,6 +23,10 @@ const POLICY = [
 const page = (script: string) =>
   `<!doctype html><meta charset="utf-8"><title>Sixfold</title>` +
   `<script type="importmap">${IMPORT_MAP}</script><script type="module" src="${script}"></script>`;
+
+/** As a page in a sandboxed frame, which has no origin and may not store. */
+const SANDBOXED = '/sandboxed';
+const sandbox = (path: string) => (path === SANDBOXED ? '; sandbox allow-scripts' : '');
 
 /** By path: the type of a file, and its content. */
 type Files = ReadonlyMap<string, readonly [type: string, content: string]>;
@@ -46,14 +51,14 @@ export class Site implements AsyncDisposable {
     server.on('request', (request, response) => void this.#answer(request, response));
   }
 
-  /** Compiles the client into a folder below `dataDir`, and serves it. */
-  static async start(dataDir: string): Promise<Site> {
+  /** Compiles the client of a work tree (default: this one) into a folder below `dataDir`, and serves it. */
+  static async start(dataDir: string, root = REPOSITORY): Promise<Site> {
     const dist = join(dataDir, 'client');
     const [modules, bundle, worker] = await Promise.all([
-      buildPage('main.ts', { bundled: false }),
-      buildPage('main.ts', { bundled: true }),
-      buildPage('worker.js', { bundled: true }),
-      compileClient(dist),
+      buildPage(root, 'main.ts', { bundled: false }),
+      buildPage(root, 'main.ts', { bundled: true }),
+      buildPage(root, 'worker.js', { bundled: true }),
+      compileClient(root, dist),
     ]);
     const server = createServer().listen(0, HOST);
     await once(server, 'listening');
@@ -62,6 +67,7 @@ export class Site implements AsyncDisposable {
       dist,
       new Map<string, [string, string]>([
         ['/', ['text/html', page('/main.js')]],
+        [SANDBOXED, ['text/html', page('/bundle.js')]],
         ['/main.js', ['text/javascript', modules]],
         ['/idb.js', ['text/javascript', await readFile(IDB, 'utf8')]],
         ['/worker.js', ['text/javascript', worker]],
@@ -74,6 +80,11 @@ export class Site implements AsyncDisposable {
   /** The page whose client is one file. */
   get bundled(): string {
     return `${this.origin}/bundled`;
+  }
+
+  /** A page that may not store anything. */
+  get sandboxed(): string {
+    return this.origin + SANDBOXED;
   }
 
   async close(): Promise<void> {
@@ -93,7 +104,12 @@ export class Site implements AsyncDisposable {
     const [status, type, content] = await this.#content(path, request).catch(
       () => [404, 'text/plain', ''] as const,
     );
-    response.writeHead(status, { 'content-type': type, 'content-security-policy': POLICY });
+    response.writeHead(status, {
+      'content-type': type,
+      'content-security-policy': POLICY + sandbox(path),
+      // Modules, and reports, of a page without an origin.
+      'access-control-allow-origin': '*',
+    });
     response.end(content);
   }
 
