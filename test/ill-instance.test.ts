@@ -6,8 +6,8 @@ import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
 
 /**
- * One of two instances of routing, and of ack, loses its database, and only it. What comes to its partitions, what it
- * has in hand and what it would inherit is the other one's within seconds, and does not circle.
+ * One of two instances of routing, and of ack, loses its database, and only it. The other one takes over its
+ * partitions, its unfinished deliveries and its inheritance within seconds, and nothing circles.
  */
 
 const USERS = Array.from({ length: 16 }, (_, n) => `bob-${n}`);

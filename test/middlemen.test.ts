@@ -109,7 +109,9 @@ test('many migrate a fresh database at the same time, and no lock stays behind',
   const each = () => migrate({ DATABASE_URL: address.href }, log as unknown as Logger);
   await Promise.all(Array.from({ length: 12 }, each));
   expect(lines).toEqual([]);
-  expect(await stack.sql(`SELECT * FROM pg_locks WHERE locktype = 'advisory'`)).toEqual([]);
+  const left = `SELECT * FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE locktype = 'advisory' AND datname = $1`;
+  expect(await stack.sql(left, [name])).toEqual([]);
 });
 
 test('when the pooler is gone for a while, routing waits and goes on', async () => {

@@ -8,6 +8,7 @@ import { connectAs, isHint, type RawClient } from './harness/raw-client.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
+import { untilWaiting } from './harness/waiting-statement.ts';
 
 /**
  * What happens at the same moment, in the order that hurts most. Other races stand with what they are about: two devices
@@ -57,10 +58,7 @@ async function transaction(statement: string, values: unknown[] = []) {
 /** Nothing can be stored; mailboxes can be read. */
 const holdInserts = () => transaction('LOCK TABLE offline_messages IN SHARE MODE');
 
-const untilHeld = () =>
-  until(async () => (await stack.sql('SELECT FROM pg_locks WHERE NOT granted')).length > 0, {
-    what: 'an insert that waits',
-  });
+const untilHeld = () => untilWaiting(stack, 'i (recipient, sender, id, body');
 
 /** All receipts of a message that its sender was told, live or by mailbox. */
 function statesOf(sender: RawClient, id: string): string[] {

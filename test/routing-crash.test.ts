@@ -5,6 +5,7 @@ import { connectAs, isHint, type RawClient } from './harness/raw-client.ts';
 import type { ServiceHandle } from '../tools/testkit/service-handle.ts';
 import { type Stack, startStack } from './harness/stack.ts';
 import { until } from './harness/wait.ts';
+import { untilWaiting } from './harness/waiting-statement.ts';
 
 /** Routing and ack killed with messages in flight, and everything at once: what was accepted arrives (G1, G3). */
 
@@ -35,7 +36,7 @@ async function send(from: RawClient, to: string, sent: string[]): Promise<void> 
   for (const id of sent) await from.next('msg:A', { id });
 }
 
-/** Holds up whoever looks presence up, until it is let go: their work is in hand, and not done. */
+/** Whoever looks presence up waits, until it is released: the batch is begun, and not finished. */
 async function holdPresence() {
   const client = new pg.Client({ connectionString: stack.databaseUrl });
   await client.connect();
@@ -46,14 +47,11 @@ async function holdPresence() {
     if (held) await client.end();
     held = false;
   };
-  const untilWaited = () =>
-    until(async () => (await stack.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).length > 0, {
-      what: 'somebody to look presence up',
-    });
-  return { release, untilWaited, [Symbol.asyncDispose]: release };
+  const untilLookedUp = () => untilWaiting(stack, 's.user_id = ANY');
+  return { release, untilLookedUp, [Symbol.asyncDispose]: release };
 }
 
-/** How many entries an instance has taken in hand so far. */
+/** Entries that an instance began to handle. */
 const taken = async (handle: ServiceHandle, stage: string) =>
   (await stack.metrics(handle)).value('sixfold_batch_entries_sum', { stage });
 
@@ -91,14 +89,14 @@ async function untilDelivered(sender: RawClient, receiver: RawClient, sent: stri
   expect(await stack.sql('SELECT * FROM offline_messages')).toEqual([]);
 }
 
-test('one of two routing instances is killed with messages in hand: the other one takes them over', async () => {
+test('one of two routing instances is killed while it handles messages: the other one takes them over', async () => {
   await using alice = await connectAs(stack, one, 'alice');
   await using bob = await connectAs(stack, two, 'bob', { autoAck: true });
   const sent = ids(100, 'r');
   const before = await Promise.all(stack.routing.map((handle) => taken(handle, 'routing')));
   await using presence = await holdPresence();
   await send(alice, 'bob', sent);
-  await presence.untilWaited();
+  await presence.untilLookedUp();
   const after = await Promise.all(stack.routing.map((handle) => taken(handle, 'routing')));
   const [busiest] = stack.routing
     .map((handle, n) => ({ handle, took: (after[n] ?? 0) - (before[n] ?? 0) }))
@@ -116,7 +114,7 @@ test('all routing instances are killed: messages are accepted all the same, and 
   const sent = ids(100, 'b');
   await using presence = await holdPresence();
   await send(alice, 'dora', sent.slice(0, 50));
-  await presence.untilWaited();
+  await presence.untilLookedUp();
   await Promise.all(stack.routing.map((handle) => handle.kill('SIGKILL')));
   await presence.release();
   await send(alice, 'dora', sent.slice(50));
@@ -125,7 +123,7 @@ test('all routing instances are killed: messages are accepted all the same, and 
   await untilDelivered(alice, bob, sent);
 });
 
-test('the only ack instance is killed with confirmations in hand', async () => {
+test('the only ack instance is killed while it handles confirmations', async () => {
   await using alice = await connectAs(stack, one, 'eve');
   await using tablet = await connectAs(stack, one, 'eve', { device: 'tablet' }); // so that ack looks at presence
   await using bob = await connectAs(stack, two, 'finn');
@@ -135,7 +133,7 @@ test('the only ack instance is killed with confirmations in hand', async () => {
   await using presence = await holdPresence();
   for (const id of sent) bob.send({ type: 'ack:R', id, from: 'eve' });
   for (const id of sent) await bob.next('ack:A', { id });
-  await presence.untilWaited();
+  await presence.untilLookedUp();
   const [ack] = stack.ack as [ServiceHandle];
   await ack.kill('SIGKILL');
   await presence.release();

@@ -275,6 +275,20 @@ describe('a flood', () => {
   });
 });
 
+/** Sends signals until one arrives: those that are sent before all services are connected again are dropped. */
+async function untilOneArrives(send: () => void, receiver: RawClient): Promise<void> {
+  const before = receiver.all('signal:N').length;
+  const sending = setInterval(send, 100);
+  try {
+    await until(() => receiver.all('signal:N').length > before, {
+      what: 'a signal to arrive',
+      timeoutMs: 90_000,
+    });
+  } finally {
+    clearInterval(sending);
+  }
+}
+
 describe('when something is away', () => {
   test('routing: signals are dropped, and counted; messages are accepted, and arrive later', async () => {
     const bob = someone('bob');
@@ -290,14 +304,7 @@ describe('when something is away', () => {
     await alice.next('msg:A', { id: 'm1' });
     await routing.restart();
     await client.next('msg:N', { id: 'm1' });
-    await until(
-      async () => {
-        alice.send({ type: 'signal:R', to: bob, body: 'again' });
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        return client.all('signal:N').length > 0;
-      },
-      { what: 'signals to go again' },
-    );
+    await untilOneArrives(() => alice.send({ type: 'signal:R', to: bob, body: 'again' }), client);
     expect(alice.all('error')).toEqual([]);
     expect(client.all('signal:N').every(({ body }) => body === 'again')).toBe(true);
   });
@@ -314,14 +321,7 @@ describe('when something is away', () => {
     signal('away');
     await until(async () => (await tally(own)).dropped > before.dropped, { what: 'it to be counted' });
     await own.rabbitmq.restart();
-    await until(
-      async () => {
-        signal('after');
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return bob.all('signal:N', { body: 'after' }).length > 0;
-      },
-      { what: 'signals to go again', timeoutMs: 90_000 },
-    );
+    await untilOneArrives(() => signal('after'), bob);
     expect(bob.all('signal:N', { body: 'away' })).toEqual([]);
     expect(alice.all('error')).toEqual([]);
   });
