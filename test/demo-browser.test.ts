@@ -13,6 +13,8 @@ import { until } from './harness/wait.ts';
 /** Everything arrives in the end; a busy machine may take its time. */
 const PATIENCE_MS = 120_000;
 
+const DESKTOP = [1280, 900] as const;
+
 /** A message in the list of a person, as it is shown. */
 interface Shown {
   text: string;
@@ -140,7 +142,11 @@ describe.each(BROWSER_NAMES)('%s', (name) => {
   });
 
   async function open(): Promise<Page> {
-    return new Page(await browser.open(`${stack.gateways[0]?.http ?? ''}/`));
+    const tab = await browser.open(`${stack.gateways[0]?.http ?? ''}/`);
+    // Room for all people. A browser without a window may open a page as narrow as a phone, where a hidden person gets no
+    // focus, and the shown one keeps it and reads what comes.
+    await tab.resize(...DESKTOP);
+    return new Page(tab);
   }
 
   test('alice and bob chat: each message shows once, and its sender sees how far it is', async () => {
@@ -224,7 +230,7 @@ describe.each(BROWSER_NAMES)('%s', (name) => {
 
   test('on a phone it has its whole width, and nothing beyond: people and packets', async () => {
     await page.resize(390, 844);
-    onTestFinished(() => page.resize(1280, 900));
+    onTestFinished(() => page.resize(...DESKTOP));
     const beyond = () => page.evaluate('document.documentElement.scrollWidth - innerWidth');
     const rows = () => page.evaluate(`document.querySelector('.sequence')?.checkVisibility() === true`);
     expect([await page.evaluate('innerWidth'), await beyond(), await rows()]).toEqual([390, 0, false]);
