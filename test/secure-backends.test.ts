@@ -179,7 +179,8 @@ test('an operator, as a user and a role that read no body, can do what admin doe
     DATABASE_URL: as(env.DATABASE_URL, OPERATOR),
   };
   await using alice = await connectAs(stack, stack.gateways[0], 'alice');
-  for (const command of ['mailbox alice', 'sessions alice', 'slow', 'dead list', 'disconnect alice']) {
+  const looks = ['mailbox alice', 'sessions alice', 'message alice m1', 'partitions', 'slow', 'dead list'];
+  for (const command of [...looks, 'disconnect alice']) {
     const said: string[] = [];
     const say = (text: string) => said.push(text);
     expect(await admin(command.split(' '), { env: their, out: say, err: say }), said.join('\n')).toBe(0);
