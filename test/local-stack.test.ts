@@ -49,6 +49,8 @@ describe('the local stack', () => {
     const { code, output } = await local('start', '--detach', '--port', String(port));
     expect(output).toContain('Sixfold is up');
     expect(output).toContain(`the demo page  http://127.0.0.1:${port}/`);
+    expect(output).toContain('the console   npm run console');
+    expect(output).toContain(`curl http://127.0.0.1:${port}/v1/messages`);
     expect(code).toBe(0);
     const { gateways, processes } = stack();
     expect(gateways).toEqual([`ws://127.0.0.1:${port}/ws`, `ws://127.0.0.1:${port + 1}/ws`]);

@@ -25,7 +25,7 @@ export function summary(stack: StackFile, options: LocalOptions, detached: boole
   const data = dataArgument(options.dataDir);
   const hints = [
     ...demoHint(stack),
-    ['Operate it: the console', `npm run console${data ? ` -- ${data}` : ''}`],
+    ['Operate: the console', `npm run console${data ? ` -- ${data}` : ''}`],
     ...tokenHint(data),
     ...curlHint(stack, data),
     ...webhookHint(stack, options.dataDir),
