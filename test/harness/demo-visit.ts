@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, inject } from 'vitest';
 import { Browser, type BrowserName } from '../../tools/browsers/browser.ts';
 import { buildPage } from '../../tools/stack/page.ts';
-import { DemoTab } from './demo-tab.ts';
+import { DemoTab } from '../../tools/browsers/demo-tab.ts';
 import { watchLog } from './logs.ts';
 import { type Stack, startStack } from './stack.ts';
 

@@ -74,7 +74,12 @@ export async function startAll(
     install().then(() => reported(report, 'RabbitMQ', () => startBroker(options, supervisor))),
     reported(report, 'PostgreSQL', () => startDatabase(options, supervisor)),
   ]);
-  const services = await planServices(options, amqpUrl, databaseUrl, demoSettings(options, control));
+  const services = await planServices(
+    options,
+    { AMQP_URL: amqpUrl, ...tracingSettings(control) },
+    databaseUrl,
+    demoSettings(options, control),
+  );
   await Promise.all(services.map((spec) => reported(report, spec.name, () => supervisor.start(spec))));
   const failure = await page;
   if (failure !== undefined) report({ kind: 'line', text: `The demo page could not be built: ${failure}` });
@@ -98,6 +103,16 @@ function demoSettings({ port, gateways }: LocalOptions, control: Control | undef
     DEMO: setting('DEMO') ?? '1',
     DEMO_GATEWAYS: setting('DEMO_GATEWAYS') ?? urls.join(','),
     ...(control && { DEMO_CONTROL_URL: control.url, DEMO_CONTROL_TOKEN: control.token }),
+  };
+}
+
+/** The demo page shows what the services did with a message, unless their spans go to the user's own collector. */
+function tracingSettings(control: Control | undefined): NodeJS.ProcessEnv {
+  if (!control || (setting('DEMO') ?? '1') !== '1' || setting('OTEL_EXPORTER_OTLP_ENDPOINT') !== undefined)
+    return {};
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: control.url,
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=${encodeURIComponent(`Bearer ${control.token}`)}`,
   };
 }
 
@@ -135,10 +150,14 @@ async function untilAnswers(name: string, url: string, answers: () => Promise<bo
   return url;
 }
 
-/** All service processes; gateways get the token secret, the others the database. */
+/**
+ * All service processes; gateways get the token secret, the others the database.
+ *
+ * @param common settings of all services
+ */
 async function planServices(
   options: LocalOptions,
-  AMQP_URL: string,
+  common: NodeJS.ProcessEnv,
   DATABASE_URL: string,
   demo: NodeJS.ProcessEnv,
 ): Promise<ManagedProcess[]> {
@@ -147,7 +166,7 @@ async function planServices(
   const plan = (kind: ServiceKind, index: number, port: number, env: NodeJS.ProcessEnv) => {
     const name = `${kind}-${index}`;
     const logFile = logFileOf(dataDir, name);
-    specs.push(service({ kind, name, port, dataDir, logFile, env: { AMQP_URL, ...env } }));
+    specs.push(service({ kind, name, port, dataDir, logFile, env: { ...common, ...env } }));
   };
   const secret = { ...gatewaySecret(dataDir), ...receiptSecret(dataDir) };
   for (let n = 1; n <= options.gateways; n += 1) {

@@ -141,6 +141,16 @@ export class Demo {
 
   focus(message: string | undefined): void {
     this.#tell({ type: 'focused', message });
+    this.refreshSteps().catch(() => undefined); // it is asked again
+  }
+
+  /** Traces come a second after their step. */
+  async refreshSteps(): Promise<void> {
+    const { focus: message } = this.store.world;
+    if (message === undefined || !this.control) return;
+    const slash = message.indexOf('/'); // no user id has one
+    const steps = await this.control.steps(message.slice(0, slash), message.slice(slash + 1));
+    this.#tell({ type: 'traced', message, steps });
   }
 
   async kill(name: string): Promise<void> {

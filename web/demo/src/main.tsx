@@ -14,8 +14,8 @@ import { Store } from './store.ts';
 import { App } from './ui/app.tsx';
 import { Refused } from './ui/refused.tsx';
 
-/** While the page is visible, it asks this often which processes run, milliseconds. */
-const PROCESSES_EVERY_MS = 1_000;
+/** While the page is visible, it asks this often which processes run and what they did, milliseconds. */
+const ASK_EVERY_MS = 1_000;
 
 const root = document.querySelector('#app') ?? document.body;
 
@@ -29,9 +29,12 @@ async function begin(config: DemoConfig): Promise<void> {
   demo.start();
   render(<App demo={demo} />, root);
   if (!control) return;
-  const ask = () => void (document.hidden || demo.refreshProcesses().catch(() => undefined));
+  const ask = () => {
+    if (document.hidden) return;
+    for (const refresh of [demo.refreshProcesses(), demo.refreshSteps()]) refresh.catch(() => undefined);
+  };
   ask();
-  setInterval(ask, PROCESSES_EVERY_MS);
+  setInterval(ask, ASK_EVERY_MS);
 }
 
 fetchConfig().then(

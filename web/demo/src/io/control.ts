@@ -1,4 +1,4 @@
-import type { Process } from '../model/world.ts';
+import type { Process, Step } from '../model/world.ts';
 import type { DemoConfig } from './demo-api.ts';
 
 /** Kills processes of the local stack, and tells which run. */
@@ -12,6 +12,12 @@ export class Control {
   async processes(): Promise<Process[]> {
     const response = await this.#ask('GET', '/processes');
     return ((await response.json()) as { processes: Process[] }).processes;
+  }
+
+  /** What the services did with a message, as far as their traces have come. */
+  async steps(from: string, id: string): Promise<Step[]> {
+    const response = await this.#ask('GET', `/steps?${new URLSearchParams({ from, id }).toString()}`);
+    return ((await response.json()) as { steps: Step[] }).steps;
   }
 
   async kill(name: string): Promise<boolean> {

@@ -45,6 +45,39 @@ test('a highlighted message shows its packets only, numbered, with its sender on
   expect(draw(focused).lifelines[0]?.label).toBe('bob');
 });
 
+test('the steps of the services stand before the packets that they lead to, with their times', () => {
+  const step = (
+    service: string,
+    name: string,
+    startedAt: number,
+    endedAt: number,
+    previousEndedAt?: number,
+  ) => ({
+    ...{ service, instance: 'gateway-1', step: name, outcome: 'live', startedAt, endedAt, previousEndedAt },
+  });
+  const steps = [
+    step('gateway', 'accept', 0, 3.25),
+    step('routing', 'route', 5, 6.5, 3.25),
+    step('gateway', 'receipt', 9, 9, 8),
+  ];
+  const focused = after(twoPeople(), [...SIX_PACKETS, { type: 'focused', message: MESSAGE }]);
+  const world = after(focused, [{ type: 'traced', message: MESSAGE, steps }]);
+  const { rows } = draw(world);
+  expect(rows.map((row) => (row.kind === 'packet' ? row.packet.type : row.text))).toEqual([
+    'msg:R',
+    'gateway-1: on disk at RabbitMQ, 3.3 ms',
+    'msg:A',
+    '1.8 ms in the queue · routing: bob is at gateway-2, 1.5 ms',
+    'msg:N',
+    'ack:R',
+    'the confirmation is on disk',
+    'ack:A',
+    'gateway-1: the receipt goes straight to gateway-1',
+    'ack:N',
+  ]);
+  expect(after(focused, [{ type: 'traced', message: 'alice/another', steps }]).steps).toEqual([]);
+});
+
 test('a pause is shown where nothing passed for a second', () => {
   const late = packet('alice', 'out', { type: 'msg:R', id: 'm1', to: 'bob' }, 'passed', 5_000);
   const { rows } = draw(after(twoPeople(), [...SIX_PACKETS, late]));

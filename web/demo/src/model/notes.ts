@@ -1,11 +1,52 @@
 import type { Wired } from './wire.ts';
-import type { World } from './world.ts';
+import type { Step, World } from './world.ts';
 
-/** What the services did before this packet of the highlighted message, as far as it follows from what was seen. */
-export function notesBefore(_world: World, packets: readonly Wired[], index: number): string[] {
+/**
+ * What the services did before this packet of the highlighted message: from their traces, where these have come, else as
+ * far as it follows from what was seen.
+ */
+export function notesBefore({ steps }: World, packets: readonly Wired[], index: number): string[] {
   const packet = packets[index];
   if (!packet || packet.fate === 'dropped') return [];
   const earlier = packets.slice(0, index).filter(({ type }) => type === packet.type);
+  // The second packet of a type comes from the second step of its kind.
+  const step = steps.filter((each) => LEADS_TO[packet.type]?.includes(each.step))[earlier.length];
+  return step ? [traced(step, packet)] : inferredBefore(packet, earlier);
+}
+
+/** The steps that lead to a packet. */
+const LEADS_TO: Record<string, readonly string[] | undefined> = {
+  ...{ 'msg:A': ['accept'], 'msg:N': ['route'], 'ack:A': ['confirm'], 'ack:N': ['store', 'receipt'] },
+};
+
+function traced(step: Step, packet: Wired): string {
+  const text = textOf(step, packet);
+  if (isDirect(step)) return text;
+  return `${waited(step)}${text}, ${tenths(step.endedAt - step.startedAt)} ms`;
+}
+
+/** The gateway of the receiver sends the receipt to the one of the sender, without a queue between. */
+const isDirect = ({ service, step }: Step): boolean => service === 'gateway' && step === 'receipt';
+
+function waited({ step, startedAt, previousEndedAt }: Step): string {
+  if (previousEndedAt === undefined || step === 'confirm') return '';
+  return `${tenths(Math.max(0, startedAt - previousEndedAt))} ms in the queue · `;
+}
+
+const tenths = (ms: number): string => ms.toFixed(1);
+
+function textOf(from: Step, { user, gateway }: Wired): string {
+  const { service, instance, step, outcome } = from;
+  const who = service === 'gateway' ? instance : service;
+  if (step === 'accept') return `${who}: on disk at RabbitMQ`;
+  if (step === 'confirm') return `${who}: the confirmation is on disk`;
+  if (step === 'store') return `${who}: ${outcome === 'stored' ? 'into the mailbox' : outcome}`;
+  return isDirect(from)
+    ? `${who}: the receipt goes straight to ${gateway}`
+    : `${who}: ${user} is at ${gateway}`;
+}
+
+function inferredBefore(packet: Wired, earlier: readonly Wired[]): string[] {
   switch (packet.type) {
     case 'msg:A':
       return earlier.length === 0 ? ['on disk in a quorum queue: confirmed'] : [];

@@ -42,7 +42,11 @@ export function reduce(world: World, event: Happening): World {
         typing: { ...person.typing, [event.from]: event.until },
       }));
     case 'focused':
-      return { ...world, focus: event.message };
+      return { ...world, focus: event.message, steps: [] };
+    case 'traced':
+      return event.message === world.focus && event.steps.length !== world.steps.length
+        ? { ...world, steps: event.steps }
+        : world;
     case 'processes':
       return tell(
         { ...world, processes: event.processes },

@@ -37,6 +37,19 @@ export interface Process {
   readonly running: boolean;
 }
 
+/** What a service did with the highlighted message. Times are milliseconds since the epoch. */
+export interface Step {
+  readonly service: string;
+  readonly instance: string;
+  /** The name of its span. */
+  readonly step: string;
+  readonly outcome: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** End of the step before: until then, this one waited in a queue. */
+  readonly previousEndedAt?: number | undefined;
+}
+
 /** What just happened, in a sentence. */
 export interface Sentence {
   readonly n: number;
@@ -56,6 +69,8 @@ export interface World {
   readonly processes: readonly Process[];
   /** The message whose packets are highlighted. */
   readonly focus: string | undefined;
+  /** What is known of it from the traces of the services; empty where they send none. */
+  readonly steps: readonly Step[];
 }
 
 /** Everything that can happen. */
@@ -75,9 +90,10 @@ export type Happening =
   | { type: 'seen'; who: string; keys: readonly string[] }
   | { type: 'typing'; who: string; from: string; until: number }
   | { type: 'focused'; message: string | undefined }
+  | { type: 'traced'; message: string; steps: readonly Step[] }
   | { type: 'processes'; processes: readonly Process[]; at: number }
   | { type: 'said'; text: string; tone: Sentence['tone']; at: number };
 
 export const emptyWorld = (gateways: readonly Gateway[]): World => ({
-  ...{ gateways, people: [], packets: [], story: [], processes: [], focus: undefined },
+  ...{ gateways, people: [], packets: [], story: [], processes: [], focus: undefined, steps: [] },
 });

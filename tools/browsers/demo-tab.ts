@@ -1,5 +1,5 @@
-import type { Tab } from '../../tools/browsers/driver/driver.ts';
-import { until } from './wait.ts';
+import type { Tab } from './driver/driver.ts';
+import { until } from '../stack/until.ts';
 
 /** Everything arrives in the end; a busy machine may take its time. */
 export const PATIENCE_MS = 120_000;
