@@ -78,6 +78,24 @@ describe.each(BROWSER_NAMES)('%s', (name) => {
     expect(await page.copies('p2', 'before the restart')).toBe(1);
   });
 
+  test('a page that is loaded again right after Send: the message arrives once', async () => {
+    const { page } = visit;
+    await page.write('p1', 'and gone');
+    const button = `document.querySelector('#write-p1').form.querySelector('.send')`;
+    await page.until(`!${button}.disabled`, 'the button to send');
+    await page.evaluate(`(() => {
+      window.isOld = true;
+      setTimeout(() => { ${button}.click(); location.reload(); });
+    })()`);
+    await page.until(
+      `window.isOld === undefined && document.querySelector('#write-p1') !== null`,
+      'the new page',
+    );
+    await page.untilOnline();
+    await page.untilState('p1', 'and gone', 'delivered');
+    expect(await page.copies('p2', 'and gone')).toBe(1);
+  });
+
   test('a second device of bob gets each message, and what bob writes with the first one', async () => {
     const { page } = visit;
     await page.click('Second device for bob');

@@ -2,9 +2,8 @@ import { ClientError } from '../errors.ts';
 import type { Change, Durability, Storage } from '../storage.ts';
 
 interface Batch {
-  readonly changes: Change[];
-  /** Those of them that must not get lost should the write fail. */
-  readonly lasting: Change[];
+  /** Of each call. */
+  readonly writes: (readonly Change[])[];
   readonly done: ((ok: boolean) => void)[];
   durability: Durability;
 }
@@ -12,15 +11,7 @@ interface Batch {
 /** Most deletions that wait for a storage that fails; one that is forgotten only means that an entry comes again. */
 const MAX_OWED = 10_000;
 
-const emptyBatch = (): Batch => ({ changes: [], lasting: [], done: [], durability: 'relaxed' });
-
-/** The next run must not send a message that was given up, nor send messages in the name of another user. */
-const isLasting = ({ do: kind }: Change): boolean =>
-  kind === 'owner.set' || kind === 'outbox.delete' || kind === 'inbox.delete';
-
-/** A message leaves the inbox as it joins the seen set: alone, its deletion would have it delivered again, unmarked. */
-const lastingOf = (changes: readonly Change[]): Change[] =>
-  changes.some((change) => change.do === 'seen.add') ? [] : changes.filter(isLasting);
+const emptyBatch = (): Batch => ({ writes: [], done: [], durability: 'relaxed' });
 
 /**
  * Writes to the storage as group commit: while one write is under way the next changes gather, and go as one. A busy
@@ -44,8 +35,7 @@ export class WriteBatcher {
   /** @param done called once: with true when the changes are durable, with false when none was applied. Not after close() */
   write(changes: readonly Change[], durability: Durability, done?: (ok: boolean) => void): void {
     if (this.#closed) return;
-    for (const change of changes) this.#next.changes.push(change);
-    this.#next.lasting.push(...lastingOf(changes));
+    this.#next.writes.push(changes);
     if (durability === 'strict') this.#next.durability = 'strict';
     if (done) this.#next.done.push(done);
     this.#running ??= this.#run();
@@ -59,39 +49,43 @@ export class WriteBatcher {
   async close(last: Change[] = []): Promise<void> {
     while (this.#running) await this.#running;
     this.#closed = true;
-    if (this.#owed.size + last.length > 0)
-      await this.#commit({ ...emptyBatch(), changes: last, durability: 'strict' });
+    if (this.#owed.size + last.length > 0) await this.#commit([last], 'strict');
   }
 
   async #run(): Promise<void> {
     // Changes of the same turn of the event loop go together.
     await Promise.resolve();
-    while (this.#next.changes.length > 0) {
-      const batch = this.#next;
+    while (this.#next.writes.length > 0) {
+      const { writes, durability, done } = this.#next;
       this.#next = emptyBatch();
-      const ok = await this.#commit(batch);
-      for (const tell of batch.done) tell(ok);
+      const ok = await this.#commit(writes, durability);
+      for (const tell of done) tell(ok);
     }
     this.#running = undefined;
   }
 
   /** @returns whether it succeeded */
-  async #commit({ changes, lasting, durability }: Batch): Promise<boolean> {
+  async #commit(writes: (readonly Change[])[], durability: Durability): Promise<boolean> {
+    const changes = writes.flat();
     try {
       await this.#storage.write([...this.#owed.values(), ...changes], durability);
       this.#owed.clear();
       return true;
     } catch (cause) {
-      for (const change of lasting) this.#owe(change);
-      this.#report(
-        new ClientError('storage', `the storage failed to write ${changes.length} changes`, { cause }),
-      );
+      for (const write of writes) this.#owe(write);
+      this.#report(new ClientError('storage', `failed to write ${changes.length} changes`, { cause }));
       return false;
     }
   }
 
-  #owe(change: Change): void {
-    const subject = 'n' in change ? `${change.do} ${change.n}` : change.do;
-    if (this.#owed.size < MAX_OWED || change.do === 'owner.set') this.#owed.set(subject, change);
+  /** The next run must not send a message that was given up, nor send messages in the name of another user. */
+  #owe(write: readonly Change[]): void {
+    // A message leaves the inbox as it joins the seen set: alone, its deletion would have it delivered again, unmarked.
+    if (write.some((change) => change.do === 'seen.add')) return;
+    for (const change of write) {
+      if (change.do === 'owner.set') this.#owed.set(change.do, change);
+      if (change.do !== 'outbox.delete' && change.do !== 'inbox.delete') continue;
+      if (this.#owed.size < MAX_OWED) this.#owed.set(`${change.do} ${change.n}`, change);
+    }
   }
 }

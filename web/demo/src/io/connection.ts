@@ -53,9 +53,10 @@ export class Connection {
   }
 
   /** @returns the id of the message */
-  send(to: readonly string[], text: string): string {
+  send(to: readonly string[], text: string, id?: string): string {
     const [only = '', ...more] = to;
-    return this.#client.send(more.length === 0 ? only : to, { text }, { read: true }).id;
+    const options = { read: true, ...(id !== undefined && { id }) };
+    return this.#client.send(more.length === 0 ? only : to, { text }, options).id;
   }
 
   markRead(messages: readonly { from: string; id: string; read?: string | undefined }[]): void {
@@ -90,6 +91,7 @@ export class Connection {
     this.#client.onStatus((status) => {
       const reason = 'reason' in status ? status.reason : undefined;
       tell({ type: 'linked', who, link: { state: status.state, reason } satisfies Link, at: Date.now() });
+      if (status.state === 'online') this.#sendMissing();
     });
     this.#client.onOutgoing((message) => this.#advanced(user, message));
     this.#client.onReceipt(({ id, to, state, reason }) => {
@@ -103,6 +105,18 @@ export class Connection {
       const fates = own && [to ?? []].flat().map((each): Fate => ({ to: each, state: 'accepted' }));
       tell({ type: 'received', who, entry: { key: keyOf(from, id), from, id, text, at, read, fates } });
     });
+  }
+
+  /**
+   * The history is written at once, the client's outbox a moment later. A reload in between leaves a message that only the
+   * history knows: it is sent again, under its id.
+   */
+  #sendMissing(): void {
+    const kept = new Set(this.#client.outbox().map(({ id }) => id));
+    for (const { id, text, mine = false, fates = [] } of this.#person?.entries ?? []) {
+      const to = fates.flatMap((fate) => (fate.state === 'queued' ? [fate.to] : []));
+      if (mine && to.length > 0 && !kept.has(id)) this.send(to, text, id);
+    }
   }
 
   #advanced(user: string, { id, receivers }: OutgoingMessage): void {
