@@ -16,6 +16,7 @@ export default defineConfig({
           // A shared machine stalls for seconds at a time.
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: { poll: { timeout: 45_000 } },
         },
       },
       {
@@ -28,6 +29,7 @@ export default defineConfig({
           maxWorkers: 4,
           testTimeout: 240_000,
           hookTimeout: 300_000,
+          expect: { poll: { timeout: 45_000 } },
           // Tests of a file that run side by side have processes of their own.
           maxConcurrency: 2,
         },
