@@ -174,6 +174,7 @@ describe.each(BROWSER_NAMES)('%s', (name) => {
     await page.click('Discard 1');
     await page.sees('Discard this letter?');
     await page.click('Cancel', 'dialog');
+    await page.until(`document.querySelector('dialog') === null`, 'the dialog to go');
     await page.sees('1 in sixfold.dead');
     await page.click('Discard 1');
     await page.click('Discard', 'dialog');
@@ -207,8 +208,7 @@ describe.each(BROWSER_NAMES)('%s', (name) => {
       ] as const) {
         await page.go(view);
         await page.sees(words);
-        const settled = `document.getAnimations().every((one) =>
-        one.playState !== 'running' || one.animationName === 'leave')`;
+        const settled = `document.getAnimations().every((one) => one.playState !== 'running')`;
         await page.until(settled, 'the animations to end');
         expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), view).toBe(true);
         const found = await page.evaluate(
