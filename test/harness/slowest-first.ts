@@ -6,12 +6,12 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 const SLOWEST = [
   'chaos',
-  'browsers',
   'webhook',
   'load-attacks',
   'partition',
-  'package',
   'events',
+  'browsers',
+  'package',
   'demo-kill',
   'ttl',
   'cli',

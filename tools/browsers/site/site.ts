@@ -60,7 +60,11 @@ export class Site implements AsyncDisposable {
       buildPage(root, 'worker.js', { bundled: true }),
       compileClient(root, dist),
     ]);
-    const server = createServer().listen(0, HOST);
+    // It closes no connection that a page may be about to use: what is lost then is a report, or a module.
+    const server = createServer({ keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0 }).listen(
+      0,
+      HOST,
+    );
     await once(server, 'listening');
     return new Site(
       server,
