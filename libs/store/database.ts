@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { setInterval } from 'node:timers';
 import pg from 'pg';
+import { within } from '#libs/runtime/backoff.ts';
 import type { Logger } from '#libs/runtime/logger.ts';
 import { CONNECT_TIMEOUT_MS, Connection, isReadOnly } from './connection.ts';
 import type { DatabaseAddress } from './connection-string.ts';
@@ -33,6 +34,8 @@ const POOL_SIZE = 5;
 const PING_MS = 2_000;
 /** Time for the server to end its connections when we close, milliseconds. */
 const CLOSE_TIMEOUT_MS = 1_000;
+/** After this the end of the process closes what is left, milliseconds. */
+const CLOSE_LATEST_MS = 2_500;
 
 export interface DatabaseOptions extends DatabaseAddress {
   DATABASE_TIMEOUT_MS: number;
@@ -123,10 +126,19 @@ export class Database {
   async close(): Promise<void> {
     clearInterval(this.#pinging);
     // The pool's end waits for running statements, which may wait for a server out of reach.
-    const late = setTimeout(() => this.#sockets.forEach((socket) => socket.destroy()), CLOSE_TIMEOUT_MS);
+    const late = setInterval(() => this.#sockets.forEach((socket) => socket.destroy()), CLOSE_TIMEOUT_MS);
+    const ended = await within(CLOSE_LATEST_MS, this.#end());
+    clearInterval(late);
+    if (ended) return;
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    const pool = { totalCount, idleCount, waitingCount, sockets: this.#sockets.size };
+    this.#log.warn({ pool }, 'database connections do not end: the end of the process closes them');
+  }
+
+  async #end(): Promise<true> {
     await this.#pool.end();
     await Promise.all([...this.#sockets].map((socket) => new Promise((end) => socket.once('close', end))));
-    clearTimeout(late);
+    return true;
   }
 
   async #query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
