@@ -64,7 +64,7 @@ export class Operator {
     return at;
   }
 
-  /** Revokes a user and deletes all that the user has. @returns when, milliseconds since the epoch */
+  /** Revokes a user and deletes all data of the user. @returns when, milliseconds since the epoch */
   async erase(user: string): Promise<number> {
     const at = await this.#order('erase', user);
     await this.#database((db) => waitUntilErased(db, { user, at }));

@@ -26,7 +26,7 @@ export const consoleSettings = {
     .meta({
       default: 'none; needed',
       description:
-        `Who has it may do all that \`admin\` may. At least ${MIN_TOKEN_LENGTH} characters. \`npm run console\` makes one at ` +
+        `It grants the rights of \`admin\`. At least ${MIN_TOKEN_LENGTH} characters. \`npm run console\` makes one at ` +
         'each start.',
     }),
   CONSOLE_FAILED_LOGINS_PER_MIN: integer(10).meta({

@@ -10,7 +10,7 @@ export interface Prediction {
   perSecond: number;
 }
 
-/** Each of these runs on one core at a time, so many processes are the most that its work can spread over. */
+/** Each process uses one core: their number is the most cores that the work can spread over. */
 const SINGLE = [
   ['gateway', 'gateways'],
   ['routing', 'routing'],

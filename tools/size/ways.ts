@@ -30,7 +30,7 @@ interface Way {
 /** The ways of a live message: route, live, and the receipt straight back or through ack. */
 function waysOf({ gateways, routing, ack, partitions }: Layout, { straight }: Traffic): Way[] {
   const active = Math.min(routing, partitions);
-  // A gateway sends receipts to so many others at a time, and to itself; further ones go through ack.
+  // A gateway sends receipts to this many others directly, and to itself; further ones go through ack.
   const past = straight ? Math.min(1, (GATEWAYS_AT_A_TIME + 1) / gateways) : 0;
   return [
     { share: 1, pairs: gateways * partitions, roles: ['gateway', 'rabbitmq', 'routing'] },

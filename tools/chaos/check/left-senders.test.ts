@@ -3,7 +3,7 @@ import { Recording } from './recording.ts';
 
 const LOST = 'G3 delivered when its sender had left, and its mailbox does not say so';
 
-/** The sender has its msg:A, and goes for good. */
+/** The sender has its msg:A, and never comes back. */
 const gone = (run: Recording) =>
   run
     .login('a/1')

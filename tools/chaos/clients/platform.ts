@@ -24,7 +24,7 @@ export interface Platform {
   /** A class of WebSocket that shows everything to `tap`. */
   socket(tap: SocketTap): SocketConstructor;
   /**
-   * Resolves when all that happened so far is on record. What a client or its application does (a packet, a write, the end
+   * Resolves when everything so far is recorded. What a client or its application does (a packet, a write, the end
    * of a handler) waits for it: one that goes, however suddenly, has done nothing that is not.
    */
   written(): Promise<void>;
